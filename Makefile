@@ -1,0 +1,35 @@
+.DEFAULT_GOAL := help
+.PHONY: help build test lint fmt check bench fuzz mutants vuln clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build dist/switchgear, without cgo
+	CGO_ENABLED=0 go build -trimpath -o dist/ ./cmd/switchgear
+
+test: ## vet and test, under the race detector; PKG=./fleet/... for a part
+	scripts/test.sh $(PKG)
+
+lint: ## run the linters
+	scripts/lint.sh
+
+fmt: ## format the Go files
+	go tool -modfile=tools/go.mod golangci-lint fmt ./...
+
+check: ## all that a commit must pass: formatting, tidiness, lint, tests, builds for three systems
+	scripts/check.sh
+
+bench: ## measure breakers beside their peers; BENCH=closed COUNT=6 to choose
+	go -C bench test -run='^$$' -bench='$(or $(BENCH),.)' -benchmem -count=$(or $(COUNT),1)
+
+fuzz: ## run every fuzz target for FUZZTIME (10s)
+	scripts/fuzz.sh
+
+mutants: ## plant the known faults one by one and see the tests fail
+	scripts/mutants.sh
+
+vuln: ## look for known vulnerabilities (needs vuln.go.dev)
+	go tool -modfile=tools/go.mod govulncheck ./...
+
+clean: ## remove what was built
+	rm -rf dist
