@@ -1,0 +1,285 @@
+package switchgear
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+)
+
+// lock takes the mutex and brings the breaker up to now. Every method that
+// moves the breaker begins with it and ends with unlock.
+func (b *Breaker) lock() (now int64) {
+	b.mu.Lock()
+	now = b.now()
+	b.advance(now)
+	return now
+}
+
+// unlock arms the timer for what is due next, lets go, and calls what must be
+// called without the mutex.
+func (b *Breaker) unlock() {
+	b.arm()
+	call := b.callCheck
+	b.callCheck = false
+	var unwatch func() bool
+	if b.lost != nil {
+		unwatch = b.lost.unwatch
+		b.lost = nil
+	}
+	b.mu.Unlock()
+	if unwatch != nil {
+		unwatch()
+	}
+	if call {
+		b.wantsCheck()
+	}
+}
+
+// tick is the timer's.
+func (b *Breaker) tick() {
+	b.mu.Lock()
+	b.armed = math.MaxInt64
+	b.advance(b.now())
+	b.unlock()
+}
+
+// arm sets the one timer of the breaker to what the clock moves next; a closed
+// breaker that is idle has nothing to wait for.
+func (b *Breaker) arm() {
+	due := b.nextDue()
+	b.due.Store(due)
+	switch {
+	case due == b.armed:
+		return
+	case due == math.MaxInt64:
+		b.timer.Stop()
+	case b.timer == nil:
+		b.timer = time.AfterFunc(time.Duration(due-b.now()), b.tick)
+	default:
+		b.timer.Reset(time.Duration(due - b.now()))
+	}
+	b.armed = due
+}
+
+func (b *Breaker) nextDue() int64 {
+	due := int64(math.MaxInt64)
+	if b.override != nil {
+		due = b.overrideAt
+	}
+	if b.busy {
+		due = min(due, b.stats().window.next())
+	}
+	if b.mode() == Auto {
+		switch b.state {
+		case Open:
+			due = min(due, b.until)
+		case HalfOpen:
+			due = min(due, b.recovery.Load().due(b.config.Load()))
+		case Closed:
+		}
+	}
+	return due
+}
+
+// advance does all that the clock has made due, in its order.
+func (b *Breaker) advance(now int64) {
+	for {
+		switch {
+		case b.override != nil && now >= b.overrideAt:
+			b.endOverride(Order{Actor: b.override.Actor, Reason: b.override.Reason}, true)
+		case b.busy && now >= b.stats().window.next():
+			b.roll(now)
+			if n := b.activity(); n != b.seen {
+				b.seen = n
+			} else {
+				b.busy = false
+				b.setWord()
+			}
+		case b.mode() != Auto:
+			return
+		case b.state == Open && now >= b.until:
+			b.beginRecovery(RuleResetTimeout, Order{}, false)
+		case b.state == HalfOpen && b.stepRecovery(now):
+		default:
+			return
+		}
+	}
+}
+
+// roll moves what is counted by time on to now.
+func (b *Breaker) roll(now int64) {
+	c := b.stats()
+	c.window.roll(now, c.successes())
+	c.timings.roll(now, b.config.Load().MonitoringWindow)
+}
+
+// activity changes with every operation.
+func (b *Breaker) activity() uint64 { return b.stats().successes() + b.failed + b.ignored }
+
+// wake arms the window's timer, which an idle breaker has let go of.
+func (b *Breaker) wake(now int64) {
+	b.roll(now)
+	if !b.busy {
+		b.busy = true
+		b.seen = math.MaxUint64
+		b.setWord()
+	}
+}
+
+// mode is what stands above the state.
+func (b *Breaker) mode() Mode {
+	switch {
+	case b.override != nil:
+		return b.override.Mode
+	case b.config.Load().Disabled:
+		return Disabled
+	}
+	return Auto
+}
+
+func (b *Breaker) rejecting() bool {
+	m := b.mode()
+	return m == ForcedOpen || m == Auto && b.state == Open
+}
+
+// setWord tells operations what to do.
+func (b *Breaker) setWord() {
+	m := b.mode()
+	word := b.generation<<generationShift | uint64(m)<<modeShift | uint64(b.state)
+	switch {
+	case b.rejecting():
+		word |= rejects
+	case (m != Auto || b.state == Closed) && b.busy:
+		word |= admitsPlain
+		if b.streak == 0 {
+			word |= countsPlain
+		}
+	}
+	b.word.Store(word)
+}
+
+// setRejected makes the one error that rejections get from now on.
+func (b *Breaker) setRejected() {
+	e := &OpenError{Service: b.name, State: b.state, Mode: b.mode()}
+	if b.trip != nil {
+		e.Cause = *b.trip
+	}
+	switch {
+	case e.Mode == ForcedOpen:
+		e.Until = b.override.Until
+		e.OverrideReason = b.override.Reason
+	case e.Mode != Auto:
+		return
+	case e.State == Open:
+		e.Until = time.Now().Add(time.Duration(b.until - b.now()))
+	case e.State == HalfOpen:
+		e.seconds = time.Now()
+	case e.State == Closed:
+		return
+	}
+	b.rejected.Store(e)
+}
+
+// evidence is what is known now.
+func (b *Breaker) evidence(rule string, t tally) Evidence {
+	ev := Evidence{
+		Rule: rule, Failures: t.failures, Successes: t.successes, Slow: t.slow,
+		ConsecutiveFailures: b.streak, LastError: b.lastError,
+		RecoveryAttempt: b.attempts, ConfigVersion: b.config.Load().Version, InFlight: -1,
+	}
+	if r := b.recovery.Load(); b.state == HalfOpen && r != nil {
+		ev.InFlight = r.inFlight()
+	}
+	return ev
+}
+
+// counts is what the window, or the recovery, holds now.
+func (b *Breaker) counts() tally {
+	if r := b.recovery.Load(); b.state == HalfOpen && r != nil {
+		return tally{failures: r.failures, successes: r.successes}
+	}
+	b.roll(b.now())
+	return b.windowCounts()
+}
+
+// windowCounts is what the window holds; roll comes first.
+func (b *Breaker) windowCounts() tally {
+	c := b.stats()
+	return c.window.counts(c.successes())
+}
+
+func (b *Breaker) openCircuit(now int64, ev Evidence, asked time.Duration) {
+	b.drawn = rand.Float64() //nolint:gosec // spreads retries, guards no secret
+	b.asked = asked
+	b.opened, b.openedAt = now, stampOf(time.Now())
+	b.setUntil()
+	ev.OpenTime = b.openTime
+	b.trip = &ev
+	b.endRecovery()
+	b.move(Open, ev, Order{})
+}
+
+// setUntil reckons when the open time ends.
+func (b *Breaker) setUntil() {
+	cfg := b.config.Load()
+	b.openTime = max(
+		cfg.openTime(b.failedRecoveries, b.drawn),
+		min(b.asked, max(cfg.MaxResetTimeout, maxRetryAfter)))
+	b.until = b.opened + int64(b.openTime)
+}
+
+// beginRecovery goes to half-open, or begins anew there. again keeps the
+// number of the attempt.
+func (b *Breaker) beginRecovery(rule string, by Order, again bool) {
+	ev := b.evidence(rule, b.counts())
+	if !again {
+		b.attempts++
+		b.lastAttempt = stampOf(time.Now())
+	}
+	ev.RecoveryAttempt = b.attempts
+	b.endRecovery()
+	if b.mode() == Auto {
+		r := &recovery{generation: b.generation + 1, began: b.now(), timeout: int64(b.config.Load().ProbeTimeout)}
+		r.awaitsCheck.Store(b.awaitsCheck)
+		b.recovery.Store(r)
+		b.callCheck = b.awaitsCheck
+	}
+	b.move(HalfOpen, ev, by)
+}
+
+// closeCircuit goes to closed and clears what is counted.
+func (b *Breaker) closeCircuit(rule string, by Order) {
+	ev := b.evidence(rule, b.counts())
+	b.endRecovery()
+	c := b.stats()
+	c.window.clear(c.successes())
+	b.streak, b.attempts, b.failedRecoveries = 0, 0, 0
+	b.trip, b.openedAt = nil, 0
+	b.lastReset = stampOf(time.Now())
+	b.move(Closed, ev, by)
+}
+
+// move ends the generation and goes to the state.
+func (b *Breaker) move(to State, ev Evidence, by Order) {
+	from := b.state
+	b.state = to
+	b.generation++
+	if to != Closed && b.mode() == Auto {
+		b.busy = false
+	}
+	b.setRejected()
+	b.setWord()
+	if from == to {
+		return
+	}
+	b.transitions++
+	b.edges[from][to]++
+	if len(b.transitionWatch) == 0 {
+		return
+	}
+	after := b.snapshot()
+	b.transitionWatch.push(Transition{
+		Service: b.name, Number: b.transitions, From: from, To: to, At: after.At,
+		Actor: by.Actor, Reason: by.Reason, Evidence: ev, After: &after,
+	})
+}

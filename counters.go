@@ -1,0 +1,220 @@
+package switchgear
+
+import (
+	"math"
+	"math/bits"
+	"runtime"
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// counters are what operations write. They come into being with a breaker's
+// first operation, so that an unused breaker is small.
+type counters struct {
+	stripes []stripe // a power of two
+	timings timings
+	window  window // the breaker's mutex guards it
+}
+
+// stripe is one goroutine's share of the counters, on a cache line of its own:
+// one word that all cores add to would cost several times the rest of a call.
+type stripe struct {
+	successes        atomic.Uint64
+	rejectedOpen     atomic.Uint64
+	rejectedHalfOpen atomic.Uint64
+	rejectedForced   atomic.Uint64
+	_                [32]byte
+}
+
+func newCounters(span time.Duration) *counters {
+	n := 1
+	for n < min(runtime.GOMAXPROCS(0), 8) {
+		n *= 2
+	}
+	c := &counters{stripes: make([]stripe, n), window: window{span: int64(span)}}
+	c.timings.lastSuccess.Store(never)
+	return c
+}
+
+// stripe picks by the address of the goroutine's stack, which costs nothing to
+// ask and stays the same from call to call.
+func (c *counters) stripe() *stripe {
+	var here byte
+	h := uint64(uintptr(unsafe.Pointer(&here))) >> 11 //nolint:gosec // the address is only hashed, never followed
+	h *= 0x9E3779B97F4A7C15                           // 2^64 / golden ratio: Knuth's multiplicative hash
+	return &c.stripes[h>>32&uint64(len(c.stripes)-1)] //nolint:gosec // a length
+}
+
+func (c *counters) successes() (n uint64) {
+	for i := range c.stripes {
+		n += c.stripes[i].successes.Load()
+	}
+	return n
+}
+
+func (c *counters) rejections() (r Rejections) {
+	for i := range c.stripes {
+		s := &c.stripes[i]
+		r.Open += s.rejectedOpen.Load()
+		r.HalfOpen += s.rejectedHalfOpen.Load()
+		r.Forced += s.rejectedForced.Load()
+	}
+	return r
+}
+
+// The histogram is log-linear: four equal parts of each doubling, counted from
+// 1/16 ms, so that its edges are at 1, 1.25, 1.5, 1.75, 2, 2.5 … ms. An edge
+// is at most a quarter above the one below it: that is the error of a
+// percentile. The last part has no upper edge; it begins at two minutes.
+const (
+	histogramParts = 4 * 20
+	unitsPerMs     = 16
+)
+
+// timings are the durations of operations: of the present monitoring window,
+// of the one before it, and of all before the present one.
+type timings struct {
+	last        atomic.Int64 // nanoseconds
+	lastSuccess atomic.Int64 // when, on the breaker's clock
+	sum         atomic.Int64
+	present     [histogramParts]atomic.Uint32
+
+	// The breaker's mutex guards these.
+	turn          int64 // the number of the present window
+	previous      [histogramParts]uint16
+	previousShift int // so many of the lowest bits of a previous count are dropped
+	previousSum   int64
+	before        [len(DurationBounds) + 1]uint64
+	beforeSum     int64
+}
+
+func histogramPart(d time.Duration) int {
+	units := uint64(max(d, 0)) * unitsPerMs / uint64(time.Millisecond)
+	if d > time.Hour {
+		units = math.MaxUint32
+	}
+	if units < 4 {
+		return int(units)
+	}
+	doubling := bits.Len64(units) - 1
+	return min(4*(doubling-1)+int(units>>(doubling-2)&3), histogramParts-1)
+}
+
+// histogramEdge is the lower edge of a part.
+func histogramEdge(part int) time.Duration {
+	units := int64(part)
+	if part >= 4 {
+		units = int64(4+part%4) << (part/4 - 1)
+	}
+	return time.Duration(units * int64(time.Millisecond) / unitsPerMs)
+}
+
+func (t *timings) add(d time.Duration) {
+	t.sum.Add(int64(d))
+	t.present[histogramPart(d)].Add(1)
+	t.last.Store(int64(d))
+}
+
+// roll moves on to the monitoring window of now. The breaker's mutex is held.
+func (t *timings) roll(now int64, span time.Duration) {
+	turn := now / int64(span)
+	for range min(turn-t.turn, 2) {
+		t.turnOver()
+	}
+	t.turn = turn
+}
+
+// turnOver makes the present window the previous one.
+func (t *timings) turnOver() {
+	var counts [histogramParts]uint32
+	most := uint32(0)
+	for i := range counts {
+		counts[i] = t.present[i].Swap(0)
+		most = max(most, counts[i])
+		t.before[boundOf(i)] += uint64(counts[i])
+	}
+	t.previousShift = max(bits.Len32(most)-16, 0)
+	for i, n := range counts {
+		t.previous[i] = uint16(n >> t.previousShift) //nolint:gosec // the shift sees to it
+	}
+	t.previousSum = t.sum.Swap(0)
+	t.beforeSum += t.previousSum
+}
+
+// Performance is how long operations took, over the present and the last
+// monitoring window. The percentiles are exact to a quarter of their value.
+type Performance struct {
+	Average, Last time.Duration
+	P50, P95, P99 time.Duration
+	Slowest       time.Duration // to the edge below it
+}
+
+func (t *timings) performance() Performance {
+	var parts [histogramParts]uint64
+	var n uint64
+	for i := range parts {
+		parts[i] = uint64(t.present[i].Load()) + uint64(t.previous[i])<<t.previousShift
+		n += parts[i]
+	}
+	p := Performance{Last: time.Duration(t.last.Load())}
+	if n == 0 {
+		return p
+	}
+	p.Average = time.Duration((t.sum.Load() + t.previousSum) / int64(n)) //nolint:gosec // a count of operations
+	at := func(share float64) time.Duration {
+		rank := share * float64(n)
+		below := 0.0
+		for i, v := range parts {
+			if f := float64(v); f > 0 && below+f >= rank {
+				low := histogramEdge(i)
+				high := histogramEdge(i + 1)
+				return low + time.Duration(float64(high-low)*(rank-below)/f)
+			}
+			below += float64(parts[i])
+		}
+		return histogramEdge(histogramParts)
+	}
+	p.P50, p.P95, p.P99 = at(0.50), at(0.95), at(0.99)
+	for i, v := range parts {
+		if v > 0 {
+			p.Slowest = histogramEdge(i)
+		}
+	}
+	return p
+}
+
+// DurationBounds are the upper bounds of the buckets of Durations. They are
+// edges of the histogram inside, so the counts are exact.
+var DurationBounds = [...]time.Duration{
+	time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond,
+	40 * time.Millisecond, 80 * time.Millisecond, 160 * time.Millisecond, 320 * time.Millisecond, 640 * time.Millisecond,
+	1280 * time.Millisecond, 2560 * time.Millisecond, 5120 * time.Millisecond, 10240 * time.Millisecond,
+}
+
+// boundOf is the bucket of DurationBounds that a part of the histogram is in.
+func boundOf(part int) int {
+	low := histogramEdge(part)
+	for i, bound := range DurationBounds {
+		if low < bound {
+			return i
+		}
+	}
+	return len(DurationBounds)
+}
+
+// Durations is a histogram of all operations since the breaker was made.
+type Durations struct {
+	// Counts has an entry for each of DurationBounds, of the operations that
+	// took less, and one for the rest. They are not cumulative.
+	Counts [len(DurationBounds) + 1]uint64
+	Sum    time.Duration
+}
+
+func (t *timings) durations() Durations {
+	d := Durations{Counts: t.before, Sum: time.Duration(t.beforeSum + t.sum.Load())}
+	for i := range t.present {
+		d.Counts[boundOf(i)] += uint64(t.present[i].Load())
+	}
+	return d
+}

@@ -1,0 +1,300 @@
+package switchgear
+
+import (
+	"fmt"
+	"time"
+)
+
+// Snapshot is all that is known of a breaker at one moment. It can be kept, as
+// JSON for example, and restored. Times are UTC, and zero for what has not
+// happened.
+type Snapshot struct {
+	Service string
+	At      time.Time
+
+	State    State
+	Mode     Mode
+	Override *Override
+
+	// Transitions is the number of the last one.
+	Transitions uint64
+
+	// Failures, Successes and Slow are those in the window.
+	Failures, Successes, Slow uint64
+
+	ConsecutiveFailures int
+	LastError           string
+	LastFailure         time.Time
+	LastSuccess         time.Time
+	LastReset           time.Time // when the circuit last closed
+	LastRecoveryAttempt time.Time
+	OpenedAt            time.Time // when it last opened; zero while closed
+	NextAttemptAt       time.Time // when the first recovery attempt is due, while open
+
+	// OpenTime is how long the circuit stays, or last stayed, open.
+	OpenTime time.Duration
+	// RetryAsked is the wait that the error which opened it asked for, and
+	// JitterDrawn the drawn part of the jitter: OpenTime is made of them.
+	RetryAsked  time.Duration
+	JitterDrawn float64
+
+	RecoveryAttempts int
+	FailedRecoveries int
+
+	// Trip is why the circuit opened; nil while closed.
+	Trip *Evidence
+
+	// AdmittedShare is the share of operations that are let in, 0 to 1. In a
+	// recovery one operation a second is let in besides.
+	AdmittedShare float64
+	// AwaitsCheck: nothing is admitted until the health check has passed.
+	AwaitsCheck bool
+	// ClosesAt is when the recovery ends if nothing fails; zero before its
+	// first success.
+	ClosesAt time.Time
+
+	Operations  Operations
+	Performance Performance
+
+	// Window is what the window holds, oldest first, without its empty parts.
+	Window []Bucket
+}
+
+// Operations are the totals since the breaker was first made. A rejected or
+// ignored operation is in none of the others.
+type Operations struct {
+	Successful, Failed, Rejected, Ignored uint64
+}
+
+// Total is how many operations succeeded or failed.
+func (o Operations) Total() uint64 { return o.Successful + o.Failed }
+
+// Rejections are the rejected operations by what rejected them.
+type Rejections struct {
+	Open, HalfOpen, Forced uint64
+}
+
+// Bucket is a part of the window.
+type Bucket struct {
+	From         time.Time `json:"from"`
+	To           time.Time `json:"to"`
+	Failures     uint64    `json:"failures,omitempty"`
+	Successes    uint64    `json:"successes,omitempty"`
+	Slow         uint64    `json:"slow,omitempty"`
+	FirstFailure time.Time `json:"firstFailure,omitzero"`
+	LastFailure  time.Time `json:"lastFailure,omitzero"`
+}
+
+// Snapshot is all that is known of the breaker now.
+func (b *Breaker) Snapshot() Snapshot {
+	b.lock()
+	defer b.unlock()
+	return b.snapshot()
+}
+
+// snapshot is Snapshot under the mutex.
+func (b *Breaker) snapshot() Snapshot {
+	wall := time.Now()
+	now := int64(wall.Sub(b.base))
+	b.roll(now)
+	c := b.stats()
+	t := b.windowCounts()
+	s := Snapshot{
+		Service: b.name, At: wall.UTC(), State: b.state, Mode: b.mode(),
+		Transitions: b.transitions,
+		Failures:    t.failures, Successes: t.successes, Slow: t.slow,
+		ConsecutiveFailures: b.streak, LastError: b.lastError,
+		LastFailure: b.lastFailure.time(), LastReset: b.lastReset.time(),
+		LastRecoveryAttempt: b.lastAttempt.time(), OpenedAt: b.openedAt.time(),
+		OpenTime: b.openTime, RetryAsked: b.asked, JitterDrawn: b.drawn,
+		RecoveryAttempts: b.attempts, FailedRecoveries: b.failedRecoveries,
+		AdmittedShare: b.admittedShare(now),
+		Operations:    b.operations(c), Performance: c.timings.performance(),
+		Window: b.buckets(wall, now),
+	}
+	if at := c.timings.lastSuccess.Load(); at != never {
+		s.LastSuccess = wall.Add(time.Duration(at - now)).UTC()
+	}
+	if b.override != nil {
+		o := *b.override
+		s.Override = &o
+	}
+	if b.trip != nil {
+		trip := *b.trip
+		s.Trip = &trip
+	}
+	if b.state == Open {
+		s.NextAttemptAt = wall.Add(time.Duration(b.until - now)).UTC()
+	}
+	if r := b.recovery.Load(); r != nil {
+		s.AwaitsCheck = r.awaitsCheck.Load()
+		if first := r.firstSuccess.Load(); first != 0 {
+			s.ClosesAt = wall.Add(time.Duration(first-now) + b.config.Load().MinHealthyPeriod).UTC()
+		}
+	}
+	return s
+}
+
+func (b *Breaker) admittedShare(now int64) float64 {
+	r := b.recovery.Load()
+	switch {
+	case b.rejecting():
+		return 0
+	case b.mode() != Auto || b.state == Closed:
+		return 1
+	case r.awaitsCheck.Load() || r.firstSuccess.Load() == 0:
+		return 0
+	}
+	return b.config.Load().shareAt(now - r.firstSuccess.Load())
+}
+
+func (b *Breaker) operations(c *counters) Operations {
+	r := c.rejections()
+	return Operations{
+		Successful: b.succeededApart + c.successes(), Failed: b.failed, Ignored: b.ignored,
+		Rejected: b.rejectedBefore + r.Open + r.HalfOpen + r.Forced,
+	}
+}
+
+func (b *Breaker) buckets(wall time.Time, now int64) []Bucket {
+	at := func(t int64) time.Time { return wall.Add(time.Duration(t - now)).UTC() }
+	var buckets []Bucket
+	c := b.stats()
+	for _, p := range c.window.parts(now, c.successes()) {
+		k := Bucket{
+			From: at(p.from), To: at(p.to),
+			Failures: p.tally.failures, Successes: p.tally.successes, Slow: p.tally.slow,
+		}
+		if k.Failures > 0 {
+			k.FirstFailure, k.LastFailure = at(p.first), at(p.last)
+		}
+		buckets = append(buckets, k)
+	}
+	return buckets
+}
+
+// Operations are the totals now; cheaper than a Snapshot.
+func (b *Breaker) Operations() Operations {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.operations(b.stats())
+}
+
+// Counts are what a breaker has counted since it was made in this process, for
+// metrics: what is restored is not among them.
+type Counts struct {
+	Rejections Rejections
+	Durations  Durations
+	Edges      [3][3]uint32 // transitions, by the states From and To
+}
+
+// Counts are the counts now.
+func (b *Breaker) Counts() Counts {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.stats()
+	return Counts{Rejections: c.rejections(), Durations: c.timings.durations(), Edges: b.edges}
+}
+
+// Restore puts the breaker where the snapshot was: state, mode, totals, window,
+// transition number and the time left, which is the wall time of the next
+// attempt less now, never below zero nor above the open time. An open time that
+// has passed, and a recovery that was under way, begin a recovery anew, under
+// the same attempt number; an override that has ended is applied and told; what
+// was disabled and is not any more closes. Call it before operations run. A
+// snapshot that contradicts itself, or is another service's, is refused.
+func (b *Breaker) Restore(s Snapshot) error {
+	switch {
+	case s.Service != b.name:
+		return fmt.Errorf("%w: it is of %q, not of %q", errSnapshot, s.Service, b.name)
+	case s.State > HalfOpen:
+		return fmt.Errorf("%w: %v is no state", errSnapshot, s.State)
+	case s.RecoveryAttempts < 0 || s.FailedRecoveries < 0 || s.OpenTime < 0:
+		return fmt.Errorf("%w: it has negative numbers", errSnapshot)
+	case s.Override == nil && (s.Mode == ForcedOpen || s.Mode == ForcedClosed):
+		return fmt.Errorf("%w: it is %v without an override", errSnapshot, s.Mode)
+	case s.Override != nil && s.Override.Mode != ForcedOpen && s.Override.Mode != ForcedClosed:
+		return fmt.Errorf("%w: %v is no override", errSnapshot, s.Override.Mode)
+	}
+	b.lock()
+	defer b.unlock()
+	wall := time.Now()
+	now := int64(wall.Sub(b.base))
+	b.restoreCounts(s, wall, now)
+	b.endRecovery()
+	b.override, b.overrideAt = nil, never
+	b.generation++
+	if s.Override != nil {
+		b.setOverride(now, *s.Override, s.Override.Until.Sub(wall))
+	}
+	b.state = s.State
+	left := min(max(s.NextAttemptAt.Sub(wall), 0), s.OpenTime)
+	b.opened = now - int64(s.OpenTime-left)
+	b.until = now + int64(left)
+	switch {
+	case b.mode() != Auto:
+	case s.Mode == Disabled:
+		b.closeCircuit(RuleEnabled, Order{})
+	case s.State == Open && left == 0:
+		b.attempts = max(b.attempts, 1)
+		b.lastAttempt = stampOf(wall)
+		b.beginRecovery(RuleResetTimeout, Order{}, true)
+	case s.State == HalfOpen:
+		b.beginRecovery("", Order{}, true)
+	}
+	b.setRejected()
+	b.setWord()
+	b.advance(now)
+	return nil
+}
+
+func (b *Breaker) restoreCounts(s Snapshot, wall time.Time, now int64) {
+	c := b.stats()
+	r := c.rejections()
+	// What has been counted before is taken off again; the sums wrap.
+	b.succeededApart = s.Operations.Successful - c.successes()
+	b.failed, b.ignored = s.Operations.Failed, s.Operations.Ignored
+	b.rejectedBefore = s.Operations.Rejected - r.Open - r.HalfOpen - r.Forced
+	b.transitions = s.Transitions
+	b.streak, b.lastError = s.ConsecutiveFailures, s.LastError
+	b.lastFailure, b.lastReset = stampOf(s.LastFailure), stampOf(s.LastReset)
+	b.lastAttempt, b.openedAt = stampOf(s.LastRecoveryAttempt), stampOf(s.OpenedAt)
+	b.openTime, b.asked, b.drawn = s.OpenTime, s.RetryAsked, s.JitterDrawn
+	b.attempts, b.failedRecoveries, b.trip = s.RecoveryAttempts, s.FailedRecoveries, nil
+	if s.Trip != nil {
+		trip := *s.Trip
+		b.trip = &trip
+	}
+	// What was in the future when the wall clock was set back is now.
+	at := func(t time.Time) int64 { return now - max(int64(wall.Sub(t)), 0) }
+	if !s.LastSuccess.IsZero() {
+		c.timings.lastSuccess.Store(at(s.LastSuccess))
+	}
+	c.timings.last.Store(int64(s.Performance.Last))
+	var parts []part
+	for _, k := range s.Window {
+		parts = append(parts, part{
+			from: at(k.From), to: at(k.To) + 1, tally: tally{k.Failures, k.Successes, k.Slow},
+			first: at(k.FirstFailure), last: at(k.LastFailure),
+		})
+	}
+	c.window.fill(c.window.span, now, c.successes(), parts)
+}
+
+// stamp is a wall time in nanoseconds since 1970; zero is none. A time.Time is
+// three times as large.
+type stamp int64
+
+func stampOf(t time.Time) stamp {
+	if t.IsZero() {
+		return 0
+	}
+	return stamp(t.UnixNano())
+}
+
+func (s stamp) time() time.Time {
+	if s == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, int64(s)).UTC()
+}
