@@ -1,0 +1,153 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+)
+
+// Environment is what the environment says. A variable that is empty says
+// nothing.
+type Environment struct {
+	// Settings are of SWITCHGEAR_LISTEN, SWITCHGEAR_ALLOWED_ORIGINS (with
+	// commas between), SWITCHGEAR_DATA, SWITCHGEAR_LOG_LEVEL and
+	// SWITCHGEAR_LOG_FORMAT.
+	Settings Settings
+
+	// Config is the path of the config file: SWITCHGEAR_CONFIG.
+	Config string
+
+	// AdminToken is the administrator's token, [A-Za-z0-9_-]{20,256}:
+	// SWITCHGEAR_ADMIN_TOKEN, or the content of the file that
+	// SWITCHGEAR_ADMIN_TOKEN_FILE names.
+	AdminToken string
+
+	// URL and Token are the manager that the client commands speak to, and
+	// what they show it: SWITCHGEAR_URL, and SWITCHGEAR_TOKEN or
+	// SWITCHGEAR_TOKEN_FILE.
+	URL   string
+	Token string
+}
+
+var (
+	adminTokenForm = regexp.MustCompile(`^[A-Za-z0-9_-]{20,256}$`)
+	tokenForm      = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+)
+
+// maxSecretFile is room for any token and what an editor puts behind it.
+const maxSecretFile = 64 << 10
+
+// Env reads the environment through lookup, which is os.LookupEnv in a program.
+// A secret in a file is trimmed of white space. The error tells every variable
+// that is bad, by name, and no secret.
+func Env(lookup func(name string) (value string, ok bool)) (Environment, error) {
+	r := envReader{lookup: lookup}
+	e := Environment{
+		Settings: Settings{
+			Listen:         r.text("SWITCHGEAR_LISTEN"),
+			AllowedOrigins: r.list("SWITCHGEAR_ALLOWED_ORIGINS"),
+			Data:           r.text("SWITCHGEAR_DATA"),
+			LogLevel:       r.text("SWITCHGEAR_LOG_LEVEL"),
+			LogFormat:      r.text("SWITCHGEAR_LOG_FORMAT"),
+		},
+		Config:     r.text("SWITCHGEAR_CONFIG"),
+		AdminToken: r.secret("SWITCHGEAR_ADMIN_TOKEN", adminTokenForm),
+		URL:        r.text("SWITCHGEAR_URL"),
+		Token:      r.secret("SWITCHGEAR_TOKEN", tokenForm),
+	}
+	r.settings(e.Settings)
+	if e.URL != "" && !isBaseURL(e.URL) {
+		r.fail("SWITCHGEAR_URL", "must be an http:// or https:// URL without user, query and fragment")
+	}
+	return e, errors.Join(r.errs...)
+}
+
+func isBaseURL(raw string) bool {
+	u, err := url.Parse(raw)
+	return badURL(raw) == "" && err == nil && u.User == nil && u.RawQuery == ""
+}
+
+type envReader struct {
+	lookup func(string) (string, bool)
+	errs   []error
+}
+
+func (r *envReader) fail(name, format string, args ...any) {
+	r.errs = append(r.errs, fmt.Errorf(name+": "+format, args...))
+}
+
+func (r *envReader) text(name string) string {
+	v, _ := r.lookup(name)
+	return v
+}
+
+func (r *envReader) list(name string) []string {
+	var list []string
+	for item := range strings.SplitSeq(r.text(name), ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			list = append(list, item)
+		}
+	}
+	return list
+}
+
+// settings reports what is bad by the name of its variable.
+func (r *envReader) settings(s Settings) {
+	names := strings.NewReplacer("server.listen", "SWITCHGEAR_LISTEN", "server.allowedOrigins", "SWITCHGEAR_ALLOWED_ORIGINS",
+		"store.data", "SWITCHGEAR_DATA", "log.level", "SWITCHGEAR_LOG_LEVEL", "log.format", "SWITCHGEAR_LOG_FORMAT")
+	var bad problems
+	s.check(&bad)
+	for _, f := range bad {
+		r.fail(names.Replace(f.Field), "%s", f.Message)
+	}
+}
+
+// secret reads a variable, or the file that its twin names.
+func (r *envReader) secret(name string, form *regexp.Regexp) string {
+	value, path := r.text(name), r.text(name+"_FILE")
+	source := name
+	switch {
+	case value != "" && path != "":
+		r.fail(name, "both it and %s_FILE are set", name)
+		return ""
+	case path != "":
+		source = name + "_FILE"
+		content, err := readSecret(path)
+		if err != nil {
+			r.fail(source, "%w", err)
+			return ""
+		}
+		value = content
+	case value == "":
+		return ""
+	}
+	if !form.MatchString(value) {
+		r.fail(source, "the token does not match %s", form)
+		return ""
+	}
+	return value
+}
+
+func readSecret(path string) (string, error) {
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	b, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
+	switch {
+	case err != nil:
+		return "", err
+	case len(b) > maxSecretFile:
+		return "", fmt.Errorf("%s is larger than %d bytes", path, maxSecretFile)
+	}
+	secret := strings.TrimSpace(string(b))
+	if secret == "" {
+		return "", fmt.Errorf("%s is empty", path)
+	}
+	return secret, nil
+}

@@ -1,0 +1,124 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/degenduel/switchgear/config"
+)
+
+const adminToken = "abcdefghijklmnopqrst-_0"
+
+func lookup(env map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		v, ok := env[name]
+		return v, ok
+	}
+}
+
+func secretFile(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestEnv_ReadsEveryVariable(t *testing.T) {
+	t.Parallel()
+	got, err := config.Env(lookup(map[string]string{
+		"SWITCHGEAR_LISTEN":           ":9000",
+		"SWITCHGEAR_ALLOWED_ORIGINS":  " https://a.example ,, http://b.example:81,",
+		"SWITCHGEAR_DATA":             "/var/lib/switchgear",
+		"SWITCHGEAR_LOG_LEVEL":        "warn",
+		"SWITCHGEAR_LOG_FORMAT":       "json",
+		"SWITCHGEAR_CONFIG":           "/etc/switchgear.yaml",
+		"SWITCHGEAR_ADMIN_TOKEN_FILE": secretFile(t, "\n "+adminToken+"\r\n"),
+		"SWITCHGEAR_URL":              "https://manager.example/base",
+		"SWITCHGEAR_TOKEN":            "ey.ab.cd",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Environment{
+		Settings: config.Settings{
+			Listen: ":9000", AllowedOrigins: []string{"https://a.example", "http://b.example:81"},
+			Data: "/var/lib/switchgear", LogLevel: "warn", LogFormat: "json",
+		},
+		Config: "/etc/switchgear.yaml", AdminToken: adminToken, URL: "https://manager.example/base", Token: "ey.ab.cd",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
+	}
+}
+
+func TestEnv_TakesAnEmptyVariableForNone(t *testing.T) {
+	t.Parallel()
+	for _, empty := range []func(string) (string, bool){
+		func(string) (string, bool) { return "", false },
+		func(string) (string, bool) { return "", true },
+	} {
+		got, err := config.Env(empty)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(config.Environment{}, got); diff != "" {
+			t.Errorf("environment (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestEnv_NamesEveryBadVariableAndNoSecret(t *testing.T) {
+	t.Parallel()
+	const secret = "sekret!"
+	_, err := config.Env(lookup(map[string]string{
+		"SWITCHGEAR_LISTEN":           "nowhere",
+		"SWITCHGEAR_ALLOWED_ORIGINS":  "https://a.example/",
+		"SWITCHGEAR_LOG_LEVEL":        "loud",
+		"SWITCHGEAR_LOG_FORMAT":       "xml",
+		"SWITCHGEAR_ADMIN_TOKEN":      secret,
+		"SWITCHGEAR_URL":              "https://u:" + secret + "@manager.example",
+		"SWITCHGEAR_TOKEN":            secret,
+		"SWITCHGEAR_TOKEN_FILE":       "/x",
+		"SWITCHGEAR_ADMIN_TOKEN_FILE": "",
+	}))
+	if err == nil {
+		t.Fatal("got no error")
+	}
+	if strings.Contains(err.Error(), secret) {
+		t.Errorf("the error has a secret in it: %v", err)
+	}
+	want := []string{
+		`SWITCHGEAR_ADMIN_TOKEN: the token does not match ^[A-Za-z0-9_-]{20,256}$`,
+		`SWITCHGEAR_TOKEN: both it and SWITCHGEAR_TOKEN_FILE are set`,
+		`SWITCHGEAR_LISTEN: "nowhere" is not an address and a port, such as 127.0.0.1:8080`,
+		`SWITCHGEAR_ALLOWED_ORIGINS: "https://a.example/" is not what a browser sends as the origin of a page, such as https://board.example.com or http://127.0.0.1:3000`,
+		`SWITCHGEAR_LOG_LEVEL: "loud" is not one of debug, info, warn, error`,
+		`SWITCHGEAR_LOG_FORMAT: "xml" is not one of text, json`,
+		`SWITCHGEAR_URL: must be an http:// or https:// URL without user, query and fragment`,
+	}
+	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
+		t.Errorf("errors (-want +got):\n%s", diff)
+	}
+}
+
+func TestEnv_RefusesASecretFileThatCannotBe(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string]string{
+		"missing":   filepath.Join(t.TempDir(), "none"),
+		"empty":     secretFile(t, " \n"),
+		"large":     secretFile(t, strings.Repeat("a", 64<<10+1)),
+		"bad token": secretFile(t, "two words of a token"),
+		"a folder":  t.TempDir(),
+	} {
+		_, err := config.Env(lookup(map[string]string{"SWITCHGEAR_ADMIN_TOKEN_FILE": path}))
+		if err == nil || !strings.HasPrefix(err.Error(), "SWITCHGEAR_ADMIN_TOKEN_FILE: ") {
+			t.Errorf("%s: got %v, want an error that names the variable", name, err)
+		}
+	}
+}

@@ -1,0 +1,228 @@
+package config_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/config"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const wholeFile = `
+defaults: { failureThreshold: 4, jitter: 0 }
+services:
+  token_sync_service:   # reported
+    reportIntervalMs: 5000
+  bare:
+  market_data_service:
+    layer: data
+    description: Prices from the exchange
+    dependencies: [token_sync_service]
+    config: { failureThreshold: 3, resetTimeoutMs: 30000 }
+    healthCheck: { http: { url: http://127.0.0.1:9101/health, expectStatus: 200 }, timeoutMs: 2000 }
+  disk:
+    healthCheck: { command: { argv: [df, -P, /] } }
+server: { listen: 127.0.0.1:9000, allowedOrigins: ["http://127.0.0.1:3000"], maxServices: 50 }
+store: { data: /var/lib/switchgear }
+log: { level: debug, format: json }
+`
+
+func TestParse_ReadsAWholeFile(t *testing.T) {
+	t.Parallel()
+	got, err := config.Parse("switchgear.yaml", []byte(wholeFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defaults := switchgear.Config{FailureThreshold: 4, Jitter: -1}
+	market := defaults
+	market.FailureThreshold, market.ResetTimeout = 3, 30*time.Second
+	want := &config.File{
+		Name: "switchgear.yaml", Defaults: defaults,
+		Services: map[string]config.Service{
+			"token_sync_service": {Config: defaults, ReportInterval: 5 * time.Second},
+			"bare":               {Config: defaults},
+			"market_data_service": {
+				Layer: "data", Description: "Prices from the exchange", Dependencies: []string{"token_sync_service"}, Config: market,
+				HealthCheck: &config.HealthCheck{
+					HTTP:    &config.HTTPCheck{URL: "http://127.0.0.1:9101/health", ExpectStatus: config.Statuses{200}},
+					Timeout: 2 * time.Second,
+				},
+			},
+			"disk": {Config: defaults, HealthCheck: &config.HealthCheck{
+				Command: &config.CommandCheck{Argv: []string{"df", "-P", "/"}}, Timeout: config.DefaultCheckTimeout,
+			}},
+		},
+		Settings: config.Settings{
+			Listen: "127.0.0.1:9000", AllowedOrigins: []string{"http://127.0.0.1:3000"}, MaxServices: 50,
+			Data: "/var/lib/switchgear", LogLevel: "debug", LogFormat: "json",
+		},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(config.File{})); diff != "" {
+		t.Errorf("file (-want +got):\n%s", diff)
+	}
+}
+
+func TestParse_AnEmptyFileIsFine(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{
+		"", "\n", "# nothing yet\n", "---\n", "---\n# nothing\n...\n", "\ufeff", "{}", "~",
+		"services:\n", "services: {}\ndefaults:\nserver:\nstore: ~\nlog: {}\n",
+	} {
+		got, err := config.Parse("f", []byte(in))
+		if err != nil {
+			t.Errorf("%q: %v", in, err)
+		} else if len(got.Services) != 0 {
+			t.Errorf("%q: got services %v", in, got.Services)
+		}
+	}
+}
+
+func TestParse_ListsEveryErrorWithItsLine(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("testdata/bad.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = config.Parse("switchgear.yaml", data)
+	var refused *config.FileError
+	if !errors.As(err, &refused) {
+		t.Fatalf("got %v, want a *FileError", err)
+	}
+	if !slices.IsSortedFunc(refused.Problems, func(a, b config.Problem) int { return a.Line - b.Line }) {
+		t.Error("the errors are not sorted by line")
+	}
+	golden := "testdata/bad.golden"
+	if *update {
+		if err := os.WriteFile(golden, []byte(err.Error()+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), refused.Error()+"\n"); diff != "" {
+		t.Errorf("errors (-want +got):\n%s", diff)
+	}
+}
+
+func TestParse_NamesTheLine(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, in, want string }{
+		{"a file that is called nothing", "!!null { log: 5 }\n", `f:1: the tag "!!null" means nothing here`},
+		{"a list", "- a\n", "f:1: must be a mapping with the keys defaults, services, server, store and log"},
+		{"a key of a later version", "\nbus: {}\n", "f:2: bus: unknown field"},
+		{"services as a list", "services:\n  - a\n", "f:1: services: must be a mapping of names to services"},
+		{"a service that is a word", "services:\n  a:\n    true\n", "f:2: services.a: must be an object, not true or false"},
+		{"broken YAML", "services:\n  a: {\n", "f:2: did not find expected node content"},
+		{"a tab", "services:\n\ta: {}\n", "f:2: found character that cannot start any token"},
+		{"two documents", "services: {}\n---\nservices: {}\n", "f:2: a second document begins; there can be one"},
+		{"broken second document", "a: {}\n---\n{\n", "f:3: did not find expected node content"},
+		{"not UTF-8", "# fine\nlog: { level: \xff }\n", "f:2: not UTF-8"},
+		{"UTF-16", "\xff\xfea\x00", "f:1: not UTF-8"},
+		{"unknown anchor", "services: *nothing\n", "f: unknown anchor 'nothing' referenced"},
+		{"services as an alias", "defaults: &d { jitter: 0.5 }\nservices: *d\n", "f:1: services.jitter: must be an object, not a number"},
+		{"a long key", "services:\n  a:\n    " + strings.Repeat("k", 300) + ": 1\n", "f:2: services.a." + strings.Repeat("k", 128) + "…: unknown field"},
+		{"a name with dots", "services:\n  a.b:c:\n    x: 1\n", "f:3: services.a.b:c.x: unknown field"},
+		{"too deep", "services: {a: {config: " + strings.Repeat("{a: ", 40) + strings.Repeat("}", 40) + "}}\n", "f:1: services.a.config"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.Parse("f", []byte(tc.in))
+			if err == nil || !strings.HasPrefix(err.Error(), tc.want) {
+				t.Errorf("got  %v\nwant %s", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestParse_BoundsTheListOfErrors(t *testing.T) {
+	t.Parallel()
+	var in strings.Builder
+	in.WriteString("services:\n")
+	for i := range 3000 {
+		fmt.Fprintf(&in, "  s%d: { x: 1 }\n", i)
+	}
+	_, err := config.Parse("f", []byte(in.String()))
+	var refused *config.FileError
+	if !errors.As(err, &refused) || len(refused.Problems) != 1001 {
+		t.Fatalf("got %d errors, want 1001", len(refused.Problems))
+	}
+	if got, want := refused.Problems[1000].String(), "f: and 2000 more"; got != want {
+		t.Errorf("the last is %q, want %q", got, want)
+	}
+}
+
+func TestParse_RefusesALargeFile(t *testing.T) {
+	t.Parallel()
+	fits := []byte("services: {}\n#" + strings.Repeat("x", config.MaxFileSize-14))
+	if _, err := config.Parse("f", fits); err != nil {
+		t.Errorf("%d bytes: %v", len(fits), err)
+	}
+	path := filepath.Join(t.TempDir(), "large.yaml")
+	if err := os.WriteFile(path, append(fits, 'x'), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := config.Load(path)
+	if want := path + ": larger than 4 MiB"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestLoad_TellsOfAFileThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	if _, err := config.Load(filepath.Join(t.TempDir(), "none.yaml")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want an error that is fs.ErrNotExist", err)
+	}
+}
+
+func TestFile_LintNamesServiceAndLine(t *testing.T) {
+	t.Parallel()
+	const in = `
+services:
+  slow_feed:
+    config:
+      failureThreshold: 10
+    healthCheck: { tcp: { address: 127.0.0.1:1 } }
+  slow_report:
+    reportIntervalMs: 100000
+  slow_check:
+    healthCheck: { tcp: { address: 127.0.0.1:1 }, timeoutMs: 90000 }
+  on_demand:
+    config: { healthCheckIntervalMs: 0 }
+    healthCheck: { tcp: { address: 127.0.0.1:1 } }
+  fine:
+    healthCheck: { tcp: { address: 127.0.0.1:1 } }
+`
+	f, err := config.Parse("f", []byte(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, w := range f.Lint() {
+		if strings.HasSuffix(w.Field, ".failureThreshold") {
+			got = append(got, fmt.Sprintf("%d %s", w.Line, w.Field))
+		}
+	}
+	want := []string{
+		"9 services.slow_check.config.failureThreshold",
+		"5 services.slow_feed.config.failureThreshold",
+		"7 services.slow_report.config.failureThreshold",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+}
