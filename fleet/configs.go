@@ -1,0 +1,162 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+
+	"github.com/degenduel/switchgear"
+)
+
+// ConfigView is a service's config in force, with the lint's warnings.
+type ConfigView struct {
+	ConfigVersion
+	Warnings []switchgear.Warning
+}
+
+// ServiceConfig is the config in force.
+func (m *Manager) ServiceConfig(ctx context.Context, name string) (ConfigView, error) {
+	s, err := m.member("config", name)
+	if err != nil {
+		return ConfigView{}, err
+	}
+	m.mu.RLock()
+	version := s.version
+	m.mu.RUnlock()
+	v, err := m.store.ConfigVersion(ctx, name, version)
+	return ConfigView{v, m.lint(s)}, err
+}
+
+// lint is what will not work of the config in force.
+func (m *Manager) lint(s *member) []switchgear.Warning {
+	slowest := s.service.Breaker().Snapshot().Performance.Slowest
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	u := usageOf(s.def, s.config)
+	u.SlowestOperation = slowest
+	return s.config.Lint(u)
+}
+
+// ConfigVersions are the versions of a service's config, newest first, below
+// before if that is not 0.
+func (m *Manager) ConfigVersions(ctx context.Context, name string, before, limit int) ([]ConfigVersion, error) {
+	if _, err := m.member("config versions", name); err != nil {
+		return nil, err
+	}
+	return m.store.ConfigVersions(ctx, name, before, limit)
+}
+
+// AnyVersion lets SetConfig replace whatever config is in force.
+const AnyVersion = 0
+
+// SetConfig puts in force what edit makes of the config's JSON, if the version
+// in force is ifVersion. Precondition if it is another, Invalid for a bad
+// config, with every bad field.
+func (m *Manager) SetConfig(
+	ctx context.Context, name string, ifVersion int, edit func(current json.RawMessage) (json.RawMessage, error), by Actor,
+) (ConfigView, error) {
+	const op = "config"
+	s, err := m.member(op, name)
+	if err != nil {
+		return ConfigView{}, err
+	}
+	var next ConfigVersion
+	var cfg switchgear.Config
+	err = m.do(ctx, op, &change{
+		service: s.name, member: s,
+		plan: func(b *Batch) error {
+			live, err := s.live()
+			if err != nil {
+				return err
+			}
+			if ifVersion != AnyVersion && ifVersion != s.version {
+				return errorf(Precondition, op, "version %d is in force, not %d", s.version, ifVersion)
+			}
+			if cfg, err = edited(s.config, edit); err != nil {
+				return err
+			}
+			cfg.Version = s.version + 1
+			next, err = m.planConfig(s, live, cfg, by, b)
+			return err
+		},
+		apply: func() { m.configure(s, cfg) },
+	})
+	if err != nil {
+		return ConfigView{}, err
+	}
+	if _, err := m.awaitTold(ctx, s); err != nil {
+		return ConfigView{}, err
+	}
+	return ConfigView{next, m.lint(s)}, nil
+}
+
+// edited is the config that edit makes of one, refused as a whole.
+func edited(current switchgear.Config, edit func(json.RawMessage) (json.RawMessage, error)) (switchgear.Config, error) {
+	var cfg switchgear.Config
+	doc, err := json.Marshal(current)
+	if err != nil {
+		return cfg, err
+	}
+	next, err := edit(doc)
+	if err != nil {
+		return cfg, err
+	}
+	if cfg, err = current.Replace(next); err != nil {
+		return cfg, &Error{Kind: Invalid, Op: "config", Err: err, Fields: FieldsOf(err)}
+	}
+	cfg.Classify = current.Classify
+	return cfg, nil
+}
+
+// planConfig adds a version of the config.
+func (m *Manager) planConfig(s *member, live switchgear.Snapshot, cfg switchgear.Config, by Actor, b *Batch) (ConfigVersion, error) {
+	doc, err := json.Marshal(cfg)
+	if err != nil {
+		return ConfigVersion{}, err
+	}
+	next := ConfigVersion{Service: s.name, Version: cfg.Version, Config: doc, At: live.At, Actor: by.Name, Reason: by.Reason}
+	b.Configs = append(b.Configs, next)
+	if m.find(s.name) != nil || m.versions[s.name] > 0 { // not the one that it comes with
+		b.Events = append(b.Events, Event{
+			Service: s.name, Kind: EventConfigChanged, At: live.At, Actor: by.Name, Reason: by.Reason,
+			Evidence: object(map[string]any{"version": cfg.Version, "previous_version": cfg.Version - 1}),
+		})
+		b.Audit = append(b.Audit, by.audit("config", s.name))
+	}
+	m.mu.RLock()
+	v := m.viewOf(s, live)
+	m.mu.RUnlock()
+	v.Config, v.ConfigVersion = cfg, cfg.Version
+	row, err := s.row(&v, live.At, by.Name)
+	b.Services = append(b.Services, row)
+	return next, err
+}
+
+// configure puts a stored config in force.
+func (m *Manager) configure(s *member, cfg switchgear.Config) {
+	if err := s.service.Configure(cfg); err != nil {
+		m.log.Error("a config that was found good is refused", slog.String("service", s.name), slog.Any("error", err)) //nolint:noctx // no request
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s.config, s.version = cfg, cfg.Version
+	m.versions[s.name] = cfg.Version
+}
+
+// Rollback puts an older version's config in force, as a new version. NotFound
+// if there is no such version.
+func (m *Manager) Rollback(ctx context.Context, name string, ifVersion, to int, by Actor) (ConfigView, error) {
+	if _, err := m.member("rollback", name); err != nil {
+		return ConfigView{}, err
+	}
+	old, err := m.store.ConfigVersion(ctx, name, to)
+	if err != nil {
+		return ConfigView{}, err
+	}
+	if by.Reason == "" {
+		by.Reason = fmt.Sprintf("back to version %d", to)
+	}
+	return m.SetConfig(ctx, name, ifVersion, func(json.RawMessage) (json.RawMessage, error) { return old.Config, nil }, by)
+}

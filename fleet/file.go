@@ -1,0 +1,115 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/degenduel/switchgear/config"
+)
+
+// ApplyFile makes the services what the config file says: new ones come in,
+// sections that changed since the file was read last are put in force, and
+// services that the file brought and has no more are taken out. What the file
+// says again, as it said it last, changes nothing: the store's newest version
+// stands.
+func (m *Manager) ApplyFile(ctx context.Context, services map[string]config.Service) error {
+	by := Actor{Name: string(SourceFile), Reason: "the config file"}
+	graph := make(map[string][]string)
+	for _, s := range m.all() {
+		if s.source != SourceFile {
+			graph[s.name] = s.def.Dependencies
+		}
+	}
+	for name, def := range services {
+		graph[name] = def.Dependencies
+	}
+	if err := config.CheckDependencies(graph); err != nil {
+		return &Error{Kind: Invalid, Op: "config file", Err: err}
+	}
+	changes := m.absentees(services, by)
+	for _, name := range slices.Sorted(maps.Keys(services)) {
+		def := services[name]
+		said := section(def, def.Config)
+		switch s := m.find(name); {
+		case s == nil:
+			changes = append(changes, m.arrive(arrival{name: name, def: def, source: SourceFile, by: by}, false))
+		case s.source == SourceCode:
+			return errorf(Conflict, "config file", "%s is part of the running program", name)
+		case !bytes.Equal(s.fileConfig, said):
+			changes = append(changes, m.redeclare(s, arrival{name: name, def: def, source: SourceFile, by: by}, said))
+		}
+	}
+	return m.doAll(ctx, "config file", changes)
+}
+
+// absentees are changes that take out what the file brought and has no more,
+// those that were here and those that the store remembers.
+func (m *Manager) absentees(services map[string]config.Service, by Actor) []*change {
+	var changes []*change
+	for _, s := range m.all() {
+		if _, ok := services[s.name]; !ok && s.source == SourceFile {
+			changes = append(changes, m.leave(s, by, false))
+		}
+	}
+	var gone []string
+	return append(changes, &change{
+		plan: func(b *Batch) error {
+			gone = nil
+			for name, row := range m.restored {
+				var st ServiceState
+				if _, ok := services[name]; ok || json.Unmarshal(row.Value, &st) != nil || st.Source != SourceFile {
+					continue
+				}
+				gone = append(gone, name)
+				b.Removed = append(b.Removed, name)
+				b.Events = append(b.Events, Event{Service: name, Kind: EventRemoved, At: time.Now(), Actor: by.Name, Reason: by.Reason})
+				b.Audit = append(b.Audit, by.audit("remove", name))
+			}
+			return nil
+		},
+		apply: func() {
+			for _, name := range gone {
+				delete(m.restored, name)
+			}
+		},
+	})
+}
+
+// doAll sends many changes before it waits for the first, so that they share
+// transactions.
+func (m *Manager) doAll(ctx context.Context, op string, changes []*change) error {
+	for _, c := range changes {
+		c.wait = make(chan struct{})
+	}
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	sending.Go(func() {
+		for _, c := range changes {
+			select {
+			case m.changes <- c:
+			case <-m.done:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	var errs []error
+	for _, c := range changes {
+		select {
+		case <-c.wait:
+			errs = append(errs, c.err)
+		case <-m.done:
+			return errorf(Unavailable, op, "the manager has stopped")
+		case <-ctx.Done():
+			return &Error{Kind: Unavailable, Op: op, Err: ctx.Err()}
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,363 @@
+package fleet
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/config"
+)
+
+// Deps are what a Manager works with.
+type Deps struct {
+	Store  Store        // required
+	Logger *slog.Logger // nil: nothing is logged
+
+	// NewProbe makes the health check of a probed service; nil: there are no
+	// such services.
+	NewProbe func(config.HealthCheck) (Probe, error)
+}
+
+// Probe is a health check from outside. The manager calls Check in one
+// goroutine at a time, with a deadline, and Close when the service is gone.
+type Probe interface {
+	Check(ctx context.Context) error
+	Close() error
+}
+
+// Config is how a Manager works. The zero Config is a good one.
+type Config struct {
+	// MaxServices caps the services. Default 20 000.
+	MaxServices int
+
+	// FlushInterval is how long statistics may be younger in the store than
+	// in memory. Default 5 s.
+	FlushInterval time.Duration
+}
+
+const (
+	defaultMaxServices   = 20_000
+	defaultFlushInterval = 5 * time.Second
+
+	// refreshInterval is how often statistics are told at most.
+	refreshInterval = time.Second
+
+	// maxWaiting is how many changes wait for the sequencer. Above it, orders
+	// are refused, and observers wait, which delays no operation.
+	maxWaiting = 4096
+
+	// maxBatch is how many changes share a transaction.
+	maxBatch = 512
+
+	storeTimeout    = 2 * time.Second
+	shutdownTimeout = 5 * time.Second
+)
+
+// Manager is the central authority over services: it holds their states, runs
+// their health checks, keeps their history, applies orders, and tells whoever
+// watches. All methods are safe for concurrent use. What changes something
+// waits for Run.
+type Manager struct {
+	store    Store
+	log      *slog.Logger
+	newProbe func(config.HealthCheck) (Probe, error)
+	cfg      Config
+	epoch    string
+
+	changes chan *change
+	done    chan struct{} // closed when Run has ended
+
+	// The sequencer's alone.
+	running    bool
+	arriving   int // services that come in with the present batch
+	lastSeq    uint64
+	backlog    []*change // facts that the store has not taken
+	storeRetry time.Time // when to try again
+	versions   map[string]int
+	restored   map[string]ServiceRow // rows that nobody has claimed yet
+
+	mu       sync.RWMutex
+	members  map[string]*member
+	seq      uint64        // of the last change that was told
+	told     chan struct{} // closed and replaced whenever something was told
+	watchers []*watcher
+	storeErr error
+	dropped  uint64 // events lost because the store was away too long
+
+	turnedAway atomic.Uint64 // services refused because of the cap
+
+	stopping bool // what is stored of a service is how it was before
+
+	retiring sync.WaitGroup // services that were taken out and are stopping
+}
+
+type watcher struct{ tell func(Change) }
+
+// Change is something that was told: an event, or a service's new state, or
+// its removal.
+type Change struct {
+	Seq     uint64
+	Service string
+	Event   *Event
+	View    *View
+	Removed bool
+}
+
+// New makes a manager that knows what the store remembers. The services that
+// were declared over the API are there at once; those of the config file come
+// back with ApplyFile and those of programs with Register.
+func New(ctx context.Context, deps Deps, cfg Config) (*Manager, error) {
+	if deps.Store == nil {
+		return nil, errors.New("fleet: a manager needs a store")
+	}
+	if deps.Logger == nil {
+		deps.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.MaxServices == 0 {
+		cfg.MaxServices = defaultMaxServices
+	}
+	if cfg.FlushInterval == 0 {
+		cfg.FlushInterval = defaultFlushInterval
+	}
+	stored, err := deps.Store.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := &Manager{
+		store: deps.Store, log: deps.Logger, newProbe: deps.NewProbe, cfg: cfg, epoch: rand.Text(),
+		changes: make(chan *change, maxWaiting), done: make(chan struct{}),
+		versions: stored.Versions, restored: make(map[string]ServiceRow),
+		members: make(map[string]*member), seq: stored.Seq, lastSeq: stored.Seq, told: make(chan struct{}),
+	}
+	if m.versions == nil {
+		m.versions = make(map[string]int)
+	}
+	for _, row := range stored.Services {
+		m.restored[row.Service] = row
+	}
+	return m, m.restoreDeclared(ctx)
+}
+
+// Epoch names this run of the manager: a seq means nothing in another.
+func (m *Manager) Epoch() string { return m.epoch }
+
+// Run does the manager's work until ctx ends: it then stops the services that
+// the manager made, writes what is not written, and returns nil, or the store's
+// error if something could not be written.
+func (m *Manager) Run(ctx context.Context) error {
+	defer close(m.done)
+	m.begin()
+	refresh := time.NewTicker(refreshInterval)
+	defer refresh.Stop()
+	flush := time.NewTicker(m.cfg.FlushInterval)
+	defer flush.Stop()
+	for {
+		select {
+		case c := <-m.changes:
+			m.process(ctx, m.gather(c))
+		case <-refresh.C:
+			m.retryBacklog(ctx)
+			m.refresh()
+		case <-flush.C:
+			m.flush(ctx)
+		case <-ctx.Done():
+			return m.shutdown(context.WithoutCancel(ctx))
+		}
+	}
+}
+
+// begin starts the services that came back with the store.
+func (m *Manager) begin() {
+	m.running = true
+	for _, s := range m.all() {
+		s.service.Start()
+		m.mu.Lock()
+		m.show(s)
+		m.mu.Unlock()
+	}
+}
+
+// gather takes what waits, up to a batch.
+func (m *Manager) gather(first *change) []*change {
+	batch := []*change{first}
+	for len(batch) < maxBatch {
+		select {
+		case c := <-m.changes:
+			batch = append(batch, c)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (m *Manager) shutdown(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
+	defer cancel()
+	var stopping sync.WaitGroup
+	m.mu.Lock()
+	m.stopping = true
+	m.mu.Unlock()
+	all := m.all()
+	for _, s := range all {
+		if s.own {
+			stopping.Go(func() {
+				if err := s.service.Stop(ctx); err != nil {
+					m.log.WarnContext(ctx, "a health check did not end", slog.String("service", s.name), slog.Any("error", err))
+				}
+				s.closeProbe()
+			})
+		}
+	}
+	stopping.Wait()
+	m.retiring.Wait()
+	for _, s := range all {
+		s.unobserve()
+	}
+	for len(m.changes) > 0 {
+		m.process(ctx, m.gather(<-m.changes))
+	}
+	m.storeRetry = time.Time{}
+	m.retryBacklog(ctx)
+	m.flush(ctx)
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.storeErr
+}
+
+// all are the members, by name.
+func (m *Manager) all() []*member {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	all := make([]*member, 0, len(m.members))
+	for _, s := range m.members {
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b *member) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+func (m *Manager) member(op, name string) (*member, error) {
+	if !switchgear.ValidName(name) {
+		return nil, errorf(Invalid, op, "%q is no name of a service: it must match [a-z0-9][a-z0-9_.:-]{0,127}", name)
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if s := m.members[name]; s != nil {
+		return s, nil
+	}
+	return nil, errorf(NotFound, op, "there is no service %q", name)
+}
+
+// Services are the states of all services, by name.
+func (m *Manager) Services() []View {
+	all := m.all()
+	views := make([]View, len(all))
+	for i, s := range all {
+		views[i] = m.view(s)
+	}
+	return views
+}
+
+// Service is the state of one; NotFound if there is none, Invalid for a name
+// that cannot be one.
+func (m *Manager) Service(name string) (View, error) {
+	s, err := m.member("service", name)
+	if err != nil {
+		return View{}, err
+	}
+	return m.view(s), nil
+}
+
+// view is what can be told of a service now: its present state, unless that
+// has not been told yet, for it is not durable; then what was told last.
+func (m *Manager) view(s *member) View {
+	live := s.service.Breaker().Snapshot()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if s.shown != nil && !s.told(&live) {
+		return *s.shown
+	}
+	return m.viewOf(s, live)
+}
+
+// viewOf is the state of a service whose breaker is as the snapshot says. The
+// mutex is held, to read at least.
+func (m *Manager) viewOf(s *member, live switchgear.Snapshot) View {
+	v := View{
+		Service: s.name, Running: s.service.Running() || s.own && m.stopping,
+		Layer: s.def.Layer, Description: s.def.Description, Dependencies: s.def.Dependencies, Source: s.source,
+		Breaker: live, TripEventID: s.tripEvent, Health: s.service.Health(),
+		Config: s.config, ConfigVersion: s.version, DiffersFromFile: s.differsFromFile(),
+		HealthCheck: s.def.HealthCheck, ReportInterval: s.def.ReportInterval,
+		Instances: Instances{Total: 1},
+	}
+	if live.State == switchgear.Closed {
+		v.TripEventID = 0
+	}
+	if v.IsOpen() {
+		v.Instances.Open = 1
+	}
+	silent := s.silent(live.At)
+	if silent {
+		v.Instances.Stale = 1
+	}
+	var failing []string
+	for _, name := range s.def.Dependencies {
+		if d := m.members[name]; d != nil && d.shown != nil && d.shown.Status.fails() {
+			failing = append(failing, name)
+		}
+	}
+	v.Status = statusOf(&v, silent, failing)
+	return v
+}
+
+// Watch calls tell with every change after the returned states, in order and
+// without a gap: the states are those at seq. tell is called under a lock of
+// the manager's: it must be quick and must not call the manager. stop ends it.
+func (m *Manager) Watch(tell func(Change)) (seq uint64, states []View, stop func()) {
+	w := &watcher{tell}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.members {
+		if s.shown != nil {
+			states = append(states, *s.shown)
+		}
+	}
+	slices.SortFunc(states, func(a, b View) int { return strings.Compare(a.Service, b.Service) })
+	m.watchers = append(m.watchers, w)
+	return m.seq, states, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.watchers = slices.DeleteFunc(m.watchers, func(o *watcher) bool { return o == w })
+	}
+}
+
+// Ready is nil if the manager can remember what it is told.
+func (m *Manager) Ready(ctx context.Context) error {
+	m.mu.RLock()
+	err := m.storeErr
+	m.mu.RUnlock()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return m.store.Ping(ctx)
+}
+
+// Events is the history, newest first.
+func (m *Manager) Events(ctx context.Context, q EventQuery) ([]Event, error) {
+	events, err := m.store.Events(ctx, q)
+	for i := range events {
+		events[i].Durable = true
+	}
+	return events, err
+}

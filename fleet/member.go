@@ -1,0 +1,64 @@
+package fleet
+
+import (
+	"sync"
+	"time"
+
+	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/config"
+)
+
+// member is a service that the manager knows.
+type member struct {
+	name    string
+	service *switchgear.Service
+	probe   Probe // of a probed service; nil of others
+	own     bool  // the manager made the service, and stops it
+	source  Source
+
+	stopWatching []func()
+	counts       checkCounts
+	reports      reports
+
+	// The sequencer changes these, under the manager's mutex.
+	def        config.Service
+	definition []byte // def as it is stored
+	fileConfig []byte // the section that the file had last
+	config     switchgear.Config
+	version    int
+	number     uint64               // of the last transition that was told
+	override   *switchgear.Override // the one that was told
+	tripEvent  int64
+	shown      *View     // what was told last
+	seenAt     time.Time // when that was last found to be so
+	removed    bool
+
+	stored *View // what the store has; the sequencer's alone
+
+	edge        sync.Mutex
+	healthKnown bool // a check has ended, so that a change can be told
+	healthy     bool
+}
+
+func (s *member) unobserve() {
+	for _, stop := range s.stopWatching {
+		stop()
+	}
+	s.stopWatching = nil
+}
+
+func (s *member) closeProbe() {
+	if s.probe != nil {
+		_ = s.probe.Close() // there is nothing left to do with its error
+	}
+}
+
+// told reports whether a snapshot holds nothing that is not told, or about to
+// be. The manager's mutex is held, or the sequencer asks.
+func (s *member) told(live *switchgear.Snapshot) bool {
+	return live.Transitions == s.number && sameOverride(live.Override, s.override)
+}
+
+func (s *member) differsFromFile() bool {
+	return s.fileConfig != nil && !sameSection(s.fileConfig, s.def, s.config)
+}

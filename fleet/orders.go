@@ -1,0 +1,298 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/degenduel/switchgear"
+)
+
+// Actor is who orders something, from where, and why.
+type Actor struct {
+	Name    string
+	Address string
+	Reason  string
+}
+
+func (a Actor) audit(action, service string) AuditEntry {
+	return AuditEntry{
+		At: time.Now(), Actor: a.Name, Address: a.Address, Action: action, Service: service, Reason: a.Reason, Result: "ok",
+	}
+}
+
+func (a Actor) order() switchgear.Order {
+	return switchgear.Order{Actor: a.Name, Reason: a.Reason}
+}
+
+// errNotYet puts an order off until what has happened to the service before it
+// is stored.
+var errNotYet = errors.New("fleet: not yet")
+
+// live is the member's breaker now, if nothing is on its way to the store.
+func (s *member) live() (switchgear.Snapshot, error) {
+	live := s.service.Breaker().Snapshot()
+	if s.removed {
+		return live, errorf(NotFound, "order", "there is no service %q any more", s.name)
+	}
+	if !s.told(&live) {
+		return live, errNotYet
+	}
+	return live, nil
+}
+
+// requireReason refuses an order without one.
+func requireReason(op string, by Actor) error {
+	if by.Reason != "" {
+		return nil
+	}
+	return &Error{
+		Kind: Invalid, Op: op, Err: errors.New("an order needs a reason"),
+		Fields: []switchgear.FieldError{{Field: "reason", Message: "a reason is required"}},
+	}
+}
+
+// Reset closes the circuit and clears its counters, or begins a recovery now
+// (to = HalfOpen). Conflict while the mode is not auto.
+func (m *Manager) Reset(ctx context.Context, name string, to switchgear.State, by Actor) (View, error) {
+	const op = "reset"
+	s, err := m.member(op, name)
+	if err == nil {
+		err = requireReason(op, by)
+	}
+	if err == nil && to == switchgear.Open {
+		err = &Error{
+			Kind: Invalid, Op: op, Err: errors.New("a reset goes to closed or half_open"),
+			Fields: []switchgear.FieldError{{Field: "to", Message: `"open" is not closed or half_open`}},
+		}
+	}
+	if err != nil {
+		return View{}, err
+	}
+	var refused error
+	err = m.do(ctx, op, &change{
+		service: s.name, member: s,
+		plan: func(b *Batch) error {
+			live, err := s.live()
+			if err != nil {
+				return err
+			}
+			if live.Mode != switchgear.Auto {
+				return errorf(Conflict, op, "the mode is %v, so the state stands still", live.Mode)
+			}
+			b.Events = append(b.Events, Event{
+				Service: name, Kind: EventReset, From: live.State.String(), To: to.String(), At: live.At, Actor: by.Name, Reason: by.Reason,
+			})
+			b.Audit = append(b.Audit, by.audit(op, name))
+			return m.planRow(s, afterReset(live, to), b, by.Name)
+		},
+		apply: func() { refused = s.service.Breaker().Reset(to, by.order()) },
+	})
+	if err == nil && refused != nil {
+		err = errorf(Conflict, op, "%w", refused)
+	}
+	if err != nil {
+		return View{}, err
+	}
+	return m.awaitTold(ctx, s)
+}
+
+// afterReset is what a reset will make of the breaker, for the store: the
+// transition itself is stored when it has happened.
+func afterReset(s switchgear.Snapshot, to switchgear.State) switchgear.Snapshot {
+	s.State = to
+	s.OpenedAt, s.NextAttemptAt, s.ClosesAt = time.Time{}, time.Time{}, time.Time{}
+	if to == switchgear.HalfOpen {
+		s.RecoveryAttempts++
+		s.LastRecoveryAttempt = s.At
+		return s
+	}
+	s.RecoveryAttempts, s.FailedRecoveries, s.ConsecutiveFailures = 0, 0, 0
+	s.Failures, s.Successes, s.Slow, s.Window, s.Trip = 0, 0, 0, nil, nil
+	s.LastReset = s.At
+	return s
+}
+
+// awaitTold waits until what has happened to the service so far is told, and
+// returns its state.
+func (m *Manager) awaitTold(ctx context.Context, s *member) (View, error) {
+	number := s.service.Breaker().Snapshot().Transitions
+	for {
+		m.mu.RLock()
+		told, done := m.told, s.number >= number || s.removed
+		m.mu.RUnlock()
+		if done {
+			return m.view(s), nil
+		}
+		select {
+		case <-told:
+		case <-m.done:
+			return View{}, errorf(Unavailable, "order", "the manager has stopped")
+		case <-ctx.Done():
+			return View{}, &Error{Kind: Unavailable, Op: "order", Err: ctx.Err()}
+		}
+	}
+}
+
+// Override sets the mode until its end. Without a reason or an end it is
+// Invalid. It takes effect even while the store is away.
+func (m *Manager) Override(ctx context.Context, name string, mode switchgear.Mode, ttl time.Duration, by Actor) (View, error) {
+	const op = "override"
+	s, err := m.member(op, name)
+	if err != nil {
+		return View{}, err
+	}
+	o := switchgear.Override{Mode: mode, Reason: by.Reason, Actor: by.Name, Until: time.Now().Add(ttl)}
+	if ttl <= 0 {
+		o.Until = time.Time{}
+	}
+	if err := o.Validate(time.Now()); err != nil {
+		return View{}, err
+	}
+	var refused error
+	err = m.do(ctx, op, &change{
+		service: s.name, member: s, inMemory: true,
+		plan: func(b *Batch) error {
+			live, err := s.live()
+			if err != nil {
+				return err
+			}
+			b.Events = append(b.Events, Event{
+				Service: name, Kind: EventOverride, From: live.Mode.String(), To: mode.String(), At: live.At,
+				Actor: by.Name, Reason: by.Reason,
+				Evidence: object(map[string]any{"expires_at": Time{o.Until}}),
+			})
+			b.Audit = append(b.Audit, by.audit(op, name))
+			live.Mode, live.Override = mode, &o
+			return m.planRow(s, live, b, by.Name)
+		},
+		apply: func() {
+			if refused = s.service.Breaker().Override(o); refused == nil {
+				m.setOverride(s, &o)
+			}
+		},
+	})
+	if err == nil && refused != nil {
+		err = refused
+	}
+	if err != nil {
+		return View{}, err
+	}
+	return m.view(s), nil
+}
+
+func (m *Manager) setOverride(s *member, o *switchgear.Override) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s.override = o
+}
+
+// EndOverride ends the override: forced_open goes to half-open, forced_closed
+// to closed. NotFound if there is none.
+func (m *Manager) EndOverride(ctx context.Context, name string, by Actor) (View, error) {
+	const op = "end override"
+	s, err := m.member(op, name)
+	if err != nil {
+		return View{}, err
+	}
+	err = m.do(ctx, op, &change{
+		service: s.name, member: s,
+		plan: func(b *Batch) error {
+			live, err := s.live()
+			if err != nil {
+				return err
+			}
+			if live.Override == nil {
+				return errorf(NotFound, op, "no override is active on %s", name)
+			}
+			to := switchgear.Closed
+			if live.Override.Mode == switchgear.ForcedOpen {
+				to = switchgear.HalfOpen
+			}
+			from := live.Mode
+			live.Mode, live.Override = switchgear.Auto, nil
+			if s.config.Disabled {
+				live.Mode = switchgear.Disabled
+			}
+			b.Events = append(b.Events, Event{
+				Service: name, Kind: EventOverride, From: from.String(), To: live.Mode.String(), At: live.At, Actor: by.Name, Reason: by.Reason,
+			})
+			b.Audit = append(b.Audit, by.audit(op, name))
+			return m.planRow(s, afterReset(live, to), b, by.Name)
+		},
+		apply: func() {
+			// It may have come to its end by itself meanwhile: just as well.
+			_ = s.service.Breaker().EndOverride(by.order())
+			m.setOverride(s, nil)
+		},
+	})
+	if err != nil {
+		return View{}, err
+	}
+	return m.awaitTold(ctx, s)
+}
+
+// CheckHealth runs the service's health check now, at most once a second, and
+// returns the state after it. Conflict if it has none.
+func (m *Manager) CheckHealth(ctx context.Context, name string) (switchgear.Health, View, error) {
+	const op = "health check"
+	s, err := m.member(op, name)
+	if err != nil {
+		return switchgear.Health{}, View{}, err
+	}
+	h, err := s.service.CheckHealth(ctx)
+	switch {
+	case errors.Is(err, switchgear.ErrNoCheck):
+		return h, View{}, errorf(Conflict, op, "%s has no health check", name)
+	case err != nil:
+		return h, View{}, &Error{Kind: Unavailable, Op: op, Err: err}
+	}
+	v, err := m.awaitTold(ctx, s)
+	return h, v, err
+}
+
+// Outcome is what a program reports of an operation.
+type Outcome struct {
+	Outcome  switchgear.Outcome
+	Duration time.Duration
+	Error    string
+}
+
+// Advice is whether a program that reports may go on.
+type Advice struct {
+	State      switchgear.State
+	Admit      bool
+	RetryAfter time.Duration
+}
+
+// reportedError is an error in another program's words.
+type reportedError string
+
+func (e reportedError) Error() string { return string(e) }
+
+// Report counts outcomes of operations that ran in another program, in order,
+// and advises on the next. No outcome is a question.
+func (m *Manager) Report(ctx context.Context, name string, outcomes []Outcome) (Advice, error) {
+	s, err := m.member("report", name)
+	if err != nil {
+		return Advice{}, err
+	}
+	s.reports.add(time.Now())
+	b := s.service.Breaker()
+	for _, o := range outcomes {
+		switch o.Outcome {
+		case switchgear.Success:
+			b.RecordSuccess(o.Duration)
+		case switchgear.Failure:
+			b.HandleError(reportedError(o.Error), o.Duration)
+		case switchgear.Ignored:
+			b.RecordIgnored()
+		}
+	}
+	v, err := m.awaitTold(ctx, s)
+	if err != nil {
+		return Advice{}, err
+	}
+	admit, wait := b.Advise()
+	return Advice{v.Breaker.State, admit, wait}, nil
+}

@@ -1,0 +1,164 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// EventKind is what an Event tells.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventTransition      EventKind = "transition"
+	EventOverride        EventKind = "override" // set, or ended by hand
+	EventOverrideExpired EventKind = "override_expired"
+	EventReset           EventKind = "reset"
+	EventConfigChanged   EventKind = "config_changed"
+	EventConfigWarning   EventKind = "config_warning"
+	EventHealthFailed    EventKind = "health_failed"
+	EventHealthRecovered EventKind = "health_recovered"
+	EventRegistered      EventKind = "registered"
+	EventRemoved         EventKind = "removed"
+)
+
+// Event is one line of a service's history. It is never changed.
+type Event struct {
+	ID       int64  // given by the store, rising
+	Seq      uint64 // the place in the stream, rising with the ID
+	Service  string
+	Kind     EventKind
+	From, To string // states, or modes of an override; may be empty
+	At       time.Time
+	Actor    string
+	Reason   string
+	Evidence json.RawMessage // an object, or nil
+
+	// Durable is false of an event that was told before the store had it.
+	Durable bool
+}
+
+// ConfigVersion is one version of a service's config. It is never changed.
+type ConfigVersion struct {
+	Service string
+	Version int // from 1, without gaps
+	Config  json.RawMessage
+	At      time.Time
+	Actor   string
+	Reason  string
+}
+
+// AuditEntry is who did what to what, from where, with what result.
+type AuditEntry struct {
+	ID      int64
+	At      time.Time
+	Actor   string
+	Address string
+	Action  string
+	Service string
+	Reason  string
+	Result  string
+}
+
+// ServiceRow is a service as the store keeps it.
+type ServiceRow struct {
+	Service     string
+	Value       json.RawMessage // a ServiceState
+	Description string
+	UpdatedAt   time.Time
+	UpdatedBy   string
+}
+
+// Token is what is kept of a token: never its secret.
+type Token struct {
+	ID        string
+	Name      string
+	Role      string
+	Hash      string // SHA-256 of the secret, in hex
+	CreatedAt time.Time
+	ExpiresAt time.Time // zero: never
+}
+
+// Batch is what one transaction writes.
+type Batch struct {
+	Services []ServiceRow // written, or written over
+	Removed  []string     // services whose rows go; their history stays
+	Events   []Event
+	Configs  []ConfigVersion
+	Audit    []AuditEntry
+}
+
+func (b *Batch) empty() bool {
+	return len(b.Services)+len(b.Removed)+len(b.Events)+len(b.Configs)+len(b.Audit) == 0
+}
+
+// add puts what o writes behind what b writes. Of two states of a service the
+// later one is written.
+func (b *Batch) add(o *Batch) {
+	for _, row := range o.Services {
+		b.Services = slices.DeleteFunc(b.Services, func(r ServiceRow) bool { return r.Service == row.Service })
+		b.Services = append(b.Services, row)
+	}
+	for _, name := range o.Removed {
+		b.Services = slices.DeleteFunc(b.Services, func(r ServiceRow) bool { return r.Service == name })
+	}
+	b.Removed = append(b.Removed, o.Removed...)
+	b.Events = append(b.Events, o.Events...)
+	b.Configs = append(b.Configs, o.Configs...)
+	b.Audit = append(b.Audit, o.Audit...)
+}
+
+// Stored is what a manager needs to begin.
+type Stored struct {
+	Services []ServiceRow   // by name
+	Versions map[string]int // the newest config version of each service that ever had one
+	Seq      uint64         // the highest of any event; 0 without one
+}
+
+// EventQuery asks for events, newest first.
+type EventQuery struct {
+	Service string      // "" is all
+	Kinds   []EventKind // none is all
+	Since   time.Time   // not before; zero is open
+	Until   time.Time   // before; zero is open
+	Before  int64       // an ID: only older ones; 0 is open
+	Limit   int         // 1 to 1 000
+}
+
+// Store remembers what a manager knows. All methods are safe for concurrent
+// use, heed their context, and return an *Error of kind Unavailable where the
+// store does not answer. Times come back in UTC, to the microsecond or better.
+type Store interface {
+	// Load returns all services with the newest config versions and the
+	// highest seq.
+	Load(ctx context.Context) (Stored, error)
+
+	// Commit writes all of the batch or nothing. When it returns nil, what it
+	// wrote survives the end of the process and of the machine. It fills in
+	// the IDs of the batch's events and audit entries, rising in their order.
+	// A config version that is there already, or does not follow the one
+	// before it, is a Conflict. After an error nobody knows whether the batch
+	// was written unless the kind is Conflict: then it was not.
+	Commit(ctx context.Context, b *Batch) error
+
+	// Events returns what the query asks for, newest first.
+	Events(ctx context.Context, q EventQuery) ([]Event, error)
+
+	// ConfigVersions returns versions of a service, newest first: those below
+	// before, or all if before is 0, and limit at most.
+	ConfigVersions(ctx context.Context, service string, before, limit int) ([]ConfigVersion, error)
+
+	// ConfigVersion returns one version; NotFound if there is none.
+	ConfigVersion(ctx context.Context, service string, version int) (ConfigVersion, error)
+
+	// Tokens returns all tokens.
+	Tokens(ctx context.Context) ([]Token, error)
+
+	// AddToken keeps a token; Conflict if its ID or hash is there already.
+	AddToken(ctx context.Context, t Token) error
+
+	// Ping asks whether the store would take a write.
+	Ping(ctx context.Context) error
+}

@@ -1,0 +1,179 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/degenduel/switchgear"
+)
+
+// noteTrip keeps which event opened a circuit.
+func (m *Manager) noteTrip(e *Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.members[e.Service]; s != nil && e.Kind == EventTransition && e.To == "open" {
+		s.tripEvent = e.ID
+	}
+}
+
+// tell hands the events of the changes, and then the new states of the
+// services they touch and of those that depend on them, to the watchers.
+func (m *Manager) tell(changes []*change) {
+	touched := make(map[*member]bool)
+	for _, c := range changes {
+		for _, e := range c.events {
+			m.noteTrip(e)
+			m.logEvent(e)
+		}
+		if c.member != nil && c.err == nil {
+			touched[c.member] = true
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range changes {
+		for _, e := range c.events {
+			m.push(Change{Seq: e.Seq, Service: e.Service, Event: e})
+		}
+	}
+	for s := range touched {
+		m.show(s)
+	}
+	close(m.told)
+	m.told = make(chan struct{})
+}
+
+// push tells one change. The mutex is held.
+func (m *Manager) push(c Change) {
+	m.seq = c.Seq
+	for _, w := range m.watchers {
+		w.tell(c)
+	}
+}
+
+func (m *Manager) nextSeq() uint64 {
+	m.lastSeq++
+	return m.lastSeq
+}
+
+// show tells the state of a service if it is not what was told last, and then
+// those of its dependants if it matters to them. The mutex is held.
+func (m *Manager) show(s *member) {
+	before := s.shown
+	if s.removed {
+		if before != nil {
+			s.shown = nil
+			m.push(Change{Seq: m.nextSeq(), Service: s.name, Removed: true})
+		}
+	} else {
+		live := s.service.Breaker().Snapshot()
+		if !s.told(&live) {
+			return // what has happened since is on its way
+		}
+		v := m.viewOf(s, live)
+		if before != nil {
+			if state, statistics := v.sameAs(before); state && statistics {
+				s.seenAt = live.At
+				return
+			}
+		}
+		s.shown, s.seenAt = &v, live.At
+		m.push(Change{Seq: m.nextSeq(), Service: s.name, View: &v})
+	}
+	failed := before != nil && before.Status.fails()
+	if fails := s.shown != nil && s.shown.Status.fails(); fails == failed {
+		return
+	}
+	for _, other := range m.members {
+		for _, name := range other.def.Dependencies {
+			if name == s.name && other.shown != nil {
+				m.show(other)
+			}
+		}
+	}
+}
+
+// refresh tells the statistics that changed, and what the clock changed.
+func (m *Manager) refresh() {
+	now := time.Now()
+	for _, s := range m.all() {
+		m.mu.Lock()
+		if s.shown != nil && !s.quiet(now) {
+			m.show(s)
+		}
+		m.mu.Unlock()
+	}
+}
+
+// quietFor is how old what is shown of a service may be that nobody uses: its
+// averages fade with time.
+const quietFor = 10 * time.Second
+
+// quiet reports cheaply that nothing of a service can have changed.
+func (s *member) quiet(now time.Time) bool {
+	b := &s.shown.Breaker
+	return now.Sub(s.seenAt) < quietFor && s.def.ReportInterval == 0 &&
+		b.State == switchgear.Closed && b.Mode == switchgear.Auto && b.Failures == 0 && b.Slow == 0 &&
+		s.service.Breaker().Operations() == b.Operations && s.service.Health().CheckedAt.Equal(s.shown.Health.CheckedAt)
+}
+
+// flush stores the states that changed since they were stored last.
+func (m *Manager) flush(ctx context.Context) {
+	if time.Now().Before(m.storeRetry) || m.writeBacklog(ctx) != nil {
+		return
+	}
+	var batch Batch
+	var rows []*member
+	var views []*View
+	write := func() bool {
+		if len(rows) == 0 || m.write(ctx, &batch) != nil {
+			return len(rows) == 0
+		}
+		for i, s := range rows {
+			s.stored = views[i]
+		}
+		batch, rows, views = Batch{}, nil, nil
+		return true
+	}
+	for _, s := range m.all() {
+		v := m.view(s)
+		if !s.told(&v.Breaker) || s.stored != nil && sameStored(s.stored, &v) {
+			continue
+		}
+		row, err := s.row(&v, time.Now(), "")
+		if err != nil {
+			m.log.ErrorContext(ctx, "a state cannot be stored", slog.String("service", s.name), slog.Any("error", err))
+			continue
+		}
+		batch.Services = append(batch.Services, row)
+		rows, views = append(rows, s), append(views, &v)
+		if len(rows) == maxBatch && !write() {
+			return
+		}
+	}
+	write()
+}
+
+// sameStored reports whether a restart would not see the difference.
+func sameStored(a, b *View) bool {
+	state, statistics := a.sameAs(b)
+	return state && statistics && a.TripEventID == b.TripEventID && a.Breaker.NextAttemptAt.Sub(b.Breaker.NextAttemptAt).Abs() < time.Millisecond
+}
+
+// row is the state as the store keeps it; by is who changed it.
+func (s *member) row(v *View, now time.Time, by string) (ServiceRow, error) {
+	st, err := s.state(v)
+	if err != nil {
+		return ServiceRow{}, err
+	}
+	value, err := json.Marshal(st)
+	if err != nil {
+		return ServiceRow{}, err
+	}
+	if by == "" {
+		by = "switchgear"
+	}
+	return ServiceRow{Service: s.name, Value: value, Description: s.def.Description, UpdatedAt: now, UpdatedBy: by}, nil
+}

@@ -1,0 +1,163 @@
+package fleet
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/config"
+)
+
+// Status is a service's in a word.
+type Status string
+
+// The statuses; DESIGN's rules say which holds.
+const (
+	StatusCircuitOpen Status = "circuit_open"
+	StatusUnknown     Status = "unknown"
+	StatusUnhealthy   Status = "unhealthy"
+	StatusDegraded    Status = "degraded"
+	StatusHealthy     Status = "healthy"
+)
+
+// Source is what brought a service to the manager.
+type Source string
+
+// The sources of services.
+const (
+	SourceFile Source = "file" // the config file
+	SourceAPI  Source = "api"
+	SourceCode Source = "code" // a program that embeds the manager
+)
+
+// View is the state of one service at one moment. It is a value; what it
+// points to must not be changed.
+type View struct {
+	Service      string
+	Status       Status
+	Running      bool
+	Layer        string
+	Description  string
+	Dependencies []string
+	Source       Source
+
+	Breaker     switchgear.Snapshot
+	TripEventID int64 // of the event that opened the circuit; 0 while closed
+	Health      switchgear.Health
+
+	Config          switchgear.Config
+	ConfigVersion   int
+	DiffersFromFile bool // the config in force is not what the file says
+
+	HealthCheck    *config.HealthCheck
+	ReportInterval time.Duration
+	Instances      Instances
+}
+
+// Instances are how many copies of a service there are.
+type Instances struct {
+	Total, Open, Stale int
+}
+
+// IsOpen reports whether nothing is admitted.
+func (v *View) IsOpen() bool {
+	s := &v.Breaker
+	return s.Mode == switchgear.ForcedOpen || s.Mode == switchgear.Auto && s.State == switchgear.Open
+}
+
+// statusOf is the first of the five rules that holds. failing are the services
+// it depends on that are circuit_open or unhealthy; silent is a service whose
+// reports have stopped.
+func statusOf(v *View, silent bool, failing []string) Status {
+	s := &v.Breaker
+	ended := s.Operations.Total()+s.Operations.Ignored > 0 || v.Health.Checked
+	switch {
+	case s.Mode == switchgear.ForcedOpen || s.State == switchgear.Open:
+		return StatusCircuitOpen
+	case !ended || silent:
+		return StatusUnknown
+	case v.Health.Checked && !v.Health.Healthy, !v.Running:
+		return StatusUnhealthy
+	case s.State == switchgear.HalfOpen, nearOpening(s, v.Config.Resolved()), len(failing) > 0:
+		return StatusDegraded
+	}
+	return StatusHealthy
+}
+
+// nearOpening reports whether the window is half way, or more, to opening the
+// circuit, or slow calls above half of what does.
+func nearOpening(s *switchgear.Snapshot, c switchgear.Config) bool {
+	total := float64(s.Failures + s.Successes)
+	enough := total >= float64(c.MinimumOperations)
+	half := 2*s.Failures >= uint64(c.FailureThreshold) //nolint:gosec // validated to be positive
+	if c.FailureRateThreshold > 0 {
+		half = half && enough && 2*float64(s.Failures) >= c.FailureRateThreshold*total
+	}
+	streak := c.ConsecutiveFailureThreshold > 0 && 2*s.ConsecutiveFailures >= c.ConsecutiveFailureThreshold
+	slow := c.SlowCallDuration > 0 && c.SlowCallRateThreshold > 0 &&
+		enough && 2*float64(s.Slow) > c.SlowCallRateThreshold*total
+	return s.Failures > 0 && half || streak || slow
+}
+
+// fails reports whether a service of this status degrades those that depend on
+// it.
+func (s Status) fails() bool { return s == StatusCircuitOpen || s == StatusUnhealthy }
+
+// Details is the state in words for people.
+func (v *View) Details() string {
+	s := &v.Breaker
+	switch {
+	case s.Override != nil:
+		return fmt.Sprintf("%s by %s until %s: %s",
+			s.Mode, s.Override.Actor, s.Override.Until.UTC().Format(time.RFC3339), s.Override.Reason)
+	case s.Mode == switchgear.Disabled:
+		return "disabled by its config: everything is admitted"
+	case s.State == switchgear.Open:
+		return fmt.Sprintf("open: %s; next attempt at %s", tripText(s.Trip), s.NextAttemptAt.UTC().Format(time.RFC3339))
+	case s.State == switchgear.HalfOpen && s.AwaitsCheck:
+		return fmt.Sprintf("recovery attempt %d: awaiting the health check, nothing is admitted before it passes", s.RecoveryAttempts)
+	case s.State == switchgear.HalfOpen && s.ClosesAt.IsZero():
+		return fmt.Sprintf("recovery attempt %d: one operation at a time is the probe", s.RecoveryAttempts)
+	case s.State == switchgear.HalfOpen:
+		return fmt.Sprintf("recovery attempt %d: %.0f %% of operations are admitted; closes at %s if nothing fails",
+			s.RecoveryAttempts, 100*s.AdmittedShare, s.ClosesAt.UTC().Format(time.RFC3339))
+	}
+	c := v.Config.Resolved()
+	return fmt.Sprintf("closed: %d of %d failures within %v", s.Failures, c.FailureThreshold, c.MonitoringWindow)
+}
+
+func tripText(e *switchgear.Evidence) string {
+	if e == nil {
+		return "for a reason that was not kept"
+	}
+	text := fmt.Sprintf("%s, %d failures and %d successes", e.Rule, e.Failures, e.Successes)
+	if e.LastError != "" {
+		text += fmt.Sprintf(", last error %q", e.LastError)
+	}
+	return text
+}
+
+// sameAs reports whether nothing that is worth telling differs, statistics
+// apart, and then whether those differ.
+func (v *View) sameAs(o *View) (state, statistics bool) {
+	a, b := &v.Breaker, &o.Breaker
+	state = v.Status == o.Status && v.Running == o.Running && v.Layer == o.Layer && v.Description == o.Description &&
+		slices.Equal(v.Dependencies, o.Dependencies) && v.ConfigVersion == o.ConfigVersion &&
+		v.DiffersFromFile == o.DiffersFromFile && v.Instances == o.Instances &&
+		a.State == b.State && a.Mode == b.Mode && a.Transitions == b.Transitions &&
+		a.RecoveryAttempts == b.RecoveryAttempts && a.AwaitsCheck == b.AwaitsCheck && a.AdmittedShare == b.AdmittedShare &&
+		a.ClosesAt.IsZero() == b.ClosesAt.IsZero() && a.LastReset.Equal(b.LastReset) && sameOverride(a.Override, b.Override) &&
+		v.Health.Healthy == o.Health.Healthy && v.Health.Checked == o.Health.Checked
+	statistics = a.Failures == b.Failures && a.Operations == b.Operations && a.Performance == b.Performance &&
+		a.ConsecutiveFailures == b.ConsecutiveFailures &&
+		v.Health.CheckedAt.Equal(o.Health.CheckedAt) && v.Health.Err == o.Health.Err
+	return state, statistics
+}
+
+func sameOverride(a, b *switchgear.Override) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Mode == b.Mode && a.Reason == b.Reason && a.Actor == b.Actor && a.Until.Equal(b.Until)
+}

@@ -1,0 +1,108 @@
+package fleet
+
+import (
+	"testing"
+	"time"
+
+	"github.com/degenduel/switchgear"
+)
+
+func TestStatus_FirstRuleThatHolds(t *testing.T) {
+	t.Parallel()
+	healthy := func() *View {
+		return &View{
+			Running: true,
+			Health:  switchgear.Health{Checked: true, Healthy: true},
+			Breaker: switchgear.Snapshot{Operations: switchgear.Operations{Successful: 10}, Successes: 10},
+		}
+	}
+	tests := []struct {
+		name    string
+		change  func(v *View)
+		silent  bool
+		failing []string
+		want    Status
+	}{
+		{name: "nothing is wrong", want: StatusHealthy},
+		{name: "open", change: func(v *View) { v.Breaker.State = switchgear.Open }, want: StatusCircuitOpen},
+		{name: "forced open", change: func(v *View) { v.Breaker.Mode = switchgear.ForcedOpen }, want: StatusCircuitOpen},
+		{name: "open and silent", change: func(v *View) { v.Breaker.State = switchgear.Open }, silent: true, want: StatusCircuitOpen},
+		{name: "nothing has ended", change: func(v *View) { *v = View{Running: true} }, want: StatusUnknown},
+		{
+			name: "an ignored operation has ended",
+			change: func(v *View) {
+				*v = View{Running: true, Breaker: switchgear.Snapshot{Operations: switchgear.Operations{Ignored: 1}}}
+			},
+			want: StatusHealthy,
+		},
+		{
+			name: "a rejection is no operation that ended",
+			change: func(v *View) {
+				*v = View{Running: true, Breaker: switchgear.Snapshot{Operations: switchgear.Operations{Rejected: 1}}}
+			},
+			want: StatusUnknown,
+		},
+		{name: "silent", silent: true, want: StatusUnknown},
+		{name: "silent and unwell", change: func(v *View) { v.Health.Healthy = false }, silent: true, want: StatusUnknown},
+		{name: "the health check failed", change: func(v *View) { v.Health.Healthy = false }, want: StatusUnhealthy},
+		{name: "not running", change: func(v *View) { v.Running = false }, want: StatusUnhealthy},
+		{name: "half-open", change: func(v *View) { v.Breaker.State = switchgear.HalfOpen }, want: StatusDegraded},
+		{
+			name:   "half-open and unwell",
+			change: func(v *View) { v.Breaker.State, v.Health.Healthy = switchgear.HalfOpen, false },
+			want:   StatusUnhealthy,
+		},
+		{name: "two of five failures", change: func(v *View) { v.Breaker.Failures = 2 }, want: StatusHealthy},
+		{name: "three of five failures", change: func(v *View) { v.Breaker.Failures = 3 }, want: StatusDegraded},
+		{
+			name: "half the failures, and less than half the rate",
+			change: func(v *View) {
+				v.Config.FailureRateThreshold, v.Breaker.Failures, v.Breaker.Successes = 0.5, 5, 95
+			},
+			want: StatusHealthy,
+		},
+		{
+			name: "half the failures and half the rate",
+			change: func(v *View) {
+				v.Config.FailureRateThreshold, v.Breaker.Failures, v.Breaker.Successes = 0.5, 25, 75
+			},
+			want: StatusDegraded,
+		},
+		{
+			name: "half a streak",
+			change: func(v *View) {
+				v.Config.ConsecutiveFailureThreshold, v.Breaker.ConsecutiveFailures, v.Breaker.Failures = 4, 2, 2
+			},
+			want: StatusDegraded,
+		},
+		{
+			name: "slow calls at half of their threshold",
+			change: func(v *View) {
+				v.Config.SlowCallDuration, v.Config.SlowCallRateThreshold = time.Second, 0.4
+				v.Breaker.Slow, v.Breaker.Successes = 20, 100
+			},
+			want: StatusHealthy,
+		},
+		{
+			name: "slow calls above half of their threshold",
+			change: func(v *View) {
+				v.Config.SlowCallDuration, v.Config.SlowCallRateThreshold = time.Second, 0.4
+				v.Breaker.Slow, v.Breaker.Successes = 21, 100
+			},
+			want: StatusDegraded,
+		},
+		{name: "a dependency fails", failing: []string{"db"}, want: StatusDegraded},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			v := healthy()
+			if tt.change != nil {
+				tt.change(v)
+			}
+			if got := statusOf(v, tt.silent, tt.failing); got != tt.want {
+				t.Errorf("status %v, want %v", got, tt.want)
+			}
+		})
+	}
+}

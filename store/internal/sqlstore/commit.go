@@ -1,0 +1,169 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/degenduel/switchgear/fleet"
+)
+
+// prefix marks the settings that are services: the key of a service is
+// service:<name>.
+const prefix = "service:"
+
+// statements are those of the connection that writes.
+type statements struct {
+	services, events, audit insert
+
+	remove, newest, config, token *sql.Stmt
+}
+
+func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
+	err := errors.Join(
+		p.services.prepare(ctx, db, 5,
+			"INSERT INTO system_settings (key, value, description, updated_at, updated_by)",
+			`ON CONFLICT (key) DO UPDATE SET value = excluded.value, description = excluded.description,
+			updated_at = excluded.updated_at, updated_by = excluded.updated_by`),
+		p.events.prepare(ctx, db, 9,
+			"INSERT INTO service_events (seq, service, kind, from_state, to_state, at, actor, reason, evidence)",
+			"RETURNING id"),
+		p.audit.prepare(ctx, db, 7,
+			"INSERT INTO audit_log (at, actor, address, action, service, reason, result)",
+			"RETURNING id"),
+	)
+	if err != nil {
+		return err
+	}
+	for _, one := range []struct {
+		stmt **sql.Stmt
+		text string
+	}{
+		{&p.remove, "DELETE FROM system_settings WHERE key = $1"},
+		{&p.newest, "SELECT COALESCE(MAX(version), 0) FROM service_configs WHERE service = $1"},
+		{&p.config, `INSERT INTO service_configs (service, version, config, at, actor, reason)
+			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`},
+		{&p.token, `INSERT INTO api_tokens (id, name, role, hash, created_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`},
+	} {
+		if *one.stmt, err = db.PrepareContext(ctx, one.text); err != nil { //nolint:sqlclosecheck // close
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *statements) close() error {
+	errs := []error{p.services.close(), p.events.close(), p.audit.close()}
+	for _, stmt := range []*sql.Stmt{p.remove, p.newest, p.config, p.token} {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Commit implements [fleet.Store]. Of two rows of a service in one batch the
+// later stands; a service that is both removed and written is there afterwards.
+func (s *Store) Commit(ctx context.Context, b *fleet.Batch) error {
+	return s.change(ctx, "commit", func(ctx context.Context) error {
+		tx, err := s.cfg.Write.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+		if err := s.writeServices(ctx, tx, b); err != nil {
+			return err
+		}
+		if err := s.writeConfigs(ctx, tx, b.Configs); err != nil {
+			return err
+		}
+		events, err := s.stmts.events.ids(ctx, tx, len(b.Events), func(args []any, i int) []any {
+			e := &b.Events[i]
+			return append(args, e.Seq, e.Service, string(e.Kind), text(e.From), text(e.To), s.moment(e.At), text(e.Actor), text(e.Reason), document(e.Evidence))
+		})
+		if err != nil {
+			return err
+		}
+		audit, err := s.stmts.audit.ids(ctx, tx, len(b.Audit), func(args []any, i int) []any {
+			a := &b.Audit[i]
+			return append(args, s.moment(a.At), text(a.Actor), text(a.Address), a.Action, text(a.Service), text(a.Reason), text(a.Result))
+		})
+		if err != nil {
+			return err
+		}
+		if err := tx.Commit(); err != nil {
+			return err
+		}
+		for i, id := range events {
+			b.Events[i].ID = id
+		}
+		for i, id := range audit {
+			b.Audit[i].ID = id
+		}
+		return nil
+	})
+}
+
+func (s *Store) writeServices(ctx context.Context, tx *sql.Tx, b *fleet.Batch) error {
+	for _, name := range b.Removed {
+		if _, err := tx.StmtContext(ctx, s.stmts.remove).ExecContext(ctx, prefix+name); err != nil { //nolint:sqlclosecheck // the end of the transaction closes it
+			return err
+		}
+	}
+	rows := newest(b.Services)
+	return s.stmts.services.exec(ctx, tx, len(rows), func(args []any, i int) []any {
+		row := rows[i]
+		return append(args, prefix+row.Service, document(row.Value), text(row.Description), s.moment(row.UpdatedAt), text(row.UpdatedBy))
+	})
+}
+
+// newest is the last row of each service: one statement may not write a row
+// twice in every engine.
+func newest(rows []fleet.ServiceRow) []*fleet.ServiceRow {
+	out := make([]*fleet.ServiceRow, 0, len(rows))
+	place := make(map[string]int, len(rows))
+	for i := range rows {
+		if at, twice := place[rows[i].Service]; twice {
+			out[at] = &rows[i]
+			continue
+		}
+		place[rows[i].Service] = len(out)
+		out = append(out, &rows[i])
+	}
+	return out
+}
+
+func (s *Store) writeConfigs(ctx context.Context, tx *sql.Tx, configs []fleet.ConfigVersion) error {
+	for i := range configs {
+		c := &configs[i]
+		var have int
+		if err := tx.StmtContext(ctx, s.stmts.newest).QueryRowContext(ctx, c.Service).Scan(&have); err != nil { //nolint:sqlclosecheck // the end of the transaction closes it
+			return err
+		}
+		follows := c.Version == have+1
+		if follows {
+			// Where several programs write, another may have been quicker since.
+			var err error
+			follows, err = written(tx.StmtContext(ctx, s.stmts.config).ExecContext(ctx, //nolint:sqlclosecheck // the end of the transaction closes it
+				c.Service, c.Version, document(c.Config), s.moment(c.At), text(c.Actor), text(c.Reason)))
+			if err != nil {
+				return err
+			}
+		}
+		if !follows {
+			return &fleet.Error{Kind: fleet.Conflict, Err: fmt.Errorf("version %d of the config of %s does not follow the newest, which is %d", c.Version, c.Service, have)}
+		}
+	}
+	return nil
+}
+
+// written reports whether a statement wrote something.
+func written(result sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}

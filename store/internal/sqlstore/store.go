@@ -1,0 +1,172 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/degenduel/switchgear/fleet"
+)
+
+// Config is what a Store works with. All fields are required.
+type Config struct {
+	// Write has at most one open connection, and its transactions take the
+	// engine's write lock, if it has one, when they begin.
+	Write *sql.DB
+
+	// Read is for reading; its connections need not be able to write.
+	Read *sql.DB
+
+	Dialect Dialect
+
+	// Timeout is the deadline of a call whose context has none.
+	Timeout time.Duration
+}
+
+// Store is a [fleet.Store] over two pools of connections to a database that
+// has been migrated.
+type Store struct {
+	cfg     Config
+	stmts   statements
+	running sync.WaitGroup
+	broken  atomic.Pointer[error] // the fault after which nothing is written
+
+	mu     sync.Mutex
+	closed bool
+}
+
+var _ fleet.Store = (*Store)(nil)
+
+// errClosed is what calls after Close get.
+var errClosed = errors.New("the store is closed")
+
+// New makes a Store and prepares its statements. The pools become the Store's:
+// Close closes them. After an error they are still the caller's.
+func New(ctx context.Context, cfg Config) (*Store, error) {
+	s := &Store{cfg: cfg}
+	if err := s.stmts.prepare(ctx, cfg.Write); err != nil {
+		return nil, errors.Join(err, s.stmts.close())
+	}
+	return s, nil
+}
+
+// Close refuses further calls, waits for those that run, calls last with the
+// connection that writes, and closes all connections. A second Close does
+// nothing.
+func (s *Store) Close(last func(*sql.DB) error) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	s.running.Wait()
+	// The readers go first: the last connection to a SQLite file tidies up,
+	// and that has to be one which may write.
+	err := errors.Join(s.cfg.Read.Close(), s.stmts.close())
+	if s.broken.Load() == nil {
+		err = errors.Join(err, last(s.cfg.Write))
+	}
+	return errors.Join(err, s.cfg.Write.Close())
+}
+
+// Ping implements [fleet.Store]: it writes, durably, what is there already. On
+// a disk that is all but full it can succeed where a larger write does not.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.change(ctx, "ping", func(ctx context.Context) error {
+		_, err := s.cfg.Write.ExecContext(ctx, s.cfg.Dialect.Probe)
+		return err
+	})
+}
+
+// change runs what writes, unless an earlier write failed for good.
+func (s *Store) change(ctx context.Context, op string, f func(context.Context) error) error {
+	return s.do(ctx, op, func(ctx context.Context) error {
+		if broken := s.broken.Load(); broken != nil {
+			return unavailable("nothing is written until the store is opened anew", *broken)
+		}
+		return f(ctx)
+	})
+}
+
+// do runs f with a deadline and says of its error what it means.
+func (s *Store) do(ctx context.Context, op string, f func(context.Context) error) error {
+	if !s.enter() {
+		return &fleet.Error{Kind: fleet.Unavailable, Op: op, Err: errClosed}
+	}
+	defer s.running.Done()
+	if _, has := ctx.Deadline(); !has {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.cfg.Timeout)
+		defer cancel()
+	}
+	err := f(ctx)
+	if err == nil {
+		return nil
+	}
+	return s.explain(ctx, op, err)
+}
+
+func (s *Store) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.running.Add(1)
+	return true
+}
+
+// explain makes a *fleet.Error of err.
+func (s *Store) explain(ctx context.Context, op string, err error) error {
+	if known, ok := errors.AsType[*fleet.Error](err); ok {
+		return &fleet.Error{Kind: known.Kind, Op: op, Err: known.Err, Fields: known.Fields}
+	}
+	fault := s.cfg.Dialect.Fault(err)
+	if fault.Lasting {
+		lasting := fmt.Errorf("%s: %w", fault.Reason, err)
+		s.broken.CompareAndSwap(nil, &lasting)
+	}
+	kind := fleet.Internal
+	switch cause := ctx.Err(); {
+	case cause != nil && !fault.Lasting:
+		kind = fleet.Unavailable
+		if !errors.Is(err, cause) {
+			err = fmt.Errorf("%w (%w)", cause, err)
+		}
+		if errors.Is(cause, context.DeadlineExceeded) {
+			err = fmt.Errorf("no answer in time: %w", err)
+		}
+	case fault.Reason != "":
+		kind = fleet.Unavailable
+		err = fmt.Errorf("%s: %w", fault.Reason, err)
+	}
+	return &fleet.Error{Kind: kind, Op: op, Err: err}
+}
+
+func unavailable(reason string, err error) *fleet.Error {
+	return &fleet.Error{Kind: fleet.Unavailable, Err: fmt.Errorf("%s: %w", reason, err)}
+}
+
+func invalid(format string, args ...any) *fleet.Error {
+	return &fleet.Error{Kind: fleet.Invalid, Err: fmt.Errorf(format, args...)}
+}
+
+// moment is a time as a parameter: in UTC and to the microsecond, which every
+// engine keeps. What is below is cut off, of bounds as of what is stored.
+func (s *Store) moment(at time.Time) any {
+	return s.cfg.Dialect.Time(at.UTC().Truncate(time.Microsecond))
+}
+
+// moment0 is NULL for the zero time.
+func (s *Store) moment0(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return s.moment(at)
+}
