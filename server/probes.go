@@ -1,0 +1,102 @@
+package server
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/degenduel/switchgear/metrics"
+	"github.com/degenduel/switchgear/server/internal/auth"
+	"github.com/degenduel/switchgear/server/internal/problem"
+	"github.com/degenduel/switchgear/wire"
+)
+
+// healthz says that the process serves.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { writeText(w, "ok\n") }
+
+// readyz says whether the manager can remember what it is told.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	if err := s.manager.Ready(r.Context()); err != nil {
+		s.problems.Write(w, r, unavailable{err})
+		return
+	}
+	writeText(w, "ready\n")
+}
+
+// unavailable is an error that is answered with 503, whatever its kind.
+type unavailable struct{ error }
+
+// Unwrap is the reason.
+func (u unavailable) Unwrap() error { return u.error }
+
+// Status is 503.
+func (unavailable) Status() int { return http.StatusServiceUnavailable }
+
+func writeText(w http.ResponseWriter, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, text) // nobody is there to read it
+}
+
+func (s *Server) version(v wire.Version) http.HandlerFunc {
+	if v.Go == "" {
+		v.Go = runtime.Version()
+	}
+	body, _ := json.Marshal(v) // strings: it cannot fail
+	body = append(body, '\n')
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(body) // as above
+	}
+}
+
+// maxScrapes is how many scrapes run at a time: each walks over the fleet.
+const maxScrapes = 4
+
+// metrics shows the registry, to which it adds the fleet, the stream and the
+// process.
+func (s *Server) metrics(registry *prometheus.Registry, version wire.Version) (http.Handler, error) {
+	for _, c := range []prometheus.Collector{
+		metrics.New(metrics.Deps{Manager: s.manager, StreamClients: s.stream.Clients, Version: version}),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	} {
+		if err := registry.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	show := promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		EnableOpenMetrics: true, MaxRequestsInFlight: maxScrapes,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError),
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.mayScrape(r); err != nil {
+			s.problems.Write(w, r, err)
+			return
+		}
+		show.ServeHTTP(w, r)
+	}), nil
+}
+
+// mayScrape lets in who is on this machine, and who may look.
+func (s *Server) mayScrape(r *http.Request) error {
+	if auth.Loopback(r) && !forwarded(r) {
+		return nil
+	}
+	id, err := s.auth.Request(r)
+	if err == nil && !id.Role.May(auth.Viewer) {
+		err = problem.Status(http.StatusForbidden, "the role %s may not see metrics", id.Role)
+	}
+	return err
+}
+
+// forwarded reports whether a proxy on this machine passes on somebody else's
+// request.
+func forwarded(r *http.Request) bool {
+	return r.Header.Get("Forwarded") != "" || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("X-Real-Ip") != ""
+}

@@ -1,0 +1,113 @@
+package rest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/degenduel/switchgear/internal/strict"
+	"github.com/degenduel/switchgear/server/internal/problem"
+)
+
+const (
+	maxBody   = 1 << 20
+	maxReason = 1024 // bytes
+
+	jsonType  = "application/json"
+	patchType = "application/merge-patch+json" // RFC 7396
+)
+
+// read is the body as it came.
+func (c *call) read(w http.ResponseWriter, types ...string) ([]byte, error) {
+	h := c.r.Header
+	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return nil, problem.Status(http.StatusUnsupportedMediaType, "a body with a Content-Encoding is not read")
+	}
+	if given := h.Get("Content-Type"); given != "" && !acceptable(given, types) {
+		w.Header().Set("Accept", strings.Join(types, ", "))
+		return nil, problem.Status(http.StatusUnsupportedMediaType, "the body must be %s in UTF-8", strings.Join(types, " or "))
+	}
+	if c.r.ContentLength > maxBody {
+		return nil, &http.MaxBytesError{Limit: maxBody}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, c.r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	if err != nil && !errors.As(err, &tooLarge) {
+		return nil, problem.Status(http.StatusBadRequest, "the body did not arrive whole")
+	}
+	return body, err
+}
+
+func acceptable(given string, types []string) bool {
+	name, params, err := mime.ParseMediaType(given)
+	charset, said := params["charset"]
+	return err == nil && slices.Contains(types, name) && (!said || strings.EqualFold(charset, "utf-8"))
+}
+
+// decode reads the body into v. Fields that are bad are added; the good ones
+// are filled in all the same, so that everything can be said at once.
+func (c *call) decode(w http.ResponseWriter, bad *badFields, v any, types ...string) error {
+	body, err := c.read(w, types...)
+	if err != nil {
+		return err
+	}
+	return decode(bad, body, v)
+}
+
+func decode(bad *badFields, body []byte, v any) error {
+	err := bad.addAll("", strict.Decode(body, v, strict.Options{}))
+	if err != nil {
+		return fmt.Errorf("the body is not sound JSON: %w", err)
+	}
+	return nil
+}
+
+// decodeOptional is decode for a request that may have no body.
+func (c *call) decodeOptional(w http.ResponseWriter, bad *badFields, v any) error {
+	if c.r.ContentLength == 0 {
+		return nil
+	}
+	body, err := c.read(w, jsonType)
+	if err != nil || len(body) == 0 {
+		return err
+	}
+	return decode(bad, body, v)
+}
+
+// optionalReason is why, said in the query or in the body, or not at all.
+func (c *call) optionalReason(w http.ResponseWriter) (string, error) {
+	var bad badFields
+	body := struct {
+		Reason string `json:"reason"`
+	}{c.query.Get("reason")}
+	if err := c.decodeOptional(w, &bad, &body); err != nil {
+		return "", err
+	}
+	bad.checkReason(body.Reason)
+	return body.Reason, bad.err()
+}
+
+// requireReason names a reason that is not there.
+func (b *badFields) requireReason(reason string) {
+	if strings.TrimSpace(reason) == "" {
+		b.add("reason", "a reason is required")
+	}
+	b.checkReason(reason)
+}
+
+func (b *badFields) checkReason(reason string) {
+	if len(reason) > maxReason {
+		b.add("reason", "%d bytes are more than %d", len(reason), maxReason)
+	}
+	if strings.ContainsFunc(reason, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }) {
+		b.add("reason", "it has a control character")
+	}
+}
+
+// isObject tells an object from other JSON.
+func isObject(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] == '{' }

@@ -1,0 +1,200 @@
+// Package server is a manager over the network: REST below /api/v2, the live
+// stream, /metrics, and what those who run it ask (/healthz, /readyz,
+// /version).
+//
+//	s, err := server.New(server.Deps{Manager: m, Auth: a}, server.Config{})
+//	…
+//	err = s.Serve(ctx, listener)
+//
+// A program that has an HTTP server of its own uses the Server as a handler, and
+// calls Run for as long as it does.
+//
+// # Promises
+//
+//  1. Every answer to a request has the request's ID, forbids sniffing, framing
+//     and caching, and where it is an error it is a problem (RFC 9457).
+//  2. A page of another origin changes nothing, whatever the browser sends.
+//  3. A client that is slow to say what it wants, or to take the answer, is cut
+//     off.
+//  4. When the server stops, requests under way are answered, and sockets are
+//     told (1001); after ten seconds they are cut off.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/server/internal/auth"
+	"github.com/degenduel/switchgear/server/internal/problem"
+	"github.com/degenduel/switchgear/server/rest"
+	"github.com/degenduel/switchgear/server/ws"
+	"github.com/degenduel/switchgear/wire"
+)
+
+// Authenticator knows the tokens: Set replaces them while it is in use.
+type Authenticator = auth.Authenticator
+
+// NewAuthenticator makes an Authenticator that knows the tokens. It returns an
+// error for a role or a hash that is none, and for an ID that two tokens share.
+// Of two tokens with the same secret the later one counts.
+func NewAuthenticator(tokens []fleet.Token) (*Authenticator, error) { return auth.New(tokens) }
+
+// HashSecret is what is kept of a token's secret: its SHA-256 in hex.
+func HashSecret(secret string) string { return auth.Hash(secret) }
+
+// Deps are what a Server works with.
+type Deps struct {
+	Manager *fleet.Manager // required
+	Auth    *Authenticator // required
+	Logger  *slog.Logger   // nil: nothing is logged
+
+	// Registry is what /metrics shows; New adds to it. nil: one of its own.
+	Registry *prometheus.Registry
+}
+
+// Config is how a Server works. The zero Config is a good one.
+type Config struct {
+	// AllowedOrigins are the web pages, beside the server's own, that may open
+	// a live stream and give orders, each as a browser says it, such as
+	// https://board.example.com.
+	AllowedOrigins []string
+
+	// Version is what /version says. Its Go may be empty.
+	Version wire.Version
+}
+
+const streamPath = "/api/v2/ws/circuit-breaker"
+
+const (
+	// readTimeout is how long a request's body may take, and writeTimeout how
+	// long its answer may: the board of a large fleet, over a slow line.
+	readTimeout  = 15 * time.Second
+	writeTimeout = time.Minute
+)
+
+// Server is an http.Handler. It is safe for concurrent use.
+type Server struct {
+	manager  *fleet.Manager
+	auth     *Authenticator
+	log      *slog.Logger
+	problems *problem.Writer
+	stream   *ws.Server
+	origins  *http.CrossOriginProtection
+	mux      *http.ServeMux
+}
+
+// New makes a Server.
+func New(d Deps, cfg Config) (*Server, error) {
+	if d.Manager == nil || d.Auth == nil {
+		return nil, errors.New("server: a manager and an authenticator are needed")
+	}
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	if d.Registry == nil {
+		d.Registry = prometheus.NewRegistry()
+	}
+	s := &Server{
+		manager: d.Manager, auth: d.Auth, log: d.Logger, problems: problem.New(d.Logger),
+		origins: http.NewCrossOriginProtection(), mux: http.NewServeMux(),
+	}
+	for _, origin := range cfg.AllowedOrigins {
+		if err := s.origins.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("server: %w", err)
+		}
+	}
+	var err error
+	s.stream, err = ws.New(ws.Deps{Manager: d.Manager, Auth: d.Auth, Logger: d.Logger}, ws.Config{AllowedOrigins: cfg.AllowedOrigins})
+	if err != nil {
+		return nil, err
+	}
+	metrics, err := s.metrics(d.Registry, cfg.Version)
+	if err != nil {
+		return nil, err
+	}
+	api := rest.New(rest.Deps{Manager: d.Manager, Auth: d.Auth, Problems: s.problems})
+	s.mux.Handle("/api/v2", api) // where the mux would send to the one below
+	s.mux.Handle("/api/v2/", api)
+	s.mux.HandleFunc(streamPath, s.openStream)
+	s.mux.Handle("GET /metrics", metrics)
+	s.mux.HandleFunc("GET /healthz", s.healthz)
+	s.mux.HandleFunc("GET /readyz", s.readyz)
+	s.mux.HandleFunc("GET /version", s.version(cfg.Version))
+	return s, nil
+}
+
+// Run serves the live streams until ctx ends, closes them, and returns nil when
+// all have ended. Without it they are told nothing.
+func (s *Server) Run(ctx context.Context) error { return s.stream.Run(ctx) }
+
+// ServeHTTP answers a request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := problem.NewID()
+	r = r.WithContext(problem.WithRequestID(r.Context(), id))
+	h := w.Header()
+	h.Set("X-Request-Id", id)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	defer s.recovered(w, r)
+	if err := s.origins.Check(r); err != nil {
+		s.problems.Write(w, r, problem.Status(http.StatusForbidden, "a page of another origin may not do this"))
+		return
+	}
+	if r.URL.Path != streamPath { // whose sockets have deadlines of their own
+		limitTime(w)
+	}
+	handler, pattern := s.mux.Handler(r)
+	switch {
+	case !clean(r.URL.Path): // the mux would send elsewhere, and a body would be lost on the way
+		s.problems.Write(w, r, problem.Status(http.StatusNotFound, "there is nothing at this path"))
+	case pattern == "":
+		s.problems.Write(w, r, problem.NotRouted(w, r, handler))
+	default:
+		s.mux.ServeHTTP(w, r)
+	}
+}
+
+// limitTime is for requests one by one: a timeout of the whole http.Server
+// would end the live streams.
+func limitTime(w http.ResponseWriter) {
+	c, now := http.NewResponseController(w), time.Now()
+	_ = c.SetReadDeadline(now.Add(readTimeout)) // where there are no deadlines, there is no line either
+	_ = c.SetWriteDeadline(now.Add(writeTimeout))
+}
+
+// clean reports whether a path is one that a mux routes as it is.
+func clean(p string) bool {
+	return p == path.Clean(p) || p != "/" && strings.TrimSuffix(p, "/") == path.Clean(p)
+}
+
+// recovered answers a request whose handler panicked.
+func (s *Server) recovered(w http.ResponseWriter, r *http.Request) {
+	switch p := recover(); p {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(p)
+	default:
+		s.problems.Write(w, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+	}
+}
+
+func (s *Server) openStream(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		s.problems.Write(w, r, problem.Status(http.StatusMethodNotAllowed, "%s takes GET", r.URL.Path))
+		return
+	}
+	s.stream.ServeHTTP(w, r)
+}

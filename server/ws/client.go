@@ -1,0 +1,271 @@
+package ws
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/degenduel/switchgear/server/internal/auth"
+	"github.com/degenduel/switchgear/wire"
+)
+
+const (
+	// batch is how many changes are written together.
+	batch = 64
+
+	// maxAnswers is how many answers wait for the writer. Above it the reader
+	// waits, and so does the client: for itself.
+	maxAnswers = 16
+
+	// maxVoid is how often in a row a client may be given a fresh snapshot
+	// because it was too slow to follow.
+	maxVoid = 3
+
+	// endTimeout is how long a client has to answer a close frame, or to take
+	// what was on its way before it.
+	endTimeout = 3 * time.Second
+
+	// graceTimeout is how much longer than it may a write can take and the
+	// client still be told why it is closed.
+	graceTimeout = 3 * time.Second
+
+	statusAuthenticationEnded websocket.StatusCode = wire.CodeAuthenticationEnded
+)
+
+// client is one socket. Its reader takes messages and gives answers to its
+// writer, which is the only one to send data.
+type client struct {
+	server  *Server
+	id      auth.Identity
+	address string
+	account *account
+	conn    *conn
+	socket  *websocket.Conn
+
+	wake    chan struct{} // there is news
+	answers chan answer
+	closing chan struct{} // closed by end
+
+	endOnce    sync.Once
+	code       websocket.StatusCode
+	reason     string
+	severTimer *time.Timer
+
+	// The reader's.
+	messages, controls meter
+	refusal            time.Time // when one was logged last
+	orders             sync.WaitGroup
+	orderSlots         chan struct{}
+
+	// The writer's.
+	cursor uint64 // everything up to it was sent
+	placed bool   // false: the client needs a snapshot
+	voids  int    // snapshots since it had everything
+	filter filter
+	pinged time.Time
+}
+
+// answer is what the reader has for the writer: a message, and what is to be
+// done before what follows it.
+type answer struct {
+	frame frame
+	then  func(c *client)
+}
+
+func newClient(s *Server, id auth.Identity, address string) *client {
+	return &client{
+		server: s, id: id, address: address,
+		conn: &conn{timeout: s.cfg.WriteTimeout, grace: graceTimeout},
+		wake: make(chan struct{}, 1), answers: make(chan answer, maxAnswers), closing: make(chan struct{}),
+		orderSlots: make(chan struct{}, maxOrders),
+	}
+}
+
+// end has the socket closed with the code. The first call counts.
+func (c *client) end(code websocket.StatusCode, reason string) {
+	c.endOnce.Do(func() {
+		c.code, c.reason = code, reason
+		c.severTimer = time.AfterFunc(endTimeout, c.conn.sever)
+		close(c.closing)
+	})
+}
+
+// run serves the client until it has gone. It returns when all that it started
+// has ended.
+func (c *client) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var parts sync.WaitGroup
+	parts.Go(func() { c.read(ctx) })
+	c.write(ctx, &parts)
+	<-c.closing
+	cancel()
+	if c.code != websocket.StatusNormalClosure {
+		c.server.log.LogAttrs(ctx, slog.LevelInfo, "stream closed", slog.Int("code", int(c.code)), slog.String("reason", c.reason),
+			slog.String("identity", c.id.Name), slog.String("remote", c.address))
+	}
+	_ = c.socket.Close(c.code, c.reason) // whoever is gone need not be told
+	c.severTimer.Stop()
+	parts.Wait()
+	c.orders.Wait()
+}
+
+// write sends what the client is to have until it is closing.
+func (c *client) write(ctx context.Context, parts *sync.WaitGroup) {
+	heartbeat := time.NewTicker(c.server.cfg.HeartbeatInterval)
+	defer heartbeat.Stop()
+	c.pinged = time.Now()
+	recs := make([]*record, 0, batch)
+	due := false // a heartbeat: it has to wait until the client has everything
+	err := c.greet()
+	for err == nil {
+		var more bool
+		if more, err = c.follow(recs); err != nil {
+			break
+		}
+		switch {
+		case more: // only look whether there is something else to do
+			c.nudge()
+		case due:
+			due = false
+			err = c.conn.send(c.heartbeat())
+			continue
+		}
+		select {
+		case <-c.closing:
+			return
+		case a := <-c.answers:
+			err = c.answer(a)
+		case now := <-heartbeat.C:
+			due = true
+			c.ping(ctx, parts, now)
+		case <-c.wake:
+		}
+	}
+	c.failed(ctx, err)
+}
+
+// failed ends a client that cannot be written to.
+func (c *client) failed(ctx context.Context, err error) {
+	var lost net.Error
+	switch {
+	case errors.Is(err, errSlow):
+		c.end(websocket.StatusTryAgainLater, "too slow")
+	case errors.Is(err, os.ErrDeadlineExceeded): // a frame was cut: there can be no other after it
+		c.end(websocket.StatusTryAgainLater, "too slow")
+		c.conn.sever()
+	case errors.As(err, &lost), errors.Is(err, net.ErrClosed):
+		c.end(websocket.StatusNormalClosure, "")
+		c.conn.sever()
+	default:
+		c.server.log.LogAttrs(ctx, slog.LevelError, "a change cannot be encoded", slog.Any("error", err))
+		c.end(websocket.StatusInternalError, "internal error")
+	}
+}
+
+// nudge has the writer look at the log again. It never waits.
+func (c *client) nudge() {
+	select {
+	case c.wake <- struct{}{}:
+	default: // it has been told so already
+	}
+}
+
+// greet sends the first message: where the stream is, for this client.
+func (c *client) greet() error {
+	if !c.placed {
+		c.cursor = c.server.hub.at()
+	}
+	f, err := message(wire.ConnectionStatus{
+		Type: wire.TypeConnectionStatus, Timestamp: wire.Time{Time: time.Now()}, Status: "connected",
+		Role: c.id.Role.String(), Epoch: c.server.hub.name, Seq: c.cursor,
+		HeartbeatMs: c.server.cfg.HeartbeatInterval.Milliseconds(),
+	})
+	if err != nil {
+		return err
+	}
+	return c.conn.send(f)
+}
+
+// follow sends the next changes, or a snapshot to a client without a place in
+// the log; more is true if there may be others.
+func (c *client) follow(recs []*record) (more bool, err error) {
+	if !c.placed {
+		return true, c.snapshot()
+	}
+	recs, reached, ok := c.server.hub.read(c.cursor, &c.filter, recs)
+	if !ok {
+		if c.voids++; c.voids > maxVoid {
+			return false, errSlow
+		}
+		c.placed = false
+		return true, nil
+	}
+	frames := make([]frame, 0, batch)
+	for _, r := range recs {
+		f, err := r.frame(c.server.hub.epoch)
+		if err != nil {
+			return false, err
+		}
+		frames = append(frames, f)
+	}
+	if err := c.conn.send(frames...); err != nil {
+		return false, err
+	}
+	c.cursor = reached
+	if len(recs) < cap(recs) {
+		c.voids = 0
+	}
+	return len(recs) == cap(recs), nil
+}
+
+func (c *client) snapshot() error {
+	snap, err := c.server.snapshots.of(&c.filter)
+	if err != nil {
+		return err
+	}
+	for _, page := range snap.pages {
+		if err := c.conn.send(page); err != nil {
+			return err
+		}
+	}
+	c.cursor, c.placed = snap.seq, true
+	return nil
+}
+
+func (c *client) answer(a answer) error {
+	if err := c.conn.send(a.frame); err != nil {
+		return err
+	}
+	if a.then != nil {
+		a.then(c)
+	}
+	return nil
+}
+
+func (c *client) heartbeat() frame {
+	b := place{wire.TypeHeartbeat, time.Now(), c.server.hub.epoch, c.cursor}.append(newFrame(placeSize))
+	return seal(append(b, '}'))
+}
+
+// ping asks, now and then, whether the client is still there.
+func (c *client) ping(ctx context.Context, parts *sync.WaitGroup, now time.Time) {
+	if now.Sub(c.pinged) < c.server.cfg.PingInterval {
+		return
+	}
+	c.pinged = now
+	parts.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, c.server.cfg.PongTimeout)
+		defer cancel()
+		if err := c.socket.Ping(ctx); errors.Is(err, context.DeadlineExceeded) {
+			c.end(websocket.StatusGoingAway, "no pong")
+			c.conn.sever()
+		}
+	})
+}

@@ -1,0 +1,200 @@
+package ws
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/degenduel/switchgear/fleet"
+)
+
+// hub is the one log of what was told that all clients read, each at a cursor
+// of its own. It holds the latest update of every service, for updates coalesce,
+// and the latest events, up to a bound. So whoever reads on from a cursor
+// misses nothing but updates that newer ones have made useless, unless an event
+// after the cursor has been dropped: then the cursor is void. The manager never
+// waits for a reader, nor one reader for another.
+type hub struct {
+	epoch []byte // JSON
+	name  string // the epoch
+	news  chan struct{}
+
+	mu     sync.RWMutex
+	seq    uint64 // of the last change
+	floor  uint64 // a cursor below it is void
+	log    []slot // by seq
+	holes  int    // slots of the log whose record is gone
+	latest map[string]*record
+	events []*record // those in the log: a ring
+	oldest int       // its first, once it is full
+}
+
+type slot struct {
+	seq uint64
+	rec *record // nil: gone
+}
+
+// newHub watches m; stop ends that.
+func newHub(m Manager, maxEvents int) (h *hub, stop func(), err error) {
+	h = &hub{
+		name: m.Epoch(), news: make(chan struct{}, 1),
+		latest: make(map[string]*record), events: make([]*record, 0, maxEvents),
+	}
+	if h.epoch, err = json.Marshal(h.name); err != nil {
+		return nil, nil, err
+	}
+	// The manager calls tell only once Watch has taken its lock, and not in
+	// Watch: so it may wait for this lock there.
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	seq, states, stop := m.Watch(h.tell)
+	h.seq, h.floor = seq, seq
+	now := time.Now()
+	for i := range states { // not in the log: no cursor is before them
+		h.latest[states[i].Service] = newUpdate(seq, now, &states[i])
+	}
+	return h, stop, nil
+}
+
+// tell takes a change. The manager calls it under its lock.
+func (h *hub) tell(c fleet.Change) {
+	now := time.Now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.seq = c.Seq
+	switch {
+	case c.Event != nil:
+		e := *c.Event
+		rec := &record{seq: c.Seq, service: c.Service, at: now, event: &e}
+		if known := h.latest[c.Service]; known != nil {
+			rec.layer, rec.layerKnown = known.layer, true
+		}
+		h.keep(rec)
+		if e.Kind == fleet.EventRemoved { // this tells it, so no snapshot from here on may have the service
+			h.remove(c.Service)
+		}
+	case c.View != nil:
+		h.put(newUpdate(c.Seq, now, c.View))
+	case c.Removed:
+		h.remove(c.Service)
+	}
+	select {
+	case h.news <- struct{}{}:
+	default:
+	}
+}
+
+func (h *hub) remove(service string) {
+	h.drop(h.latest[service])
+	delete(h.latest, service)
+}
+
+// put adds an update in the place of the one before it.
+func (h *hub) put(r *record) {
+	h.drop(h.latest[r.service])
+	h.latest[r.service] = r
+	h.log = append(h.log, slot{r.seq, r})
+}
+
+// keep adds an event, for which the oldest must go if there are too many.
+func (h *hub) keep(r *record) {
+	h.log = append(h.log, slot{r.seq, r})
+	if len(h.events) < cap(h.events) {
+		h.events = append(h.events, r)
+		return
+	}
+	old := h.events[h.oldest]
+	h.events[h.oldest] = r
+	h.oldest = (h.oldest + 1) % len(h.events)
+	h.floor = old.seq
+	h.drop(old)
+}
+
+// drop takes a record out of the log, and now and then the holes.
+func (h *hub) drop(r *record) {
+	if r == nil {
+		return
+	}
+	if i := h.from(r.seq); i < len(h.log) && h.log[i].rec == r {
+		h.log[i].rec = nil
+		h.holes++
+	}
+	const few = 64
+	if h.holes > few && h.holes > len(h.log)/2 {
+		h.log = slices.DeleteFunc(h.log, func(s slot) bool { return s.rec == nil })
+		h.holes = 0
+	}
+}
+
+// from is where the log begins that is not before seq. A cursor is most often
+// at the end.
+func (h *hub) from(seq uint64) int {
+	if n := len(h.log); n == 0 || h.log[n-1].seq < seq {
+		return n
+	}
+	i, _ := slices.BinarySearchFunc(h.log, seq, func(s slot, seq uint64) int { return cmp.Compare(s.seq, seq) })
+	return i
+}
+
+// read appends to recs, up to its capacity, what comes after the cursor and f
+// takes. Everything up to reached is in it then. ok is false if the cursor is
+// void.
+func (h *hub) read(cursor uint64, f *filter, recs []*record) (_ []*record, reached uint64, ok bool) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if cursor < h.floor {
+		return recs, cursor, false
+	}
+	for i := h.from(cursor + 1); i < len(h.log); i++ {
+		if len(recs) == cap(recs) {
+			return recs, cursor, true
+		}
+		if r := h.log[i].rec; r != nil && f.takes(r, h.layer(r)) {
+			recs = append(recs, r)
+		}
+		cursor = h.log[i].seq
+	}
+	return recs, h.seq, true
+}
+
+// layer is the layer of what the record tells of, or nil if nobody knows yet.
+func (h *hub) layer(r *record) *string {
+	if r.layerKnown {
+		return &r.layer
+	}
+	if known := h.latest[r.service]; known != nil {
+		return &known.layer
+	}
+	return nil
+}
+
+// states are the latest updates of all services, by name, and the seq at which
+// they are that.
+func (h *hub) states() (uint64, []*record) {
+	h.mu.RLock()
+	seq, recs := h.seq, make([]*record, 0, len(h.latest))
+	for _, r := range h.latest {
+		recs = append(recs, r)
+	}
+	h.mu.RUnlock()
+	slices.SortFunc(recs, func(a, b *record) int { return strings.Compare(a.service, b.service) })
+	return seq, recs
+}
+
+// at is the seq of the last change.
+func (h *hub) at() uint64 {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.seq
+}
+
+// resume is the cursor of a client that says it has everything up to seq; ok
+// is false if it cannot go on from there.
+func (h *hub) resume(epoch string, seq uint64) (cursor uint64, ok bool) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return seq, epoch == h.name && h.floor <= seq && seq <= h.seq
+}

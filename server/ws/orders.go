@@ -1,0 +1,106 @@
+package ws
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/server/internal/view"
+	"github.com/degenduel/switchgear/wire"
+)
+
+const (
+	// maxOrders is how many orders of one client may be under way. Above it
+	// they are refused.
+	maxOrders = 8
+
+	// orderTimeout is how long the manager may take for a reset.
+	orderTimeout = 10 * time.Second
+)
+
+// order carries out a health check or a reset, without keeping the reader.
+func (c *client) order(ctx context.Context, m *wire.ClientMessage) {
+	select {
+	case c.orderSlots <- struct{}{}:
+	default:
+		c.refuse(ctx, m, wire.Error{
+			Code: wire.CodeTooMany, RetryAfterMs: time.Second.Milliseconds(), Message: "too many orders under way",
+		})
+		return
+	}
+	c.orders.Go(func() {
+		defer func() { <-c.orderSlots }()
+		result, err := c.carryOut(ctx, m)
+		if err != nil {
+			c.fail(m, c.errorOf(ctx, m, err))
+			return
+		}
+		c.say(result, nil)
+	})
+}
+
+func (c *client) carryOut(ctx context.Context, m *wire.ClientMessage) (any, error) {
+	if m.Type == wire.TypeHealthCheck {
+		h, v, err := c.server.manager.CheckHealth(ctx, m.Service)
+		if err != nil {
+			return nil, err
+		}
+		r := view.HealthCheckResult(h, &v, m.RequestID)
+		r.Type = wire.TypeHealthCheckResult
+		return r, nil
+	}
+	to := switchgear.Closed
+	switch m.To {
+	case "", switchgear.Closed.String():
+	case switchgear.HalfOpen.String():
+		to = switchgear.HalfOpen
+	default:
+		return nil, refuse(fleet.Invalid, "to: must be closed or half_open")
+	}
+	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
+	defer cancel()
+	v, err := c.server.manager.Reset(ctx, m.Service, to, fleet.Actor{Name: c.id.Name, Address: c.address, Reason: m.Reason})
+	if err != nil {
+		return nil, err
+	}
+	r := view.ResetResult(&v, m.RequestID)
+	r.Type = wire.TypeResetResult
+	return r, nil
+}
+
+// codes are what the kinds of errors are on the stream.
+var codes = map[fleet.Kind]int{
+	fleet.Internal:     wire.CodeInternal,
+	fleet.Invalid:      wire.CodeInvalid,
+	fleet.NotFound:     wire.CodeNoService,
+	fleet.Conflict:     wire.CodeConflict,
+	fleet.Precondition: wire.CodeConflict,
+	fleet.Unauthorized: wire.CodeAuthenticationEnded,
+	fleet.Forbidden:    wire.CodeNotAllowed,
+	fleet.Exhausted:    wire.CodeTooMany,
+	fleet.Unavailable:  wire.CodeUnavailable,
+}
+
+// errorOf is what is told of an error. What went wrong inside is logged, and
+// told nobody.
+func (c *client) errorOf(ctx context.Context, m *wire.ClientMessage, err error) wire.Error {
+	e := wire.Error{Code: codes[fleet.KindOf(err)], Message: err.Error()}
+	switch e.Code {
+	case wire.CodeInternal:
+		e.Message = "internal error"
+	case wire.CodeUnavailable:
+		e.Message = "the manager or its store does not answer now"
+	case wire.CodeTooMany:
+		e.RetryAfterMs = time.Second.Milliseconds()
+		return e
+	default:
+		return e
+	}
+	if ctx.Err() == nil {
+		c.server.log.LogAttrs(ctx, slog.LevelError, "an order failed", slog.String("type", m.Type), slog.String("service", m.Service),
+			slog.String("request_id", m.RequestID), slog.Any("error", err))
+	}
+	return e
+}

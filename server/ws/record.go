@@ -1,0 +1,75 @@
+package ws
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/server/internal/view"
+	"github.com/degenduel/switchgear/wire"
+)
+
+// record is one change: an event, or the state of a service. Its frame is made
+// when somebody needs it first, by whoever that is, once for all.
+type record struct {
+	seq        uint64
+	service    string
+	layer      string
+	layerKnown bool // false only of an event that comes before its service's first state
+	at         time.Time
+	event      *fleet.Event // nil: it is an update
+	status     fleet.Status // of an update
+
+	once  sync.Once
+	view  *fleet.View // of an update, until it is encoded
+	bytes frame       // nil: it cannot be encoded
+	entry []byte      // of an update: its part of the frame that is in a snapshot too, without the first brace
+	err   error
+}
+
+func newUpdate(seq uint64, at time.Time, v *fleet.View) *record {
+	return &record{seq: seq, service: v.Service, layer: v.Layer, layerKnown: true, at: at, status: v.Status, view: v}
+}
+
+// frame is the record as it is sent, or nil with an error.
+func (r *record) frame(epoch []byte) (frame, error) {
+	r.once.Do(func() {
+		if r.event != nil {
+			r.err = r.encodeEvent(epoch)
+		} else {
+			r.err = r.encodeUpdate(epoch)
+			r.view = nil
+		}
+	})
+	return r.bytes, r.err
+}
+
+func (r *record) encodeEvent(epoch []byte) error {
+	doc, err := json.Marshal(view.Event(r.event))
+	if err != nil {
+		return err
+	}
+	b := place{wire.TypeServiceEvent, r.at, epoch, r.seq}.append(newFrame(placeSize + len(doc)))
+	b = append(b, `,"event":`...)
+	b = append(b, doc...)
+	r.bytes = seal(append(b, '}'))
+	return nil
+}
+
+func (r *record) encodeUpdate(epoch []byte) error {
+	e, err := view.Entry(r.view)
+	if err != nil {
+		return err
+	}
+	doc, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	b := place{wire.TypeServiceUpdate, r.at, epoch, r.seq}.append(newFrame(placeSize + len(doc)))
+	b = append(b, ',')
+	b = append(b, doc[1:]...)
+	r.bytes = seal(b)
+	r.entry = r.bytes[len(r.bytes)-len(doc)+1:]
+	return nil
+}

@@ -1,0 +1,112 @@
+package ws
+
+import (
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/degenduel/switchgear/wire"
+)
+
+func TestSlowClient_IsCutAndDelaysNobody(t *testing.T) {
+	t.Parallel()
+	f := start(t, Config{WriteTimeout: 500 * time.Millisecond}, append(many(200), "prices")...)
+	fast, _, _ := f.join(t, "viewer")
+	conn, r := f.raw(t) // and it reads nothing
+	eventually(t, "both clients", func() bool { return f.Clients() == 2 })
+	cycles := 0
+	for f.Clients() == 2 {
+		f.open(t, "prices")
+		if e := fast.find(wire.TypeServiceEvent); *e.Event.To != "open" {
+			t.Fatalf("got %s", e.raw)
+		}
+		f.reset(t, "prices")
+		fast.find(wire.TypeServiceEvent)
+		fast.find(wire.TypeServiceEvent)
+		cycles++
+	}
+	t.Logf("cut after %d cycles", cycles)
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	for { // what was on its way, and then the end
+		if _, err := r.Discard(1); err != nil {
+			break
+		}
+	}
+	fast.send(`{"type":"ping"}`)
+	fast.find(wire.TypePong)
+}
+
+func TestSlowClient_ThatTakesItsTimeIsToldWhy(t *testing.T) {
+	t.Parallel()
+	f := start(t, Config{WriteTimeout: 10 * time.Millisecond, PageSize: 1 << 20}, many(400)...)
+	p := f.dial(t, "viewer", "")
+	// The state does not fit into the buffers: it is under way for too long, but
+	// not for so long that it is cut.
+	tick := time.NewTimer(300 * time.Millisecond)
+	defer tick.Stop()
+	<-tick.C
+	if code := p.ended(); code != websocket.StatusTryAgainLater {
+		t.Errorf("closed with %d, want 1013", code)
+	}
+}
+
+func TestSlowClient_ThatLosesEventsIsGivenAFreshState(t *testing.T) {
+	t.Parallel()
+	const kept = 16
+	f := start(t, Config{WriteTimeout: time.Hour, KeptEvents: kept, HeartbeatInterval: time.Hour, PageSize: 1 << 10}, append(many(400), "prices")...)
+	p := f.dial(t, "viewer", "")
+	p.want(wire.TypeConnectionStatus)
+	first := p.want(wire.TypeServicesState)
+	// It does not read on, and the pages do not fit into the buffers: the writer
+	// is in the midst of them while more events come than are kept.
+	for range kept {
+		f.open(t, "prices")
+		f.reset(t, "prices")
+	}
+	for range first.Pages - 1 {
+		if m := p.want(wire.TypeServicesState); m.Seq != first.Seq {
+			t.Fatalf("a page of %d among those of %d", m.Seq, first.Seq)
+		}
+	}
+	if m := p.want(wire.TypeServicesState); m.Seq <= first.Seq || m.Page != 1 {
+		t.Errorf("page %d of a state at %d after one at %d", m.Page, m.Seq, first.Seq)
+	}
+}
+
+func TestDeadClient_IsNoticed(t *testing.T) {
+	t.Parallel()
+	f := start(t, Config{
+		HeartbeatInterval: 10 * time.Millisecond, PingInterval: 50 * time.Millisecond, PongTimeout: 200 * time.Millisecond,
+	})
+	_, r := f.raw(t) // it reads, but answers no ping
+	live := f.dial(t, "viewer", "")
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			if _, err := r.Discard(1); err != nil {
+				return
+			}
+		}
+	}()
+	for alive := true; alive; {
+		live.next() // and so answers
+		select {
+		case <-ended:
+			alive = false
+		default:
+		}
+	}
+	for range 20 {
+		live.next()
+	}
+}
+
+func many(n int) []string {
+	var list []string
+	for i := range n {
+		list = append(list, "service_"+number(uint64(i)))
+	}
+	return list
+}
