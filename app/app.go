@@ -1,0 +1,178 @@
+// Package app joins the parts into a process: the store, the manager and the
+// server. It is the only place that knows all of them.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/degenduel/switchgear/config"
+	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/internal/lifecycle"
+	"github.com/degenduel/switchgear/probe"
+	"github.com/degenduel/switchgear/server"
+	"github.com/degenduel/switchgear/store/sqlite"
+	"github.com/degenduel/switchgear/wire"
+)
+
+// Options are what a process is told at its start.
+type Options struct {
+	// Settings are those of flags and environment; the file's and the
+	// defaults are taken where they say nothing.
+	Settings config.Settings
+
+	// ConfigPath is the config file; empty: there is none.
+	ConfigPath string
+
+	// AdminToken is the administrator's token. Empty: at the first start of a
+	// data directory one is made, printed once on Stderr, and written to the
+	// file admin-token there.
+	AdminToken string
+
+	Stdout, Stderr io.Writer
+	Version        wire.Version
+}
+
+// closeTimeout is how long the store may take to close.
+const closeTimeout = 5 * time.Second
+
+// App is a process that is ready to run. Close it if Run is not called.
+type App struct {
+	opts     Options
+	settings config.Settings
+	file     *config.File
+	log      *slog.Logger
+	manager  *fleet.Manager
+	server   *server.Server
+	listener net.Listener
+	cleanUps lifecycle.Stack
+}
+
+// New opens the store, brings back what it remembers, and listens, so that an
+// error of any of them is told before anything runs.
+func New(ctx context.Context, o Options) (a *App, err error) {
+	a = &App{opts: o, file: &config.File{}}
+	if o.ConfigPath != "" {
+		if a.file, err = config.Load(o.ConfigPath); err != nil {
+			return nil, err
+		}
+	}
+	a.settings = o.Settings.Or(a.file.Settings).Or(config.DefaultSettings())
+	if err := a.settings.Validate(); err != nil {
+		return nil, err
+	}
+	a.log = newLogger(o.Stderr, a.settings)
+	opened := a // a return without an app makes a nil
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, opened.Close())
+		}
+	}()
+	store, err := sqlite.Open(ctx, a.settings.Data, sqlite.Options{})
+	if err != nil {
+		return nil, err
+	}
+	a.cleanUps.Push("store", func(context.Context) error { return store.Close() })
+	a.manager, err = fleet.New(ctx, fleet.Deps{
+		Store: store, Logger: a.log,
+		NewProbe: func(hc config.HealthCheck) (fleet.Probe, error) {
+			return probe.New(hc, probe.Options{Version: o.Version.Version})
+		},
+	}, fleet.Config{MaxServices: a.settings.MaxServices})
+	if err != nil {
+		return nil, err
+	}
+	auth, err := a.authenticator(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	a.server, err = server.New(server.Deps{Manager: a.manager, Auth: auth, Logger: a.log}, server.Config{
+		AllowedOrigins: a.settings.AllowedOrigins, Version: o.Version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", a.settings.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s (--listen, SWITCHGEAR_LISTEN or server.listen): %w", a.settings.Listen, err)
+	}
+	a.cleanUps.Push("listener", func(context.Context) error {
+		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return a, nil
+}
+
+// Manager is the process's manager. It does what it is asked once Run runs.
+func (a *App) Manager() *fleet.Manager { return a.manager }
+
+// URL is where the process listens.
+func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
+
+// Close undoes New.
+func (a *App) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return a.cleanUps.Close(ctx)
+}
+
+// Run serves until ctx ends: then it lets requests and sockets end, stops the
+// health checks, writes what is not written, and returns nil.
+func (a *App) Run(ctx context.Context) error {
+	defer func() { _ = a.Close() }() // the store's own error is the manager's to tell
+	// The manager outlives the server, whose last requests need it.
+	managing, stopManaging := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopManaging()
+	var manager errgroup.Group
+	manager.Go(func() error { return a.manager.Run(managing) })
+	err := a.serve(ctx)
+	stopManaging()
+	return errors.Join(err, manager.Wait())
+}
+
+func (a *App) serve(ctx context.Context) error {
+	if err := a.manager.ApplyFile(ctx, a.file.Services); err != nil {
+		return err
+	}
+	a.warn(ctx)
+	if _, err := fmt.Fprintf(a.opts.Stdout, "listening on %s\n", a.URL()); err != nil {
+		return err
+	}
+	return a.server.Serve(ctx, a.listener)
+}
+
+// warn logs what the lint has to say of the file.
+func (a *App) warn(ctx context.Context) {
+	for _, w := range a.file.Lint() {
+		a.log.LogAttrs(ctx, slog.LevelWarn, "the config file has a setting that cannot work, or will hurt",
+			slog.Int("line", w.Line), slog.String("field", w.Field), slog.String("warning", w.Message))
+	}
+}
+
+// Serve is New and Run.
+func Serve(ctx context.Context, o Options) error {
+	a, err := New(ctx, o)
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx)
+}
+
+func newLogger(w io.Writer, s config.Settings) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(s.LogLevel)) // validated
+	opts := &slog.HandlerOptions{Level: level}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}

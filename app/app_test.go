@@ -1,0 +1,302 @@
+package app_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/degenduel/switchgear/app"
+	"github.com/degenduel/switchgear/client"
+	"github.com/degenduel/switchgear/config"
+	"github.com/degenduel/switchgear/wire"
+)
+
+const (
+	serveEnv = "SWITCHGEAR_APP_TEST_SERVE" // the data directory of a child that serves
+	token    = "an-admin-token-of-the-tests"
+)
+
+// TestMain lets a child process be the real thing: one can be killed.
+func TestMain(m *testing.M) {
+	data := os.Getenv(serveEnv)
+	if data == "" {
+		os.Exit(m.Run())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	err := app.Serve(ctx, app.Options{
+		Settings:   config.Settings{Listen: "127.0.0.1:0", Data: data},
+		ConfigPath: filepath.Join(data, "..", "switchgear.yaml"),
+		AdminToken: token, Stdout: os.Stdout, Stderr: os.Stderr,
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// process is a manager in a process of its own.
+type process struct {
+	*client.Client
+
+	cmd *exec.Cmd
+}
+
+func serve(t *testing.T, data string) *process {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), serveEnv+"="+data)
+	log, err := os.OpenFile(data+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	cmd.Stderr = log
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	url, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if err != nil || !ok {
+		said, _ := os.ReadFile(data + ".log")
+		t.Fatalf("first line %q, %v\n%s", line, err, said)
+	}
+	c, err := client.New(url, token, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &process{c, cmd}
+}
+
+func (p *process) kill(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.cmd.Wait() // says that it was killed
+}
+
+// await asks until the service is as wanted.
+func (p *process) await(t *testing.T, name string, want func(wire.Entry) bool) wire.Entry {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	stream, err := p.Stream(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stream.Close() }()
+	for {
+		if e, err := p.Service(ctx, name); err == nil && want(e) {
+			return e
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stream.Next(ctx); err != nil {
+			e, _ := p.Service(t.Context(), name)
+			t.Fatalf("%s is not as wanted: %+v (%v)", name, e, err)
+		}
+	}
+}
+
+func state(want string) func(wire.Entry) bool {
+	return func(e wire.Entry) bool { return e.CircuitBreaker.State == want }
+}
+
+// place is a data directory, with a config file beside it that checks the
+// upstream.
+func place(t *testing.T, upstream string) string {
+	t.Helper()
+	dir := t.TempDir()
+	file := fmt.Sprintf(`
+services:
+  web:
+    config: { failureThreshold: 3, resetTimeoutMs: 3000, minHealthyPeriodMs: 600, monitoringWindowMs: 5000, healthCheckIntervalMs: 100, jitter: 0 }
+    healthCheck: { http: { url: %q }, timeoutMs: 1000 }
+  job: {}
+`, upstream)
+	if err := os.WriteFile(filepath.Join(dir, "switchgear.yaml"), []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "data")
+}
+
+func TestServe_OpenCircuitSurvivesKillWithItsTimeLeft(t *testing.T) {
+	t.Parallel()
+	var failing atomic.Bool
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if failing.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	defer upstream.Close()
+	data := place(t, upstream.URL)
+	p := serve(t, data)
+	p.await(t, "web", func(e wire.Entry) bool { return e.Status == "healthy" })
+	failing.Store(true)
+	opened := p.await(t, "web", state("open"))
+	p.kill(t)
+
+	p = serve(t, data)
+	e, err := p.Service(t.Context(), "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.CircuitBreaker.State != "open" || !e.CircuitBreaker.NextAttemptAt.Equal(opened.CircuitBreaker.NextAttemptAt.Time) {
+		t.Errorf("after the kill: %s until %v, want open until %v",
+			e.CircuitBreaker.State, e.CircuitBreaker.NextAttemptAt, opened.CircuitBreaker.NextAttemptAt)
+	}
+	if e.CircuitBreaker.Trip == nil || e.CircuitBreaker.Trip.EventID == nil || e.CircuitBreaker.Trip.Rule != "failure_threshold" {
+		t.Errorf("why it opened is lost: %+v", e.CircuitBreaker.Trip)
+	}
+	failing.Store(false)
+	p.await(t, "web", state("half_open"))
+	if at := time.Now(); at.Before(opened.CircuitBreaker.NextAttemptAt.Time) {
+		t.Errorf("it is half-open at %v, before its time", at)
+	}
+	p.await(t, "web", state("closed"))
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("SIGTERM: %v", err)
+	}
+}
+
+func TestServe_WhatWasAcknowledgedSurvivesKills(t *testing.T) {
+	t.Parallel()
+	data := place(t, "http://127.0.0.1:1/")
+	var config atomic.Int64 // the newest version that was acknowledged
+	var event atomic.Int64  // the newest event that was told
+	for round := range 5 {
+		p := serve(t, data)
+		v, err := p.Config(t.Context(), "job")
+		if err != nil || int64(v.Version) < config.Load() {
+			t.Fatalf("round %d: version %d is in force, %d was acknowledged (%v)", round, v.Version, config.Load(), err)
+		}
+		events, err := p.Events(t.Context(), client.EventQuery{Page: client.Page{Limit: 1}})
+		if err != nil || len(events.Events) == 0 || *events.Events[0].ID < event.Load() {
+			t.Fatalf("round %d: the newest event is %+v, and %d was told (%v)", round, events, event.Load(), err)
+		}
+		load(t, p, &config, &event)
+	}
+	if config.Load() < 20 || event.Load() < 100 {
+		t.Errorf("%d configs and %d events are too few to prove anything", config.Load(), event.Load())
+	}
+}
+
+// load changes configs, resets and reports, until the process is killed in the
+// middle of it.
+func load(t *testing.T, p *process, config, event *atomic.Int64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var workers sync.WaitGroup
+	workers.Go(func() {
+		stream, err := p.Stream(ctx, nil)
+		for err == nil {
+			var message client.Message
+			if message, err = stream.Next(ctx); err != nil || message.Type != wire.TypeServiceEvent {
+				continue
+			}
+			var m wire.ServiceEvent
+			if err = json.Unmarshal(message.Data, &m); err == nil && m.Event.ID != nil {
+				event.Store(max(event.Load(), *m.Event.ID))
+			}
+		}
+	})
+	var acknowledged atomic.Int64
+	for i := range 4 {
+		workers.Go(func() {
+			version := int(config.Load())
+			for {
+				var err error
+				switch i {
+				case 0:
+					if version == 0 {
+						version = 1
+					}
+					var v wire.Config
+					v, err = p.PatchConfig(ctx, "job", version, wire.ConfigRequest{
+						Config: json.RawMessage(fmt.Sprintf(`{"failureThreshold": %d}`, version%7+1)), Reason: "load",
+					})
+					if err == nil {
+						version = v.Version
+						config.Store(int64(version))
+					} else {
+						version++ // a change that was not acknowledged may be there
+					}
+				case 1:
+					_, err = p.Reset(ctx, "job", wire.ResetRequest{Reason: "load"})
+				default:
+					_, err = p.Report(ctx, "job", wire.OperationOutcome{Outcome: "failure", DurationMs: 1})
+				}
+				var refused *client.Error
+				if err != nil && !errors.As(err, &refused) {
+					return // the process is gone
+				}
+				acknowledged.Add(1)
+			}
+		})
+	}
+	for acknowledged.Load() < 400 && ctx.Err() == nil {
+		if _, err := p.Service(ctx, "job"); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	p.kill(t)
+	workers.Wait()
+}
+
+func TestServe_FirstStartMakesAToken(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	var stderr strings.Builder
+	start := func() {
+		a, err := app.New(t.Context(), app.Options{
+			Settings: config.Settings{Listen: "127.0.0.1:0", Data: data}, Stdout: io.Discard, Stderr: &stderr,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	start()
+	secret, err := os.ReadFile(filepath.Join(data, app.TokenFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(filepath.Join(data, app.TokenFile)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("its mode is %v, %v", info.Mode(), err)
+	}
+	if strings.Count(stderr.String(), strings.TrimSpace(string(secret))) != 1 {
+		t.Errorf("stderr says %q", stderr.String())
+	}
+	start()
+	if strings.Count(stderr.String(), strings.TrimSpace(string(secret))) != 1 {
+		t.Error("a second start shows it again")
+	}
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/degenduel/switchgear/app"
+	"github.com/degenduel/switchgear/client"
+	"github.com/degenduel/switchgear/config"
+)
+
+// defaultURL is where serve listens by default.
+const defaultURL = "http://127.0.0.1:8080"
+
+// output is how a command prints.
+type output struct {
+	Output string `short:"o" enum:"table,json" default:"table" placeholder:"FORM" help:"table (the default), for people, or json, for programs."`
+}
+
+// target is what every client command has: the manager and how to print.
+type target struct {
+	output
+
+	URL       string        `name:"url" placeholder:"URL" help:"The manager (SWITCHGEAR_URL; default ${default_url})."`
+	TokenFile string        `name:"token-file" placeholder:"FILE" help:"The file of the token (SWITCHGEAR_TOKEN, SWITCHGEAR_TOKEN_FILE; of a manager on this machine ./data/admin-token will do)."`
+	Timeout   time.Duration `placeholder:"TIME" help:"How long to wait for an answer (default 10s; check: 1m)."`
+}
+
+// connection is a manager and how it is spoken to.
+type connection struct {
+	url      string
+	hasToken bool
+	timeout  time.Duration
+}
+
+// connect makes the client of a command.
+func (t *target) connect(p *process) (*client.Client, error) {
+	env, err := p.environment("SWITCHGEAR_URL", "SWITCHGEAR_TOKEN", "SWITCHGEAR_TOKEN_FILE", "SWITCHGEAR_DATA")
+	if err != nil {
+		return nil, err
+	}
+	p.manager = connection{url: cmp.Or(t.URL, env.URL, defaultURL), timeout: cmp.Or(t.Timeout, client.DefaultTimeout)}
+	token := env.Token
+	switch {
+	case t.TokenFile != "":
+		token, err = tokenOf(t.TokenFile)
+	case token == "" && isLocal(p.manager.url):
+		token, err = p.localToken(env.Settings.Data)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.manager.hasToken = token != ""
+	c, err := client.New(p.manager.url, token, client.Options{
+		Timeout: p.manager.timeout, UserAgent: "switchgear/" + buildVersion().Version,
+	})
+	if err != nil {
+		return nil, usageError{errors.New(strings.TrimPrefix(err.Error(), "client: "))}
+	}
+	return c, nil
+}
+
+// environment reads the variables of the given names: a command is not bothered
+// by those of another.
+func (p *process) environment(names ...string) (config.Environment, error) {
+	env, err := config.Env(func(name string) (string, bool) {
+		if !slices.Contains(names, name) {
+			return "", false
+		}
+		return p.lookupEnv(name)
+	})
+	if err != nil {
+		return env, usageError{err}
+	}
+	return env, nil
+}
+
+// isLocal reports whether a manager is on this machine. Only to such a one is a
+// token sent that nobody has named: it would be given away elsewhere.
+func isLocal(manager string) bool {
+	u, err := url.Parse(manager)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// localToken is the administrator's token, if this process may know it: that of
+// the environment, or the one that serve wrote at its first start. A file that
+// is not there, or not for us, is no error: the manager will ask.
+func (p *process) localToken(data string) (string, error) {
+	env, err := p.environment("SWITCHGEAR_ADMIN_TOKEN", "SWITCHGEAR_ADMIN_TOKEN_FILE")
+	if err != nil || env.AdminToken != "" {
+		return env.AdminToken, nil //nolint:nilerr // it is serve's variable
+	}
+	token, err := tokenOf(filepath.Join(cmp.Or(data, config.DefaultSettings().Data), app.TokenFile))
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+		return "", nil
+	}
+	return token, err
+}
+
+// tokenOf reads a token from a file.
+func tokenOf(path string) (string, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return "", fmt.Errorf("no token: %w", err)
+	}
+	token := strings.TrimSpace(string(data))
+	if token == "" {
+		return "", fmt.Errorf("no token: %s is empty", path)
+	}
+	return token, nil
+}
+
+// explain says what went wrong and what can be done.
+func (p *process) explain(err error) string {
+	var dial *net.OpError
+	switch kind, refused := client.KindOf(err); {
+	case refused && kind == client.Unauthorized && p.manager.hasToken:
+		return fmt.Sprintf("the manager at %s does not accept the token: see SWITCHGEAR_TOKEN and --token-file", p.manager.url)
+	case refused && kind == client.Unauthorized:
+		return fmt.Sprintf("the manager at %s wants a token: set SWITCHGEAR_TOKEN or give --token-file", p.manager.url)
+	case refused && kind == client.Precondition:
+		return "the config was changed meanwhile: look at it and try again\n" + err.Error()
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return fmt.Sprintf("no manager answers at %s: is it running? (switchgear serve)\n%v", p.manager.url, dial)
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	case p.manager.url != "" && errors.Is(err, context.DeadlineExceeded):
+		return fmt.Sprintf("the manager at %s did not answer within %v (--timeout)", p.manager.url, p.manager.timeout)
+	}
+	return strings.TrimPrefix(err.Error(), "client: ")
+}

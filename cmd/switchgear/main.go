@@ -1,0 +1,149 @@
+// Command switchgear runs the manager, and speaks to one.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// grammar is the command line.
+type grammar struct {
+	Serve serveCmd `cmd:"" group:"manager" help:"Run the manager."`
+	Demo  demoCmd  `cmd:"" group:"manager" help:"Watch services fail and recover: all of it at work, in one command."`
+	Lint  lintCmd  `cmd:"" group:"manager" help:"Check a config file and say what is wrong with it, or will hurt."`
+
+	Services servicesCmd `cmd:"" group:"client" help:"List the services and their circuits."`
+	Get      getCmd      `cmd:"" group:"client" help:"Show all about one service."`
+	Events   eventsCmd   `cmd:"" group:"client" help:"Show the history, newest first."`
+	Check    checkCmd    `cmd:"" group:"client" help:"Run a service's health check now."`
+	Reset    resetCmd    `cmd:"" group:"client" help:"Close a circuit, or begin its recovery now."`
+	Override overrideCmd `cmd:"" group:"client" help:"Force a circuit open or closed for a time."`
+	Config   configCmd   `cmd:"" group:"client" help:"Show and change the configs of services."`
+
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+const description = `Circuit breakers that remember, with a manager that shows them live.
+
+A flag wins over the environment, that over the config file, and that over the
+default. Exit codes: 0 done, 1 failed, 2 wrong usage.`
+
+// process is what the commands have of the world.
+type process struct {
+	stdout, stderr io.Writer
+	lookupEnv      func(name string) (value string, ok bool)
+	now            func() time.Time
+
+	// manager is whom a client command speaks to, for errors.
+	manager connection
+}
+
+// usageError is a command line, or an environment, that cannot be.
+type usageError struct{ error }
+
+// Unwrap is what is wrong.
+func (e usageError) Unwrap() error { return e.error }
+
+// errReported fails a command that has already said why.
+var errReported = errors.New("reported")
+
+func main() { os.Exit(start(time.Now)) }
+
+// start runs the command line of the process, by a clock, and returns its exit
+// code.
+func start(now func() time.Time) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // so that a second signal kills
+	p := process{stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv, now: now}
+	return p.run(ctx, os.Args[1:])
+}
+
+// run runs a command line and returns its exit code.
+func (p *process) run(ctx context.Context, args []string) int {
+	helpTo := p.stdout
+	if len(args) == 0 {
+		args, helpTo = []string{"--help"}, p.stderr
+	}
+	helped := false
+	parser, err := kong.New(&grammar{},
+		kong.Name("switchgear"), kong.Description(description), kong.Vars{"default_url": defaultURL},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100, NoAppDescFormat: true}),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "manager", Title: "The manager:"},
+			{Key: "client", Title: "Speaking to a manager:"},
+			{Key: "target", Title: "The manager and its answer:"},
+		}),
+		kong.Writers(helpTo, p.stderr),
+		kong.Exit(func(int) { helped = true }),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(p),
+	)
+	if err != nil {
+		return p.fail("", err)
+	}
+	command, err := parser.Parse(args)
+	switch {
+	case helped && helpTo == p.stderr:
+		return exitUsage
+	case helped:
+		return exitDone
+	case err != nil:
+		return p.fail(usageHint(err), usageError{err})
+	}
+	return p.fail(commandName(command), command.Run())
+}
+
+// usageHint is the command whose help tells more of a bad command line.
+func usageHint(err error) string {
+	if e := (*kong.ParseError)(nil); errors.As(err, &e) {
+		return commandName(e.Context)
+	}
+	return "switchgear"
+}
+
+func commandName(c *kong.Context) string {
+	words := []string{"switchgear"}
+	for _, step := range c.Path {
+		if step.Command != nil {
+			words = append(words, step.Command.Name)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// fail says what went wrong, if anything did, and returns the exit code.
+func (p *process) fail(hint string, err error) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errReported):
+		return exitFailed
+	case errors.As(err, &usage):
+		p.complain("%v\nRun \"%s --help\" for what is possible.", err, hint)
+		return exitUsage
+	}
+	p.complain("%s", p.explain(err))
+	return exitFailed
+}
+
+func (p *process) complain(format string, args ...any) {
+	for line := range strings.SplitSeq("switchgear: "+fmt.Sprintf(format, args...), "\n") {
+		_, _ = fmt.Fprintln(p.stderr, plain(line)) // there is nowhere to say that it failed
+	}
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/degenduel/switchgear/client"
+)
+
+func TestWhen_IsSeenFromNow(t *testing.T) {
+	t.Parallel()
+	p := process{now: func() time.Time { return fakeNow }}
+	for d, want := range map[time.Duration]string{
+		0:                                  "now (08:00:00Z)",
+		400 * time.Millisecond:             "now (08:00:00Z)",
+		-23 * time.Second:                  "23s ago (07:59:37Z)",
+		90 * time.Second:                   "in 1m30s (08:01:30Z)",
+		2 * time.Hour:                      "in 2h (10:00:00Z)",
+		2*time.Hour + 5*time.Minute + 9e9:  "in 2h5m (10:05:09Z)",
+		-76 * time.Hour:                    "3d4h ago (2026-11-20 04:00:00Z)",
+		48*time.Hour + 30*time.Minute + 20: "in 2d (2026-11-25 08:30:00Z)",
+	} {
+		if got := p.when(fakeNow.Add(d).In(time.FixedZone("", -7*3600))); got != want {
+			t.Errorf("%v from now is %q, want %q", d, got, want)
+		}
+	}
+	if got := p.when(time.Time{}); got != none {
+		t.Errorf("no moment is %q", got)
+	}
+}
+
+func TestMs_TellsWhatMatters(t *testing.T) {
+	t.Parallel()
+	for v, want := range map[float64]string{
+		0: none, 0.0421: "0.04ms", 1.849: "1.85ms", 21.7: "22ms", 9999: "9999ms", 12_345: "12.3s",
+	} {
+		if got := ms(v); got != want {
+			t.Errorf("ms(%v) is %q, want %q", v, got, want)
+		}
+	}
+}
+
+func TestPlain_CannotMoveTheCursor(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"a\x1b[2Jb":           "a\ufffd[2Jb",
+		"a\tb\nc\rd":          "a b c\ufffdd",
+		"\u202eevil\u2069":    "\ufffdevil\ufffd",
+		"Größe 5 … 7, 日本語, 🚦": "Größe 5 … 7, 日本語, 🚦",
+		"c1 \u009b31m":        "c1 \ufffd31m",
+	} {
+		if got := plain(text); got != want {
+			t.Errorf("plain(%q) is %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestCollect_ReadsNoMoreThanItsLimit(t *testing.T) {
+	t.Parallel()
+	all := make([]int, 1200)
+	for i := range all {
+		all[i] = i
+	}
+	for limit, want := range map[int][]int{
+		0:    {500, 500, 500},
+		1:    {1},
+		500:  {500},
+		501:  {500, 1},
+		9000: {500, 500, 500},
+	} {
+		var asked []int
+		items, next, err := collect(limit, func(page client.Page) ([]int, *string, error) {
+			asked = append(asked, page.Limit)
+			from := 500 * len(page.Cursor)
+			if from+page.Limit >= len(all) {
+				return all[from:], nil, nil
+			}
+			return all[from : from+page.Limit], new(page.Cursor + "x"), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, asked); diff != "" {
+			t.Errorf("limit %d: pages asked for (-want +got):\n%s", limit, diff)
+		}
+		if n := len(items); limit > 0 && n != min(limit, len(all)) || limit == 0 && n != len(all) {
+			t.Errorf("limit %d: %d items", limit, n)
+		}
+		if ended := len(items) == len(all); ended != (next == nil) {
+			t.Errorf("limit %d: next is %v after %d items", limit, next, len(items))
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/degenduel/switchgear/app"
+	"github.com/degenduel/switchgear/config"
+)
+
+// defaultConfig is the config file that is taken, if it is there, where none
+// is named.
+const defaultConfig = "switchgear.yaml"
+
+type serveCmd struct {
+	Listen        string   `placeholder:"ADDRESS" help:"Where to listen (SWITCHGEAR_LISTEN; default 127.0.0.1:8080)."`
+	Data          string   `placeholder:"DIR" help:"Where the database is (SWITCHGEAR_DATA; default ./data)."`
+	Config        string   `placeholder:"FILE" help:"The config file (SWITCHGEAR_CONFIG; default ./switchgear.yaml, if it is there)."`
+	AllowedOrigin []string `placeholder:"ORIGIN" sep:"none" help:"A web page, beside the manager's own, that may open a live stream, such as https://board.example.com; can be repeated (SWITCHGEAR_ALLOWED_ORIGINS)."`
+	LogLevel      string   `placeholder:"LEVEL" help:"debug, info, warn or error (SWITCHGEAR_LOG_LEVEL; default info)."`
+	LogFormat     string   `placeholder:"FORM" help:"text or json (SWITCHGEAR_LOG_FORMAT; default text)."`
+}
+
+// Help is what the flags do not say.
+func (*serveCmd) Help() string {
+	return `The administrator's token is SWITCHGEAR_ADMIN_TOKEN, or the content of the file that
+SWITCHGEAR_ADMIN_TOKEN_FILE names. Without either, one is made at the first start of a data
+directory, printed once, and written to the file admin-token there, where the other commands
+find it.
+
+The first line on the standard output says where it listens; the log goes to the standard
+error. SIGTERM and SIGINT end it when what was begun has ended; a second one kills it.`
+}
+
+// settings are those of the flags.
+func (c *serveCmd) settings() config.Settings {
+	return config.Settings{
+		Listen: c.Listen, AllowedOrigins: c.AllowedOrigin, Data: c.Data, LogLevel: c.LogLevel, LogFormat: c.LogFormat,
+	}
+}
+
+// Validate names the flags that cannot be.
+func (c *serveCmd) Validate() error {
+	var bad interface {
+		EachField(f func(field, message string))
+	}
+	if !errors.As(c.settings().Validate(), &bad) {
+		return nil
+	}
+	flags := strings.NewReplacer("server.listen", "--listen", "server.allowedOrigins", "--allowed-origin",
+		"store.data", "--data", "log.level", "--log-level", "log.format", "--log-format")
+	var errs []error
+	bad.EachField(func(field, message string) { errs = append(errs, errors.New(flags.Replace(field)+": "+message)) })
+	return errors.Join(errs...)
+}
+
+// Run runs the manager until ctx ends.
+func (c *serveCmd) Run(ctx context.Context, p *process) error {
+	env, err := p.environment("SWITCHGEAR_LISTEN", "SWITCHGEAR_ALLOWED_ORIGINS", "SWITCHGEAR_DATA", "SWITCHGEAR_CONFIG",
+		"SWITCHGEAR_LOG_LEVEL", "SWITCHGEAR_LOG_FORMAT", "SWITCHGEAR_ADMIN_TOKEN", "SWITCHGEAR_ADMIN_TOKEN_FILE")
+	if err != nil {
+		return err
+	}
+	path := c.Config
+	if path == "" {
+		path = env.Config
+	}
+	if path == "" {
+		if _, err := os.Stat(defaultConfig); !errors.Is(err, fs.ErrNotExist) {
+			path = defaultConfig
+		}
+	}
+	return app.Serve(ctx, app.Options{
+		Settings: c.settings().Or(env.Settings), ConfigPath: path, AdminToken: env.AdminToken,
+		Stdout: p.stdout, Stderr: p.stderr, Version: buildVersion(),
+	})
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/degenduel/switchgear/client"
+	"github.com/degenduel/switchgear/wire"
+)
+
+type servicesCmd struct {
+	target `embed:"" group:"target"`
+
+	Status string `placeholder:"STATUS" help:"Only those that are circuit_open, unknown, unhealthy, degraded or healthy."`
+	Layer  string `placeholder:"LAYER" help:"Only those of this layer."`
+	Q      string `name:"q" placeholder:"TEXT" help:"Only those with the text in their name or description."`
+}
+
+// Run lists the services.
+func (c *servicesCmd) Run(ctx context.Context, p *process) error {
+	manager, err := c.connect(p)
+	if err != nil {
+		return err
+	}
+	defer manager.Close()
+	query := client.ServiceQuery{Status: c.Status, Layer: c.Layer, Q: c.Q}
+	services, next, err := collect(0, func(page client.Page) ([]wire.Entry, *string, error) {
+		query.Page = page
+		got, err := manager.Services(ctx, query)
+		return got.Services, got.NextCursor, err
+	})
+	if err != nil {
+		return err
+	}
+	if c.Output == "json" {
+		return p.printJSON(wire.Services{Services: services, NextCursor: next})
+	}
+	rows := make([][]string, len(services))
+	for i, e := range services {
+		b := &e.CircuitBreaker
+		rows[i] = []string{
+			e.Service, words(e.Status), circuit(b), count(b.Failures), count(e.Operations.Total), count(e.Operations.Failed),
+			count(e.Operations.Rejected), ms(e.Performance.P95OperationTimeMs), p.next(b),
+		}
+	}
+	header := []string{"SERVICE", "STATUS", "CIRCUIT", "FAILURES", "OPERATIONS", "FAILED", "REJECTED", "P95", "NEXT"}
+	return p.printTable(header, rows)
+}
+
+// largestPage is as many as are asked for at once.
+const largestPage = 500
+
+// collect reads pages until the limit, or the end of the list where it is 0.
+// The items are not nil, and next is where the list would go on.
+func collect[T any](limit int, read func(client.Page) ([]T, *string, error)) (items []T, next *string, err error) {
+	items = []T{}
+	var page client.Page
+	for {
+		page.Limit = largestPage
+		if limit > 0 {
+			page.Limit = min(largestPage, limit-len(items))
+		}
+		more, next, err := read(page)
+		if err != nil {
+			return nil, nil, err
+		}
+		items = append(items, more...)
+		if next == nil || *next == page.Cursor || limit > 0 && len(items) >= limit {
+			return items, next, nil
+		}
+		page.Cursor = *next
+	}
+}
+
+// circuit is a breaker's state in words.
+func circuit(b *wire.CircuitBreaker) string {
+	switch {
+	case b.Override != nil:
+		return words(b.Override.Mode)
+	case b.Mode != "auto":
+		return words(b.Mode)
+	case b.State == "half_open" && b.AwaitsHealthCheck:
+		return "half-open, awaits its check"
+	case b.State == "half_open" && b.AdmittedShare > 0:
+		return fmt.Sprintf("half-open, %.0f %%", 100*b.AdmittedShare)
+	}
+	return words(b.State)
+}
+
+// next is what will happen by the clock.
+func (p *process) next(b *wire.CircuitBreaker) string {
+	switch {
+	case b.Override != nil:
+		return "ends " + p.when(b.Override.ExpiresAt.Time)
+	case b.Mode != "auto":
+		return none
+	case b.State == "open":
+		return "attempt " + p.when(b.NextAttemptAt.Time)
+	case !b.ClosesAt.IsZero():
+		return "closes " + p.when(b.ClosesAt.Time)
+	}
+	return none
+}
+
+type getCmd struct {
+	target `embed:"" group:"target"`
+
+	Service string `arg:"" name:"name" help:"The service."`
+}
+
+// Run shows a service.
+func (c *getCmd) Run(ctx context.Context, p *process) error {
+	manager, err := c.connect(p)
+	if err != nil {
+		return err
+	}
+	defer manager.Close()
+	e, err := manager.Service(ctx, c.Service)
+	if err != nil {
+		return err
+	}
+	return p.printEntry(c.output, &e)
+}
+
+func (p *process) printEntry(o output, e *wire.Entry) error {
+	if o.Output == "json" {
+		return p.printJSON(e)
+	}
+	b, ops := &e.CircuitBreaker, &e.Operations
+	rows := [][]string{
+		{"service", e.Service},
+		{"status", words(e.Status)},
+		{"circuit", circuit(b)},
+		{"details", orNone(b.Details)},
+		{"next", p.next(b)},
+		{"failures", fmt.Sprintf("%d in the window, %d in a row", b.Failures, b.ConsecutiveFailures)},
+		{"last failure", p.lastFailure(b)},
+		{"last success", p.when(b.LastSuccess.Time)},
+	}
+	rows = append(rows, p.trouble(b)...)
+	rows = append(rows, [][]string{
+		{"operations", fmt.Sprintf("%d: %d successful, %d failed; %d rejected, %d ignored",
+			ops.Total, ops.Successful, ops.Failed, ops.Rejected, ops.Ignored)},
+		{"duration", durations(&e.Performance)},
+		{"health", p.health(&e.Health)},
+		{"layer", orNone(e.Layer)},
+		{"description", orNone(e.Description)},
+		{"depends on", orNone(strings.Join(e.Dependencies, ", "))},
+		{"config", configLine(e)},
+	}...)
+	return printColumns(p.stdout, rows)
+}
+
+// trouble is what there is to say of a circuit that is not closed.
+func (p *process) trouble(b *wire.CircuitBreaker) [][]string {
+	var rows [][]string
+	if !b.OpenedAt.IsZero() {
+		rows = append(rows, []string{"opened", p.when(b.OpenedAt.Time)})
+	}
+	if t := b.Trip; t != nil {
+		text := fmt.Sprintf("%s: %d failed, %d succeeded", words(t.Rule), t.Failures, t.Successes)
+		if t.LastError != nil {
+			text += "; " + *t.LastError
+		}
+		rows = append(rows, []string{"because", text})
+	}
+	if b.RecoveryAttempts > 0 {
+		rows = append(rows, []string{"recovery", fmt.Sprintf("attempt %d, %s", b.RecoveryAttempts, p.when(b.LastRecoveryAttempt.Time))})
+	}
+	return rows
+}
+
+func (p *process) lastFailure(b *wire.CircuitBreaker) string {
+	text := p.when(b.LastFailure.Time)
+	if b.LastError != nil {
+		text += ": " + *b.LastError
+	}
+	return text
+}
+
+func durations(v *wire.Performance) string {
+	if *v == (wire.Performance{}) {
+		return none
+	}
+	return fmt.Sprintf("mean %s; half below %s, 95 %% below %s, 99 %% below %s; the last %s", ms(v.AverageOperationTimeMs),
+		ms(v.P50OperationTimeMs), ms(v.P95OperationTimeMs), ms(v.P99OperationTimeMs), ms(v.LastOperationTimeMs))
+}
+
+func (p *process) health(h *wire.Health) string {
+	switch {
+	case h.Healthy == nil:
+		return "not checked"
+	case *h.Healthy:
+		return fmt.Sprintf("healthy, checked %s, took %s", p.when(h.CheckedAt.Time), ms(h.DurationMs))
+	}
+	return fmt.Sprintf("unhealthy, checked %s, %d in a row: %s", p.when(h.CheckedAt.Time), h.ConsecutiveFailures, orNone(deref(h.Error)))
+}
+
+func configLine(e *wire.Entry) string {
+	text := fmt.Sprintf("version %d", e.ConfigVersion)
+	if e.ConfigDiffersFromFile {
+		text += ", not what the config file says"
+	}
+	return text
+}
