@@ -1,7 +1,9 @@
 package switchgear
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -73,4 +75,39 @@ func (h *machine) boundToClose() time.Duration {
 		bound += cfg.ResetTimeout + late // until the next check, and for one that began before
 	}
 	return bound + bound/100 // the traffic of heal is not all the time
+}
+
+// TestLaw12_ACheckThatHangsWedgesNothing has a check that heeds nothing and
+// outlives its timeout, which is longer than its interval.
+func TestLaw12_ACheckThatHangsWedgesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hung := make(chan struct{})
+		s, err := NewService("a_service", ServiceConfig{
+			Config: Config{
+				ResetTimeout: 10 * time.Second, HealthCheckInterval: 2 * time.Second, HalfOpenFailureThreshold: 3,
+				MinHealthyPeriod: 20 * time.Second, Jitter: -1,
+			},
+			CheckTimeout: 5 * time.Second,
+			Check:        func(context.Context) error { <-hung; return nil },
+		})
+		mustNot(t, err)
+		b := s.Breaker()
+		for b.State() == Closed {
+			s.HandleError(errBoom, 0)
+		}
+		wait(10 * time.Second)
+		wantState(t, b, HalfOpen)
+		wait(5*time.Second - 1) // nobody knows yet
+		wantState(t, b, HalfOpen)
+		wait(5 * time.Second) // it has timed out, and was due twice more
+		wantState(t, b, Open)
+		if got := b.Snapshot().Trip.Rule; got != RuleHealthCheck {
+			t.Errorf("it opened by %s", got)
+		}
+		close(hung)
+		wait(20*time.Second + 20*time.Second)
+		wantState(t, b, Closed)
+		mustNot(t, s.Stop(t.Context()))
+	})
 }

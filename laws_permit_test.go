@@ -1,4 +1,3 @@
-//nolint:thelper // what bubble is given is a test, not a helper
 package switchgear
 
 import (
