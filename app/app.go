@@ -9,6 +9,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -35,6 +37,9 @@ type Options struct {
 	// data directory one is made, printed once on Stderr, and written to the
 	// file admin-token there.
 	AdminToken string
+
+	// Reload asks, with every value, to read the config file again; nil: never.
+	Reload <-chan os.Signal
 
 	Stdout, Stderr io.Writer
 	Version        wire.Version
@@ -75,33 +80,17 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 			err = errors.Join(err, opened.Close())
 		}
 	}()
-	store, err := sqlite.Open(ctx, a.settings.Data, sqlite.Options{})
-	if err != nil {
+	// First, so that a port that is taken leaves no data directory behind.
+	if err := a.listen(ctx); err != nil {
 		return nil, err
 	}
-	a.cleanUps.Push("store", func(context.Context) error { return store.Close() })
-	a.manager, err = fleet.New(ctx, fleet.Deps{
-		Store: store, Logger: a.log,
-		NewProbe: func(hc config.HealthCheck) (fleet.Probe, error) {
-			return probe.New(hc, probe.Options{Version: o.Version.Version})
-		},
-	}, fleet.Config{MaxServices: a.settings.MaxServices})
-	if err != nil {
-		return nil, err
-	}
-	auth, err := a.authenticator(ctx, store)
-	if err != nil {
-		return nil, err
-	}
-	a.server, err = server.New(server.Deps{Manager: a.manager, Auth: auth, Logger: a.log}, server.Config{
-		AllowedOrigins: a.settings.AllowedOrigins, Version: o.Version,
-	})
-	if err != nil {
-		return nil, err
-	}
+	return a, a.join(ctx)
+}
+
+func (a *App) listen(ctx context.Context) (err error) {
 	a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", a.settings.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s (--listen, SWITCHGEAR_LISTEN or server.listen): %w", a.settings.Listen, err)
+		return fmt.Errorf("cannot listen on %s (--listen, SWITCHGEAR_LISTEN or server.listen): %w", a.settings.Listen, err)
 	}
 	a.cleanUps.Push("listener", func(context.Context) error {
 		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
@@ -109,7 +98,33 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		}
 		return nil
 	})
-	return a, nil
+	return nil
+}
+
+// join opens the store and puts manager and server over it.
+func (a *App) join(ctx context.Context) error {
+	store, err := sqlite.Open(ctx, a.settings.Data, sqlite.Options{})
+	if err != nil {
+		return err
+	}
+	a.cleanUps.Push("store", func(context.Context) error { return store.Close() })
+	a.manager, err = fleet.New(ctx, fleet.Deps{
+		Store: store, Logger: a.log,
+		NewProbe: func(hc config.HealthCheck) (fleet.Probe, error) {
+			return probe.New(hc, probe.Options{Version: a.opts.Version.Version})
+		},
+	}, fleet.Config{MaxServices: a.settings.MaxServices})
+	if err != nil {
+		return err
+	}
+	auth, err := a.authenticator(ctx, store)
+	if err != nil {
+		return err
+	}
+	a.server, err = server.New(server.Deps{Manager: a.manager, Auth: auth, Logger: a.log}, server.Config{
+		AllowedOrigins: a.settings.AllowedOrigins, Version: a.opts.Version,
+	})
+	return err
 }
 
 // Manager is the process's manager. It does what it is asked once Run runs.
@@ -141,18 +156,54 @@ func (a *App) Run(ctx context.Context) error {
 
 func (a *App) serve(ctx context.Context) error {
 	if err := a.manager.ApplyFile(ctx, a.file.Services); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop before it listened: that is no failure
+		}
 		return err
 	}
-	a.warn(ctx)
+	a.warn(ctx, a.file)
 	if _, err := fmt.Fprintf(a.opts.Stdout, "listening on %s\n", a.URL()); err != nil {
 		return err
 	}
+	serving, stop := context.WithCancel(ctx)
+	var reloading sync.WaitGroup
+	reloading.Go(func() { a.reload(serving) })
+	defer func() {
+		stop()
+		reloading.Wait()
+	}()
 	return a.server.Serve(ctx, a.listener)
 }
 
+// reload reads the config file again whenever it is asked to. A file that is
+// refused changes nothing.
+func (a *App) reload(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.opts.Reload:
+		}
+		if a.opts.ConfigPath == "" {
+			a.log.WarnContext(ctx, "there is no config file to read again")
+			continue
+		}
+		file, err := config.Load(a.opts.ConfigPath)
+		if err == nil {
+			err = a.manager.ApplyFile(ctx, file.Services)
+		}
+		if err != nil {
+			a.log.ErrorContext(ctx, "the config file was not put in force", slog.Any("error", err))
+			continue
+		}
+		a.warn(ctx, file)
+		a.log.InfoContext(ctx, "the config file is in force", slog.Int("services", len(file.Services)))
+	}
+}
+
 // warn logs what the lint has to say of the file.
-func (a *App) warn(ctx context.Context) {
-	for _, w := range a.file.Lint() {
+func (a *App) warn(ctx context.Context, file *config.File) {
+	for _, w := range file.Lint() {
 		a.log.LogAttrs(ctx, slog.LevelWarn, "the config file has a setting that cannot work, or will hurt",
 			slog.Int("line", w.Line), slog.String("field", w.Field), slog.String("warning", w.Message))
 	}

@@ -39,14 +39,16 @@ func TestMain(m *testing.M) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
 	err := app.Serve(ctx, app.Options{
+		Reload:     reload,
 		Settings:   config.Settings{Listen: "127.0.0.1:0", Data: data},
 		ConfigPath: filepath.Join(data, "..", "switchgear.yaml"),
 		AdminToken: token, Stdout: os.Stdout, Stderr: os.Stderr,
 	})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		panic(err)
 	}
 }
 
@@ -97,7 +99,7 @@ func (p *process) kill(t *testing.T) {
 }
 
 // await asks until the service is as wanted.
-func (p *process) await(t *testing.T, name string, want func(wire.Entry) bool) wire.Entry {
+func (p *process) await(t *testing.T, want func(wire.Entry) bool) wire.Entry {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -107,14 +109,14 @@ func (p *process) await(t *testing.T, name string, want func(wire.Entry) bool) w
 	}
 	defer func() { _ = stream.Close() }()
 	for {
-		if e, err := p.Service(ctx, name); err == nil && want(e) {
+		if e, err := p.Service(ctx, "web"); err == nil && want(e) {
 			return e
 		} else if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := stream.Next(ctx); err != nil {
-			e, _ := p.Service(t.Context(), name)
-			t.Fatalf("%s is not as wanted: %+v (%v)", name, e, err)
+			e, _ := p.Service(t.Context(), "web")
+			t.Fatalf("it is not as wanted: %+v (%v)", e, err)
 		}
 	}
 }
@@ -152,9 +154,9 @@ func TestServe_OpenCircuitSurvivesKillWithItsTimeLeft(t *testing.T) {
 	defer upstream.Close()
 	data := place(t, upstream.URL)
 	p := serve(t, data)
-	p.await(t, "web", func(e wire.Entry) bool { return e.Status == "healthy" })
+	p.await(t, func(e wire.Entry) bool { return e.Status == "healthy" })
 	failing.Store(true)
-	opened := p.await(t, "web", state("open"))
+	opened := p.await(t, state("open"))
 	p.kill(t)
 
 	p = serve(t, data)
@@ -170,11 +172,11 @@ func TestServe_OpenCircuitSurvivesKillWithItsTimeLeft(t *testing.T) {
 		t.Errorf("why it opened is lost: %+v", e.CircuitBreaker.Trip)
 	}
 	failing.Store(false)
-	p.await(t, "web", state("half_open"))
+	p.await(t, state("half_open"))
 	if at := time.Now(); at.Before(opened.CircuitBreaker.NextAttemptAt.Time) {
 		t.Errorf("it is half-open at %v, before its time", at)
 	}
-	p.await(t, "web", state("closed"))
+	p.await(t, state("closed"))
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -186,28 +188,28 @@ func TestServe_OpenCircuitSurvivesKillWithItsTimeLeft(t *testing.T) {
 func TestServe_WhatWasAcknowledgedSurvivesKills(t *testing.T) {
 	t.Parallel()
 	data := place(t, "http://127.0.0.1:1/")
-	var config atomic.Int64 // the newest version that was acknowledged
-	var event atomic.Int64  // the newest event that was told
+	var version atomic.Int64 // the newest version that was acknowledged
+	var event atomic.Int64   // the newest event that was told
 	for round := range 5 {
 		p := serve(t, data)
 		v, err := p.Config(t.Context(), "job")
-		if err != nil || int64(v.Version) < config.Load() {
-			t.Fatalf("round %d: version %d is in force, %d was acknowledged (%v)", round, v.Version, config.Load(), err)
+		if err != nil || int64(v.Version) < version.Load() {
+			t.Fatalf("round %d: version %d is in force, %d was acknowledged (%v)", round, v.Version, version.Load(), err)
 		}
 		events, err := p.Events(t.Context(), client.EventQuery{Page: client.Page{Limit: 1}})
 		if err != nil || len(events.Events) == 0 || *events.Events[0].ID < event.Load() {
 			t.Fatalf("round %d: the newest event is %+v, and %d was told (%v)", round, events, event.Load(), err)
 		}
-		load(t, p, &config, &event)
+		load(t, p, &version, &event)
 	}
-	if config.Load() < 20 || event.Load() < 100 {
-		t.Errorf("%d configs and %d events are too few to prove anything", config.Load(), event.Load())
+	if version.Load() < 20 || event.Load() < 100 {
+		t.Errorf("%d configs and %d events are too few to prove anything", version.Load(), event.Load())
 	}
 }
 
 // load changes configs, resets and reports, until the process is killed in the
 // middle of it.
-func load(t *testing.T, p *process, config, event *atomic.Int64) {
+func load(t *testing.T, p *process, newest, event *atomic.Int64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -228,7 +230,7 @@ func load(t *testing.T, p *process, config, event *atomic.Int64) {
 	var acknowledged atomic.Int64
 	for i := range 4 {
 		workers.Go(func() {
-			version := int(config.Load())
+			version := int(newest.Load())
 			for {
 				var err error
 				switch i {
@@ -242,7 +244,7 @@ func load(t *testing.T, p *process, config, event *atomic.Int64) {
 					})
 					if err == nil {
 						version = v.Version
-						config.Store(int64(version))
+						newest.Store(int64(version))
 					} else {
 						version++ // a change that was not acknowledged may be there
 					}
@@ -267,6 +269,34 @@ func load(t *testing.T, p *process, config, event *atomic.Int64) {
 	}
 	p.kill(t)
 	workers.Wait()
+}
+
+func TestServe_HangUpReadsTheFileAgain(t *testing.T) {
+	t.Parallel()
+	data := place(t, "http://127.0.0.1:1/")
+	path := filepath.Join(data, "..", "switchgear.yaml")
+	p := serve(t, data)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reload := func(file string) {
+		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reload("services: { web: { config: { nonsense: 1 } } }")
+	reload(strings.Replace(string(before), "failureThreshold: 3", "failureThreshold: 4", 1))
+	e := p.await(t, func(e wire.Entry) bool { return e.ConfigVersion == 2 })
+	if !strings.Contains(string(e.Config), `"failureThreshold":4`) {
+		t.Errorf("config %s", e.Config)
+	}
+	if _, err := p.Service(t.Context(), "job"); err != nil {
+		t.Errorf("a file that was refused took a service out: %v", err)
+	}
 }
 
 func TestServe_FirstStartMakesAToken(t *testing.T) {

@@ -3,9 +3,7 @@ package app
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -41,15 +39,10 @@ func (a *App) authenticator(ctx context.Context, store tokens) (*server.Authenti
 	}
 	if a.opts.AdminToken != "" {
 		stored = append(stored, fleet.Token{
-			ID: "environment", Name: "admin", Role: "admin", Hash: hash(a.opts.AdminToken), CreatedAt: time.Now(),
+			ID: "environment", Name: "admin", Role: "admin", Hash: server.HashSecret(a.opts.AdminToken), CreatedAt: time.Now(),
 		})
 	}
 	return server.NewAuthenticator(stored)
-}
-
-func hash(secret string) string {
-	sum := sha256.Sum256([]byte(secret))
-	return hex.EncodeToString(sum[:])
 }
 
 func (a *App) makeAdminToken(ctx context.Context, store tokens) (fleet.Token, error) {
@@ -63,7 +56,7 @@ func (a *App) makeAdminToken(ctx context.Context, store tokens) (fleet.Token, er
 	if err := os.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {
 		return fleet.Token{}, err
 	}
-	made := fleet.Token{ID: rand.Text(), Name: "admin", Role: "admin", Hash: hash(secret), CreatedAt: time.Now().UTC()}
+	made := fleet.Token{ID: rand.Text(), Name: "admin", Role: "admin", Hash: server.HashSecret(secret), CreatedAt: time.Now().UTC()}
 	if err := store.AddToken(ctx, made); err != nil {
 		return fleet.Token{}, err
 	}

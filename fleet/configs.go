@@ -12,6 +12,7 @@ import (
 // ConfigView is a service's config in force, with the lint's warnings.
 type ConfigView struct {
 	ConfigVersion
+
 	Warnings []switchgear.Warning
 }
 
@@ -136,12 +137,13 @@ func (m *Manager) planConfig(s *member, live switchgear.Snapshot, cfg switchgear
 // configure puts a stored config in force.
 func (m *Manager) configure(s *member, cfg switchgear.Config) {
 	if err := s.service.Configure(cfg); err != nil {
-		m.log.Error("a config that was found good is refused", slog.String("service", s.name), slog.Any("error", err)) //nolint:noctx // no request
+		m.log.Error("a config that was found good is refused", slog.String("service", s.name), slog.Any("error", err))
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s.config, s.version = cfg, cfg.Version
+	s.compare()
 	m.versions[s.name] = cfg.Version
 }
 

@@ -3,7 +3,6 @@ package fleet
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -80,97 +79,11 @@ func (m *Manager) newMember(a arrival, cfg switchgear.Config) (*member, error) {
 		sc.Check, sc.CheckTimeout, sc.CheckIsOperation = p.Check, hc.Timeout, true
 	}
 	var err error
-	s.service, err = switchgear.NewService(a.name, sc)
-	return s, err
-}
-
-// remembered is what the store has of a service that is not here yet.
-type remembered struct {
-	state    ServiceState
-	config   switchgear.Config
-	def      config.Service
-	snapshot switchgear.Snapshot
-}
-
-// recall reads the row of a service, or returns nil.
-func (m *Manager) recall(ctx context.Context, name string) (*remembered, error) {
-	row, ok := m.restored[name]
-	if !ok {
-		return nil, nil //nolint:nilnil // nothing is remembered, and that is no error
+	if s.service, err = switchgear.NewService(a.name, sc); err != nil {
+		s.closeProbe()
+		return nil, err
 	}
-	st, cfg, def, err := parseState(row)
-	if err != nil {
-		return nil, fmt.Errorf("the stored state of %s cannot be read: %w", name, err)
-	}
-	if st.TripEvent == 0 && st.CircuitBreaker.State != switchgear.Closed {
-		st.TripEvent = m.lastOpening(ctx, name)
-	}
-	return &remembered{st, cfg, def, st.snapshot(name, row.UpdatedAt)}, nil
-}
-
-// lastOpening is the event that opened the circuit: a process that was killed
-// right after it has not written it into the state. 0 if it is not found.
-func (m *Manager) lastOpening(ctx context.Context, name string) int64 {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	events, err := m.store.Events(ctx, EventQuery{Service: name, Kinds: []EventKind{EventTransition}, Limit: 10})
-	if err != nil {
-		return 0
-	}
-	for _, e := range events {
-		if e.To == switchgear.Open.String() {
-			return e.ID
-		}
-	}
-	return 0
-}
-
-// restoreDeclared brings back the services that came over the API.
-func (m *Manager) restoreDeclared(ctx context.Context) error {
-	for name := range m.restored {
-		r, err := m.recall(ctx, name)
-		if err != nil {
-			return err
-		}
-		if r.state.Source != SourceAPI {
-			continue
-		}
-		s, err := m.newMember(arrival{name: name, def: r.def, source: SourceAPI}, r.config)
-		if err != nil {
-			return fmt.Errorf("restoring %s: %w", name, err)
-		}
-		s.version = r.state.ConfigVersion
-		s.definition = section(r.def, r.config)
-		if err := m.settle(s, r); err != nil {
-			return err
-		}
-		v := m.viewOf(s, r.snapshot) // what its restoring brings about is told when it is stored
-		s.shown = &v
-	}
-	return nil
-}
-
-// settle gives a member its memory and its place among the others.
-func (m *Manager) settle(s *member, r *remembered) error {
-	m.observe(s)
-	if r != nil {
-		s.number, s.override, s.tripEvent = r.snapshot.Transitions, r.snapshot.Override, r.state.TripEvent
-		h := r.state.Health.health()
-		s.healthKnown, s.healthy = h.Checked, h.Healthy
-		s.service.RestoreHealth(h)
-		if err := s.service.Breaker().Restore(r.snapshot); err != nil {
-			s.unobserve()
-			return fmt.Errorf("restoring %s: %w", s.name, err)
-		}
-		delete(m.restored, s.name)
-	}
-	m.mu.Lock()
-	m.members[s.name] = s
-	m.mu.Unlock()
-	if m.running {
-		s.service.Start()
-	}
-	return nil
+	return s, nil
 }
 
 // arrive plans and applies that a service comes in. It is one transaction, and
@@ -178,7 +91,10 @@ func (m *Manager) settle(s *member, r *remembered) error {
 func (m *Manager) arrive(a arrival, checkDependencies bool) *change {
 	var s *member
 	var r *remembered
-	c := &change{service: a.name}
+	c := &change{service: a.name, graph: checkDependencies, discard: func() {
+		s.closeProbe()
+		s = nil
+	}}
 	c.plan = func(b *Batch) (err error) {
 		if m.find(a.name) != nil {
 			return errorf(Conflict, "register", "there is a service %q already", a.name)
@@ -186,9 +102,7 @@ func (m *Manager) arrive(a arrival, checkDependencies bool) *change {
 		if err := m.admissible(a, checkDependencies); err != nil {
 			return err
 		}
-		if r, err = m.recall(context.Background(), a.name); err != nil {
-			return err
-		}
+		r = m.recall(context.Background(), a.name)
 		s, err = m.planArrival(a, r, b)
 		c.member = s
 		m.arriving++
@@ -196,9 +110,7 @@ func (m *Manager) arrive(a arrival, checkDependencies bool) *change {
 	}
 	c.apply = func() {
 		m.versions[s.name] = s.version
-		if err := m.settle(s, r); err != nil {
-			c.err = err
-		}
+		m.settle(s, r)
 	}
 	return c
 }
@@ -214,7 +126,7 @@ func (m *Manager) planArrival(a arrival, r *remembered, b *Batch) (*member, erro
 		cfg.Classify = a.def.Config.Classify
 	}
 	a.def = def
-	newVersion := version == 0 || r == nil || !bytes.Equal(object(cfg), object(r.config))
+	newVersion := version == 0 || r == nil || !unchanged && !bytes.Equal(object(cfg), object(r.config))
 	if newVersion {
 		version++
 	}
@@ -225,7 +137,7 @@ func (m *Manager) planArrival(a arrival, r *remembered, b *Batch) (*member, erro
 	}
 	s.version, s.definition = version, section(def, cfg)
 	if a.source != SourceAPI {
-		s.fileConfig = said
+		s.fileConfig, s.differs = said, !bytes.Equal(said, s.definition)
 	}
 	if a.service != nil {
 		if err := a.service.Configure(cfg); err != nil {
@@ -310,10 +222,14 @@ func (m *Manager) Declare(ctx context.Context, name string, def config.Service, 
 		return v, true, err
 	case err != nil:
 		return View{}, false, err
-	case old.source == SourceCode:
+	}
+	m.mu.RLock()
+	source := old.source
+	m.mu.RUnlock()
+	if source == SourceCode {
 		return View{}, false, errorf(Conflict, op, "%s is part of a running program", name)
 	}
-	c := m.redeclare(old, arrival{name: name, def: def, source: old.source, by: by}, nil)
+	c := m.redeclare(old, arrival{name: name, def: def, source: source, by: by}, nil)
 	if err = m.do(ctx, op, c); err != nil {
 		return View{}, false, err
 	}
@@ -324,7 +240,9 @@ func (m *Manager) Declare(ctx context.Context, name string, def config.Service, 
 // retire stops a service that the manager made, in the background; Run waits
 // for it.
 func (m *Manager) retire(s *member) {
-	s.unobserve()
+	if s.heir == nil { // what it was before is still told
+		s.unobserve()
+	}
 	if !s.own {
 		return
 	}
@@ -350,7 +268,7 @@ func (m *Manager) Remove(ctx context.Context, name string, by Actor) error {
 
 func (m *Manager) leave(s *member, by Actor, checkDependants bool) *change {
 	return &change{
-		service: s.name, member: s,
+		service: s.name, member: s, graph: checkDependants,
 		plan: func(b *Batch) error {
 			live, err := s.live()
 			if err != nil {

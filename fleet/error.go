@@ -68,12 +68,10 @@ type badFields interface {
 // KindOf is the kind of the first Error in err's chain, Invalid for an error
 // that names bad fields, and Internal for all else.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
-	var bad badFields
-	if errors.As(err, &bad) {
+	if _, ok := errors.AsType[badFields](err); ok {
 		return Invalid
 	}
 	return Internal
@@ -86,8 +84,7 @@ func FieldsOf(err error) []switchgear.FieldError {
 		return e.Fields
 	}
 	var fields []switchgear.FieldError
-	var bad badFields
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[badFields](err); ok {
 		bad.EachField(func(field, message string) {
 			fields = append(fields, switchgear.FieldError{Field: field, Message: message})
 		})

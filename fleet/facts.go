@@ -70,91 +70,9 @@ func (m *Manager) observe(s *member) {
 	s.stopWatching = []func(){
 		b.Observe(func(t switchgear.Transition) { m.happened(m.transition(s, t)) }),
 		b.ObserveOverrideEnds(func(e switchgear.OverrideEnd) {
-			if e.Expired {
-				m.happened(m.overrideExpired(s, e))
-			}
+			m.happened(m.overrideEnded(s, e))
 		}),
 		s.service.ObserveHealth(func(h switchgear.Health) { m.checked(s, h) }),
-	}
-}
-
-// transition is the fact that a breaker changed its state.
-func (m *Manager) transition(s *member, t switchgear.Transition) *change {
-	return &change{
-		service: s.name, member: s,
-		plan: func(b *Batch) error {
-			b.Events = append(b.Events, Event{
-				Service: s.name, Kind: EventTransition, From: t.From.String(), To: t.To.String(), At: t.At,
-				Actor: t.Actor, Reason: t.Reason, Evidence: transitionEvidence(&t),
-			})
-			if warning := trafficWarning(&t); warning != nil {
-				b.Events = append(b.Events, Event{
-					Service: s.name, Kind: EventConfigWarning, At: t.At, Evidence: warning,
-					Reason: "the circuit opened with more than 99 % successes in its window",
-				})
-			}
-			return m.planRow(s, *t.After, b, "")
-		},
-		apply: func() {
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			s.number = t.Number
-			if t.To == switchgear.Closed {
-				s.tripEvent = 0
-			}
-		},
-	}
-}
-
-// planRow adds the state of the member, with its breaker as the snapshot says.
-func (m *Manager) planRow(s *member, live switchgear.Snapshot, b *Batch, by string) error {
-	if s.removed {
-		return nil // its row is gone, and what is left of it is history
-	}
-	m.mu.RLock()
-	v := m.viewOf(s, live)
-	m.mu.RUnlock()
-	row, err := s.row(&v, live.At, by)
-	if err != nil {
-		return err
-	}
-	b.Services = append(b.Services, row)
-	return nil
-}
-
-// trafficWarning is the evidence of a config_warning for a circuit that opened
-// although nearly everything succeeded, or nil.
-func trafficWarning(t *switchgear.Transition) json.RawMessage {
-	e := &t.Evidence
-	total := e.Failures + e.Successes
-	if t.From != switchgear.Closed || t.To != switchgear.Open || e.Rule == switchgear.RuleSlowCalls ||
-		float64(e.Successes) <= 0.99*float64(total) {
-		return nil
-	}
-	return object(map[string]any{
-		"failures": e.Failures, "successes": e.Successes,
-		"settings": map[string]any{"failureRateThreshold": 0.5, "minimumOperations": 20, "monitoringWindowMs": 30000},
-	})
-}
-
-// overrideExpired is the fact that an override came to its end by time.
-func (m *Manager) overrideExpired(s *member, e switchgear.OverrideEnd) *change {
-	return &change{
-		service: s.name, member: s,
-		plan: func(b *Batch) error {
-			b.Events = append(b.Events, Event{
-				Service: s.name, Kind: EventOverrideExpired, From: e.Override.Mode.String(), To: e.After.Mode.String(),
-				At: e.At, Actor: e.Override.Actor, Reason: e.Override.Reason,
-			})
-			return m.planRow(s, *e.After, b, "")
-		},
-		apply: func() {
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			if sameOverride(s.override, &e.Override) {
-				s.override = nil
-			}
-		},
 	}
 }
 
@@ -223,7 +141,11 @@ func (m *Manager) checked(s *member, h switchgear.Health) {
 				Service: s.name, Kind: kind, At: time.Now(), Reason: h.Err,
 				Evidence: healthEvidence(h),
 			})
-			return nil
+			s := s.current()
+			if live := s.service.Breaker().Snapshot(); s.told(&live) {
+				return m.planRow(s, live, b, "")
+			}
+			return nil // the row comes with what is on its way
 		},
 	})
 }

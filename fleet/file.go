@@ -3,7 +3,6 @@ package fleet
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -21,11 +20,13 @@ import (
 func (m *Manager) ApplyFile(ctx context.Context, services map[string]config.Service) error {
 	by := Actor{Name: string(SourceFile), Reason: "the config file"}
 	graph := make(map[string][]string)
-	for _, s := range m.all() {
+	m.mu.RLock()
+	for _, s := range m.members {
 		if s.source != SourceFile {
 			graph[s.name] = s.def.Dependencies
 		}
 	}
+	m.mu.RUnlock()
 	for name, def := range services {
 		graph[name] = def.Dependencies
 	}
@@ -35,17 +36,29 @@ func (m *Manager) ApplyFile(ctx context.Context, services map[string]config.Serv
 	changes := m.absentees(services, by)
 	for _, name := range slices.Sorted(maps.Keys(services)) {
 		def := services[name]
-		said := section(def, def.Config)
-		switch s := m.find(name); {
+		switch s, source, before := m.saidBefore(name); {
 		case s == nil:
 			changes = append(changes, m.arrive(arrival{name: name, def: def, source: SourceFile, by: by}, false))
-		case s.source == SourceCode:
+		case source == SourceCode:
 			return errorf(Conflict, "config file", "%s is part of the running program", name)
-		case !bytes.Equal(s.fileConfig, said):
-			changes = append(changes, m.redeclare(s, arrival{name: name, def: def, source: SourceFile, by: by}, said))
+		default:
+			if said := section(def, def.Config); !bytes.Equal(before, said) {
+				changes = append(changes, m.redeclare(s, arrival{name: name, def: def, source: SourceFile, by: by}, said))
+			}
 		}
 	}
 	return m.doAll(ctx, "config file", changes)
+}
+
+// saidBefore is the member of that name, who brought it, and the section that
+// the file had of it last.
+func (m *Manager) saidBefore(name string) (s *member, by Source, file []byte) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if s = m.members[name]; s == nil {
+		return nil, "", nil
+	}
+	return s, s.source, s.fileConfig
 }
 
 // absentees are changes that take out what the file brought and has no more,
@@ -53,7 +66,8 @@ func (m *Manager) ApplyFile(ctx context.Context, services map[string]config.Serv
 func (m *Manager) absentees(services map[string]config.Service, by Actor) []*change {
 	var changes []*change
 	for _, s := range m.all() {
-		if _, ok := services[s.name]; !ok && s.source == SourceFile {
+		_, source, _ := m.saidBefore(s.name)
+		if _, ok := services[s.name]; !ok && source == SourceFile {
 			changes = append(changes, m.leave(s, by, false))
 		}
 	}
@@ -62,8 +76,8 @@ func (m *Manager) absentees(services map[string]config.Service, by Actor) []*cha
 		plan: func(b *Batch) error {
 			gone = nil
 			for name, row := range m.restored {
-				var st ServiceState
-				if _, ok := services[name]; ok || json.Unmarshal(row.Value, &st) != nil || st.Source != SourceFile {
+				brought, err := sourceOf(row)
+				if _, ok := services[name]; ok || err != nil || brought != SourceFile {
 					continue
 				}
 				gone = append(gone, name)

@@ -142,7 +142,8 @@ func New(ctx context.Context, deps Deps, cfg Config) (*Manager, error) {
 	for _, row := range stored.Services {
 		m.restored[row.Service] = row
 	}
-	return m, m.restoreDeclared(ctx)
+	m.restoreDeclared(ctx)
+	return m, nil
 }
 
 // Epoch names this run of the manager: a seq means nothing in another.
@@ -164,7 +165,7 @@ func (m *Manager) Run(ctx context.Context) error {
 			m.process(ctx, m.gather(c))
 		case <-refresh.C:
 			m.retryBacklog(ctx)
-			m.refresh()
+			m.refresh(ctx)
 		case <-flush.C:
 			m.flush(ctx)
 		case <-ctx.Done():
@@ -218,6 +219,7 @@ func (m *Manager) shutdown(ctx context.Context) error {
 	}
 	stopping.Wait()
 	m.retiring.Wait()
+	m.hearOut(ctx, all)
 	for _, s := range all {
 		s.unobserve()
 	}
@@ -230,6 +232,25 @@ func (m *Manager) shutdown(ctx context.Context) error {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	return m.storeErr
+}
+
+// hearOutTimeout is how long a stopping manager waits for what has happened to
+// reach it.
+const hearOutTimeout = time.Second
+
+// hearOut takes in the transitions that are on their way from the breakers.
+func (m *Manager) hearOut(ctx context.Context, all []*member) {
+	ctx, cancel := context.WithTimeout(ctx, hearOutTimeout)
+	defer cancel()
+	untold := func(s *member) bool { return s.service.Breaker().Snapshot().Transitions > s.number }
+	for slices.ContainsFunc(all, untold) {
+		select {
+		case c := <-m.changes:
+			m.process(ctx, m.gather(c))
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // all are the members, by name.
@@ -295,7 +316,7 @@ func (m *Manager) viewOf(s *member, live switchgear.Snapshot) View {
 		Service: s.name, Running: s.service.Running() || s.own && m.stopping,
 		Layer: s.def.Layer, Description: s.def.Description, Dependencies: s.def.Dependencies, Source: s.source,
 		Breaker: live, TripEventID: s.tripEvent, Health: s.service.Health(),
-		Config: s.config, ConfigVersion: s.version, DiffersFromFile: s.differsFromFile(),
+		Config: s.config, ConfigVersion: s.version, DiffersFromFile: s.differs,
 		HealthCheck: s.def.HealthCheck, ReportInterval: s.def.ReportInterval,
 		Instances: Instances{Total: 1},
 	}

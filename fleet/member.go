@@ -24,6 +24,7 @@ type member struct {
 	def        config.Service
 	definition []byte // def as it is stored
 	fileConfig []byte // the section that the file had last
+	differs    bool   // the file says something else than def and config
 	config     switchgear.Config
 	version    int
 	number     uint64               // of the last transition that was told
@@ -33,7 +34,11 @@ type member struct {
 	seenAt     time.Time // when that was last found to be so
 	removed    bool
 
-	stored *View // what the store has; the sequencer's alone
+	// The sequencer's alone.
+	stored *View                // what the store has; nil: nobody knows
+	ended  *switchgear.Override // the last whose end by time was told
+	heir   *member              // what a redeclaration put in its place,
+	left   *switchgear.Snapshot // and what that took over
 
 	edge        sync.Mutex
 	healthKnown bool // a check has ended, so that a change can be told
@@ -47,8 +52,16 @@ func (s *member) unobserve() {
 	s.stopWatching = nil
 }
 
+// current is the member itself, or what took its place.
+func (s *member) current() *member {
+	for s.heir != nil {
+		s = s.heir
+	}
+	return s
+}
+
 func (s *member) closeProbe() {
-	if s.probe != nil {
+	if s != nil && s.probe != nil {
 		_ = s.probe.Close() // there is nothing left to do with its error
 	}
 }
@@ -59,6 +72,8 @@ func (s *member) told(live *switchgear.Snapshot) bool {
 	return live.Transitions == s.number && sameOverride(live.Override, s.override)
 }
 
-func (s *member) differsFromFile() bool {
-	return s.fileConfig != nil && !sameSection(s.fileConfig, s.def, s.config)
+// compare finds out whether what is in force differs from what the file says:
+// here, for each view asks.
+func (s *member) compare() {
+	s.differs = s.fileConfig != nil && !sameSection(s.fileConfig, s.def, s.config)
 }

@@ -169,6 +169,8 @@ func (m *Manager) Override(ctx context.Context, name string, mode switchgear.Mod
 		apply: func() {
 			if refused = s.service.Breaker().Override(o); refused == nil {
 				m.setOverride(s, &o)
+			} else { // its end came before its beginning
+				s.stored = nil
 			}
 		},
 	})

@@ -13,7 +13,13 @@ import (
 func (m *Manager) redeclare(old *member, a arrival, file []byte) *change {
 	var next *member
 	var cfg switchgear.Config
-	c := &change{service: a.name, member: old}
+	c := &change{service: a.name, member: old, graph: file == nil, discard: func() {
+		if next != old {
+			next.closeProbe()
+			next = nil
+		}
+		old.stored = nil
+	}}
 	c.plan = func(b *Batch) error {
 		live, err := old.live()
 		if err == nil {
@@ -24,9 +30,11 @@ func (m *Manager) redeclare(old *member, a arrival, file []byte) *change {
 		}
 		next = old
 		if !sameProbe(old.def, a.def) {
-			if next, err = m.newMember(a, a.def.Config); err != nil {
+			made, err := m.newMember(a, a.def.Config)
+			if err != nil {
 				return err
 			}
+			next = made
 		}
 		cfg = a.def.Config
 		cfg.Version = old.version
@@ -64,6 +72,10 @@ func (m *Manager) replace(old, next *member, a arrival, cfg switchgear.Config, f
 	if file != nil {
 		next.fileConfig = file
 	}
+	if next != old {
+		next.config, next.version = cfg, cfg.Version
+	}
+	next.compare()
 	m.mu.Unlock()
 	if next != old {
 		m.takeOver(old, next)
@@ -73,22 +85,23 @@ func (m *Manager) replace(old, next *member, a arrival, cfg switchgear.Config, f
 	}
 }
 
-// takeOver gives the new member all that the old one was.
+// takeOver gives the new member all that the old one was. What happened to the
+// old one before, and is on its way here, is the new one's.
 func (m *Manager) takeOver(old, next *member) {
-	old.unobserve()
 	m.observe(next)
 	live := old.service.Breaker().Snapshot()
 	old.edge.Lock()
 	next.healthKnown, next.healthy = old.healthKnown, old.healthy
 	old.edge.Unlock()
 	m.mu.Lock()
-	next.number, next.override, next.tripEvent, next.shown = live.Transitions, live.Override, old.tripEvent, old.shown
+	next.number, next.override, next.tripEvent, next.shown = old.number, old.override, old.tripEvent, old.shown
+	next.ended, old.heir, old.left = old.ended, next, &live
 	old.removed, old.shown = true, nil
 	m.members[next.name] = next
 	m.mu.Unlock()
 	next.service.RestoreHealth(old.service.Health())
 	if err := next.service.Breaker().Restore(live); err != nil {
-		m.log.Error("a state was not taken over", slog.String("service", next.name), slog.Any("error", err)) //nolint:noctx // no request
+		m.log.Error("a state was not taken over", slog.String("service", next.name), slog.Any("error", err))
 	}
 	next.service.Start()
 	m.retire(old)

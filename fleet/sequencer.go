@@ -21,6 +21,11 @@ type change struct {
 	apply func()
 	// inMemory lets an order take effect although the store is away.
 	inMemory bool
+	// discard lets go of what plan made, where it is not applied.
+	discard func()
+	// graph is an order that was judged by who depends on whom: of those one at
+	// most is in a batch.
+	graph bool
 
 	events  []*Event // what plan added, for telling
 	first   int      // where they begin in the batch
@@ -70,13 +75,17 @@ func (m *Manager) process(ctx context.Context, changes []*change) {
 	var planned, later []*change
 	ordered := make(map[string]bool)
 	m.arriving = 0
+	graph := false
 	for _, c := range changes {
-		if !c.fact && ordered[c.service] {
+		if !c.fact && ordered[c.service] || c.graph && graph {
 			later = append(later, c)
 			continue
 		}
 		ordered[c.service] = !c.fact || ordered[c.service]
-		c.err = m.plan(batch, c)
+		graph = graph || c.graph
+		if c.err = m.plan(batch, c); c.err != nil {
+			c.drop()
+		}
 		switch {
 		case c.err == errNotYet: //nolint:errorlint // it is never wrapped
 			m.putOff(c)
@@ -91,6 +100,7 @@ func (m *Manager) process(ctx context.Context, changes []*change) {
 		m.resync(ctx, batch.Configs)
 		if len(planned) > 1 { // one of them is refused, and not for the others to suffer
 			for _, c := range planned {
+				c.drop()
 				m.process(ctx, []*change{c})
 			}
 			planned = nil
@@ -113,6 +123,10 @@ func (m *Manager) settleAll(planned []*change, batch *Batch, err error) {
 			m.keepForLater(c)
 		default:
 			c.err = &Error{Kind: KindOf(err), Op: "store", Err: err}
+			c.drop()
+			if c.member != nil {
+				c.member.stored = nil // it may have been written all the same
+			}
 			continue
 		}
 		if c.apply != nil {
@@ -169,6 +183,12 @@ func (m *Manager) putOff(c *change) {
 	})
 }
 
+func (c *change) drop() {
+	if c.discard != nil {
+		c.discard()
+	}
+}
+
 func (c *change) finish() {
 	if c.wait != nil {
 		close(c.wait)
@@ -177,6 +197,9 @@ func (c *change) finish() {
 
 // plan lets the change add to the batch, or leaves the batch as it was.
 func (m *Manager) plan(batch *Batch, c *change) error {
+	if m.stopping && !c.fact {
+		return errorf(Unavailable, "order", "the manager is stopping")
+	}
 	var own Batch
 	if err := c.plan(&own); err != nil {
 		return err
@@ -262,9 +285,20 @@ func (m *Manager) keepForLater(c *change) {
 	}
 }
 
+// retryBacklog tries to write what waits, and asks after a store that was away
+// when nothing does.
 func (m *Manager) retryBacklog(ctx context.Context) {
-	if len(m.backlog) > 0 && !time.Now().Before(m.storeRetry) {
+	m.mu.RLock()
+	away := m.storeErr != nil
+	m.mu.RUnlock()
+	switch {
+	case time.Now().Before(m.storeRetry):
+	case len(m.backlog) > 0:
 		_ = m.writeBacklog(ctx) // storeAnswered has it
+	case away:
+		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		m.storeAnswered(ctx, m.store.Ping(ctx))
 	}
 }
 

@@ -101,8 +101,8 @@ func at(t time.Time) *Time {
 	return &Time{t}
 }
 
-// or is the zero time for nil.
-func (t *Time) or() time.Time {
+// moment is the zero time for nil.
+func moment(t *Time) time.Time {
 	if t == nil {
 		return time.Time{}
 	}
@@ -167,7 +167,7 @@ func (j healthJSON) health() switchgear.Health {
 		return switchgear.Health{}
 	}
 	h := switchgear.Health{
-		Checked: true, Healthy: *j.Healthy, CheckedAt: j.CheckedAt.or(),
+		Checked: true, Healthy: *j.Healthy, CheckedAt: moment(j.CheckedAt),
 		Duration:            time.Duration(j.DurationMs * float64(time.Millisecond)),
 		ConsecutiveFailures: j.ConsecutiveFailures,
 	}
@@ -182,13 +182,13 @@ func (st *ServiceState) snapshot(service string, updatedAt time.Time) switchgear
 	c, s := &st.CircuitBreaker, &st.Snapshot
 	next := s.NextAttemptAt
 	if next.IsZero() {
-		next = c.NextAttemptAt.or()
+		next = moment(c.NextAttemptAt)
 	}
 	return switchgear.Snapshot{
 		Service: service, At: updatedAt, State: c.State, Mode: c.Mode, Override: s.Override,
 		Transitions: c.Transitions, ConsecutiveFailures: s.ConsecutiveFailures, LastError: s.LastError,
-		LastFailure: c.LastFailure.or(), LastSuccess: c.LastSuccess.or(), LastReset: c.LastReset.or(),
-		LastRecoveryAttempt: c.LastRecoveryAttempt.or(), OpenedAt: c.OpenedAt.or(), NextAttemptAt: next,
+		LastFailure: moment(c.LastFailure), LastSuccess: moment(c.LastSuccess), LastReset: moment(c.LastReset),
+		LastRecoveryAttempt: moment(c.LastRecoveryAttempt), OpenedAt: moment(c.OpenedAt), NextAttemptAt: next,
 		OpenTime: s.OpenTime, RetryAsked: s.RetryAsked, JitterDrawn: s.JitterDrawn,
 		RecoveryAttempts: c.RecoveryAttempts, FailedRecoveries: s.FailedRecoveries, Trip: s.Trip,
 		Operations: switchgear.Operations{
@@ -198,6 +198,15 @@ func (st *ServiceState) snapshot(service string, updatedAt time.Time) switchgear
 		Performance: switchgear.Performance{Last: time.Duration(st.Performance.LastMs * float64(time.Millisecond))},
 		Window:      s.Window,
 	}
+}
+
+// sourceOf reads who brought the service, and no more.
+func sourceOf(row ServiceRow) (Source, error) {
+	var st struct {
+		Source Source `json:"source"`
+	}
+	err := json.Unmarshal(row.Value, &st)
+	return st.Source, err
 }
 
 // parseState reads what the store has of a service.

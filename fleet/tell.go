@@ -74,8 +74,11 @@ func (m *Manager) show(s *member) {
 		}
 		v := m.viewOf(s, live)
 		if before != nil {
-			if state, statistics := v.sameAs(before); state && statistics {
+			state, statistics := v.sameAs(before)
+			if state && statistics {
 				s.seenAt = live.At
+			}
+			if state && (statistics || live.At.Sub(before.Breaker.At) < refreshInterval*9/10) {
 				return
 			}
 		}
@@ -96,14 +99,21 @@ func (m *Manager) show(s *member) {
 }
 
 // refresh tells the statistics that changed, and what the clock changed.
-func (m *Manager) refresh() {
+func (m *Manager) refresh(ctx context.Context) {
 	now := time.Now()
+	var found []*change // overrides that programs set by themselves
 	for _, s := range m.all() {
 		m.mu.Lock()
 		if s.shown != nil && !s.quiet(now) {
 			m.show(s)
 		}
 		m.mu.Unlock()
+		if c := m.overrideFound(s); c != nil {
+			found = append(found, c)
+		}
+	}
+	if len(found) > 0 {
+		m.process(ctx, found)
 	}
 }
 
@@ -139,7 +149,7 @@ func (m *Manager) flush(ctx context.Context) {
 	}
 	for _, s := range m.all() {
 		v := m.view(s)
-		if !s.told(&v.Breaker) || s.stored != nil && sameStored(s.stored, &v) {
+		if !s.told(&v.Breaker) || v.ConfigVersion != s.version || s.stored != nil && sameStored(s.stored, &v) {
 			continue
 		}
 		row, err := s.row(&v, time.Now(), "")

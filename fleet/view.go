@@ -127,11 +127,26 @@ func (v *View) Details() string {
 	return fmt.Sprintf("closed: %d of %d failures within %v", s.Failures, c.FailureThreshold, c.MonitoringWindow)
 }
 
+// ruleWords are the rules for people.
+var ruleWords = map[string]string{
+	switchgear.RuleFailureThreshold:    "too many failures",
+	switchgear.RuleFailureRate:         "failure rate",
+	switchgear.RuleConsecutiveFailures: "failures in a row",
+	switchgear.RuleSlowCalls:           "slow calls",
+	switchgear.RuleRecoveryFailure:     "an operation of the recovery failed",
+	switchgear.RuleProbeTimeout:        "an operation of the recovery did not end in time",
+	switchgear.RuleHealthCheck:         "the health check failed in the recovery",
+}
+
 func tripText(e *switchgear.Evidence) string {
 	if e == nil {
 		return "for a reason that was not kept"
 	}
-	text := fmt.Sprintf("%s, %d failures and %d successes", e.Rule, e.Failures, e.Successes)
+	rule, ok := ruleWords[e.Rule]
+	if !ok {
+		rule = e.Rule
+	}
+	text := fmt.Sprintf("%s, %d failed and %d succeeded", rule, e.Failures, e.Successes)
 	if e.LastError != "" {
 		text += fmt.Sprintf(", last error %q", e.LastError)
 	}

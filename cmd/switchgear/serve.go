@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/degenduel/switchgear/app"
 	"github.com/degenduel/switchgear/config"
@@ -32,7 +34,8 @@ directory, printed once, and written to the file admin-token there, where the ot
 find it.
 
 The first line on the standard output says where it listens; the log goes to the standard
-error. SIGTERM and SIGINT end it when what was begun has ended; a second one kills it.`
+error. SIGTERM and SIGINT end it when what was begun has ended; a second one kills it. SIGHUP
+puts the services of the config file in force as it is then.`
 }
 
 // settings are those of the flags.
@@ -73,8 +76,11 @@ func (c *serveCmd) Run(ctx context.Context, p *process) error {
 			path = defaultConfig
 		}
 	}
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
 	return app.Serve(ctx, app.Options{
-		Settings: c.settings().Or(env.Settings), ConfigPath: path, AdminToken: env.AdminToken,
+		Settings: c.settings().Or(env.Settings), ConfigPath: path, AdminToken: env.AdminToken, Reload: reload,
 		Stdout: p.stdout, Stderr: p.stderr, Version: buildVersion(),
 	})
 }
