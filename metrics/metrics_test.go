@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,11 +33,14 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // upstream is a health check that takes three milliseconds.
-type upstream struct{ err error }
+type upstream struct{ failing atomic.Bool }
 
 func (u *upstream) Check(context.Context) error {
 	time.Sleep(3 * time.Millisecond)
-	return u.err
+	if u.failing.Load() {
+		return errors.New("down")
+	}
+	return nil
 }
 
 func (u *upstream) Close() error { return nil }
@@ -141,7 +145,7 @@ func lively(t *testing.T) *bench {
 	if _, err := b.Override(t.Context(), "wallet", switchgear.ForcedOpen, time.Hour, actor); err != nil {
 		t.Fatal(err)
 	}
-	b.upstream.err = errors.New("down")
+	b.upstream.failing.Store(true)
 	time.Sleep(20 * time.Second)
 	synctest.Wait()
 	return b

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -317,6 +318,19 @@ func TestServer_ServesRequestsAndStreamsOnOneAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.SetReadLimit(1 << 20)
+	await := func(words ...string) {
+		t.Helper()
+		for {
+			_, data, err := conn.Read(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(string(data), w) }) {
+				return
+			}
+		}
+	}
+	await(`"services:state"`) // what happens after it is told
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url+"/api/v2/services/market", strings.NewReader("{}"))
 	if err != nil {
 		t.Fatal(err)
@@ -331,13 +345,7 @@ func TestServer_ServesRequestsAndStreamsOnOneAddress(t *testing.T) {
 	if resp.StatusCode != http.StatusCreated || err != nil {
 		t.Fatalf("%d %s %v", resp.StatusCode, body, err)
 	}
-	for seen := false; !seen; {
-		_, data, err := conn.Read(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		seen = strings.Contains(string(data), `"service:event"`) && strings.Contains(string(data), `"market"`)
-	}
+	await(`"service:event"`, `"market"`)
 	stop()
 	for err == nil {
 		_, _, err = conn.Read(t.Context())

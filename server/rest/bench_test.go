@@ -33,7 +33,7 @@ var secrets = map[string]string{
 
 // bench is an API over a manager that runs.
 type bench struct {
-	t       *testing.T
+	tb      testing.TB
 	api     *API
 	manager *fleet.Manager
 	store   *memory.Store
@@ -50,23 +50,23 @@ func (b *bench) Check(context.Context) error {
 
 func (b *bench) Close() error { return nil }
 
-func newBench(t *testing.T) *bench {
-	t.Helper()
-	b := &bench{t: t, store: memory.New()}
+func newBench(tb testing.TB) *bench {
+	tb.Helper()
+	b := &bench{tb: tb, store: memory.New()}
 	var err error
-	b.manager, err = fleet.New(t.Context(), fleet.Deps{
+	b.manager, err = fleet.New(tb.Context(), fleet.Deps{
 		Store: b.store, NewProbe: func(config.HealthCheck) (fleet.Probe, error) { return b, nil },
 	}, fleet.Config{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- b.manager.Run(ctx) }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
-			t.Errorf("the manager ended with %v", err)
+			tb.Errorf("the manager ended with %v", err)
 		}
 	})
 	var tokens []fleet.Token
@@ -75,7 +75,7 @@ func newBench(t *testing.T) *bench {
 	}
 	a, err := auth.New(tokens)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	b.api = New(Deps{Manager: b.manager, Auth: a, Problems: problem.New(nil)})
 	return b
@@ -122,7 +122,7 @@ func (a answer) names(list, field string) []any {
 // as asks with a role's token; "" is without any. Headers are names and values
 // in turn.
 func (b *bench) as(role, method, path, body string, headers ...string) answer {
-	b.t.Helper()
+	b.tb.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
@@ -137,27 +137,27 @@ func (b *bench) as(role, method, path, body string, headers ...string) answer {
 	b.api.ServeHTTP(w, r)
 	a := answer{status: w.Code, header: w.Header(), raw: w.Body.String()}
 	if a.raw != "" && json.Unmarshal([]byte(a.raw), &a.body) != nil {
-		b.t.Fatalf("%s %s: %d %q is no JSON object", method, path, a.status, a.raw)
+		b.tb.Fatalf("%s %s: %d %q is no JSON object", method, path, a.status, a.raw)
 	}
 	if a.status >= 400 && a.header.Get("Content-Type") != problem.ContentType {
-		b.t.Errorf("%s %s: %d is %s", method, path, a.status, a.header.Get("Content-Type"))
+		b.tb.Errorf("%s %s: %d is %s", method, path, a.status, a.header.Get("Content-Type"))
 	}
 	return a
 }
 
 // admin asks as the administrator and expects a status.
 func (b *bench) admin(status int, method, path, body string, headers ...string) answer {
-	b.t.Helper()
+	b.tb.Helper()
 	a := b.as("admin", method, path, body, headers...)
 	if a.status != status {
-		b.t.Fatalf("%s %s %.200s: %d, want %d: %s", method, path, body, a.status, status, a.raw)
+		b.tb.Fatalf("%s %s %.200s: %d, want %d: %s", method, path, body, a.status, status, a.raw)
 	}
 	return a
 }
 
 // reported registers services that are reported.
 func (b *bench) reported(names ...string) {
-	b.t.Helper()
+	b.tb.Helper()
 	for _, name := range names {
 		b.admin(201, "PUT", "/api/v2/services/"+name, `{"config":{"failureThreshold":2}}`)
 	}
@@ -165,15 +165,15 @@ func (b *bench) reported(names ...string) {
 
 // embedded registers a service of this program.
 func (b *bench) embedded(name string) *switchgear.Service {
-	b.t.Helper()
+	b.tb.Helper()
 	s, err := switchgear.NewService(name, switchgear.ServiceConfig{})
 	if err != nil {
-		b.t.Fatal(err)
+		b.tb.Fatal(err)
 	}
-	if err := b.manager.Register(b.t.Context(), s, config.Service{}); err != nil {
-		b.t.Fatal(err)
+	if err := b.manager.Register(b.tb.Context(), s, config.Service{}); err != nil {
+		b.tb.Fatal(err)
 	}
-	b.t.Cleanup(func() {
+	b.tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_ = s.Stop(ctx)

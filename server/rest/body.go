@@ -19,7 +19,8 @@ const (
 	maxReason = 1024 // bytes
 
 	jsonType  = "application/json"
-	patchType = "application/merge-patch+json" // RFC 7396
+	unasked   = "application/x-www-form-urlencoded" // what curl and others send where nothing is said
+	patchType = "application/merge-patch+json"      // RFC 7396
 )
 
 // read is the body as it came.
@@ -28,7 +29,7 @@ func (c *call) read(w http.ResponseWriter, types ...string) ([]byte, error) {
 	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return nil, problem.Status(http.StatusUnsupportedMediaType, "a body with a Content-Encoding is not read")
 	}
-	if given := h.Get("Content-Type"); given != "" && !acceptable(given, types) {
+	if given := h.Get("Content-Type"); given != "" && given != unasked && !acceptable(given, types) {
 		w.Header().Set("Accept", strings.Join(types, ", "))
 		return nil, problem.Status(http.StatusUnsupportedMediaType, "the body must be %s in UTF-8", strings.Join(types, " or "))
 	}

@@ -28,10 +28,9 @@ func (a *API) listServices(w http.ResponseWriter, c *call) error {
 	}
 	layer, text := c.query.Get("layer"), strings.ToLower(c.query.Get("q"))
 	page := wire.Services{Services: []wire.Entry{}}
-	for _, v := range a.manager.Services() {
+	for v := range a.manager.ServicesAfter(after) {
 		switch {
-		case v.Service <= after,
-			c.query.Has("layer") && v.Layer != layer,
+		case c.query.Has("layer") && v.Layer != layer,
 			wanted != nil && !slices.Contains(wanted, string(v.Status)),
 			!strings.Contains(v.Service, text) && !strings.Contains(strings.ToLower(v.Description), text):
 			continue

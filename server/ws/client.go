@@ -17,7 +17,7 @@ import (
 
 const (
 	// batch is how many changes are written together.
-	batch = 64
+	batch = 32
 
 	// maxAnswers is how many answers wait for the writer. Above it the reader
 	// waits, and so does the client: for itself.
@@ -207,7 +207,7 @@ func (c *client) follow(recs []*record) (more bool, err error) {
 		c.placed = false
 		return true, nil
 	}
-	frames := make([]frame, 0, batch)
+	frames := make([]frame, 0, len(recs))
 	for _, r := range recs {
 		f, err := r.frame(c.server.hub.epoch)
 		if err != nil {

@@ -288,9 +288,14 @@ func (p *peer) want(kind string) msg {
 // find skips to a message of the type.
 func (p *peer) find(kind string) msg {
 	p.Helper()
+	deadline := time.Now().Add(patience)
 	for {
-		if m := p.next(); m.Type == kind {
+		m := p.next()
+		switch {
+		case m.Type == kind:
 			return m
+		case time.Now().After(deadline): // heartbeats alone are no progress
+			p.Fatalf("no %s within %v", kind, patience)
 		}
 	}
 }

@@ -101,7 +101,7 @@ func TestBadMessages_AreAnsweredAndTheSocketStays(t *testing.T) {
 
 func TestBadFrames_CloseTheSocket(t *testing.T) {
 	t.Parallel()
-	f := start(t, Config{})
+	f := start(t, Config{MessageTimeout: 300 * time.Millisecond})
 	const text, binaryFrame, continuation = 0x81, 0x82, 0x80
 	tests := []struct {
 		name string
@@ -119,6 +119,9 @@ func TestBadFrames_CloseTheSocket(t *testing.T) {
 		{"unknown opcode", masked(0x83, []byte("x")), 1002},
 		{"ping too long", masked(0x89, make([]byte, 126)), 1002},
 		{"ping in parts", masked(0x09, []byte("x")), 1002},
+		{"never ends", masked(text, []byte("{  }"))[:8], 1008},
+		{"a gigabyte announced", []byte{text, 0xff, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0, '{'}, 1008},
+		{"empty parts", append(masked(0x01, nil), repeated(masked(0, nil), 1000)...), 1008},
 		{"not masked", []byte{text, 2, '{', '}'}, 1002},
 		{"pings without end", repeated(masked(0x89, nil), maxControls+1), 1008},
 		{"pongs without end", repeated(masked(0x8a, nil), maxControls+1), 1008},

@@ -18,10 +18,6 @@ import (
 )
 
 const (
-	// messageTimeout is how long a message may take from its first frame to
-	// its last.
-	messageTimeout = 10 * time.Second
-
 	// refusalInterval is how often a refused message of a client is logged.
 	refusalInterval = time.Minute
 )
@@ -58,7 +54,9 @@ func (c *client) next(ctx context.Context) (websocket.MessageType, []byte, error
 	if err != nil {
 		return 0, nil, err
 	}
-	overdue := time.AfterFunc(messageTimeout, c.conn.sever)
+	overdue := time.AfterFunc(c.server.cfg.MessageTimeout, func() {
+		c.end(websocket.StatusPolicyViolation, "a message took too long to come")
+	})
 	defer overdue.Stop()
 	data, err := io.ReadAll(r)
 	return kind, data, err

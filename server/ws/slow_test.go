@@ -1,11 +1,17 @@
 package ws
 
 import (
+	"errors"
+	"io"
+	"net"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
 
+	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/wire"
 )
 
@@ -71,6 +77,44 @@ func TestSlowClient_ThatLosesEventsIsGivenAFreshState(t *testing.T) {
 	}
 	if m := p.want(wire.TypeServicesState); m.Seq <= first.Seq || m.Page != 1 {
 		t.Errorf("page %d of a state at %d after one at %d", m.Page, m.Seq, first.Seq)
+	}
+}
+
+func TestSlowClient_ThatNeverCatchesUpIsGivenUp(t *testing.T) {
+	t.Parallel()
+	w := &watched{}
+	known, err := auth.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(Deps{Manager: w, Auth: known}, Config{KeptEvents: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, far := net.Pipe()
+	var reading sync.WaitGroup
+	reading.Go(func() { _, _ = io.Copy(io.Discard, far) })
+	defer reading.Wait()
+	defer near.Close() //nolint:errcheck // a pipe has none
+	c := newClient(s, auth.Identity{}, "")
+	c.conn.Conn = near
+	seq, snapshots := uint64(0), 0
+	follow := func() error {
+		for range 2 { // one more than is kept
+			seq++
+			w.tell(fleet.Change{Seq: seq, Service: "prices", Event: &fleet.Event{Seq: seq, Service: "prices"}})
+		}
+		if !c.placed {
+			snapshots++
+		}
+		_, err := c.follow(make([]*record, 0, batch))
+		return err
+	}
+	for err == nil && snapshots < 10 {
+		err = follow()
+	}
+	if !errors.Is(err, errSlow) || snapshots != 1+maxVoid {
+		t.Errorf("after %d snapshots: %v", snapshots, err)
 	}
 }
 

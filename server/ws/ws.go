@@ -60,6 +60,10 @@ type Config struct {
 	// WriteTimeout is how long a client may take to take 32 KiB. Default 5 s.
 	WriteTimeout time.Duration
 
+	// MessageTimeout is how long a message of a client may take from its first
+	// byte to its last. Default 10 s.
+	MessageTimeout time.Duration
+
 	// PingInterval is how often a client must show that it is there, and
 	// PongTimeout how long it may take. Default 30 s and 10 s.
 	PingInterval, PongTimeout time.Duration
@@ -94,6 +98,7 @@ func (c Config) withDefaults() Config {
 	}
 	orDuration(&c.HeartbeatInterval, 5*time.Second)
 	orDuration(&c.WriteTimeout, 5*time.Second)
+	orDuration(&c.MessageTimeout, 10*time.Second)
 	orDuration(&c.PingInterval, 30*time.Second)
 	orDuration(&c.PongTimeout, 10*time.Second)
 	orInt(&c.MessagesPerMinute, 60)
@@ -218,7 +223,8 @@ func (s *Server) shutdown() {
 	s.serving.Wait()
 }
 
-// ServeHTTP takes a client in. It returns when the client has gone.
+// ServeHTTP takes a client in. It returns at once, so that nothing of the request
+// is kept for as long as the client stays; Run waits for the client.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, protocol, err := s.enter(r)
 	if err != nil {
@@ -233,7 +239,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.problems.Write(w, r, err)
 		return
 	}
-	defer s.leave(c)
 	u := &upgrade{ResponseWriter: w, conn: c.conn}
 	c.socket, err = websocket.Accept(u, r, &websocket.AcceptOptions{
 		Subprotocols: []string{protocol}, InsecureSkipVerify: true, // enter has looked at the Origin
@@ -242,10 +247,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		OnPongReceived:  func(context.Context, []byte) { c.controlReceived() },
 	})
 	if err != nil {
+		s.leave(c)
 		return // Accept has answered
 	}
 	c.socket.SetReadLimit(readLimit)
-	c.run(context.WithoutCancel(r.Context()))
+	ctx := context.WithoutCancel(r.Context())
+	go func() {
+		defer s.leave(c)
+		c.run(ctx)
+	}()
 }
 
 // admit counts the client in.
