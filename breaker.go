@@ -158,9 +158,6 @@ func (b *Breaker) Allow(ctx context.Context) (Permit, error) {
 	if word&admitsPlain != 0 {
 		return Permit{b: b, ctx: ctx, word: word, start: b.now()}, nil
 	}
-	if word&rejects != 0 {
-		return Permit{}, b.reject(word)
-	}
 	return b.admit(ctx)
 }
 
@@ -183,7 +180,12 @@ func (b *Breaker) admit(ctx context.Context) (Permit, error) {
 		word := b.word.Load()
 		switch {
 		case word&rejects != 0:
-			return Permit{}, b.reject(word)
+			if b.now() < b.due.Load() {
+				return Permit{}, b.reject(word)
+			}
+			// Its time is over, and the timer is late.
+			b.lock()
+			b.unlock()
 		case word&admitsPlain != 0:
 			return Permit{b: b, ctx: ctx, word: word, start: b.now()}, nil
 		case word&modeBits == 0 && State(word&stateBits) == HalfOpen:
