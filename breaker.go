@@ -22,6 +22,7 @@ const (
 	rejects     = 1 << 4 // every operation is turned away
 	admitsPlain = 1 << 5 // every operation is let in and holds nothing
 	countsPlain = 1 << 6 // a fast success needs no more than a count
+	endsSoon    = 1 << 7 // what rejects is about to end: look at the clock
 
 	generationShift = 8
 )
@@ -58,6 +59,7 @@ type Breaker struct {
 	generation uint64
 	state      State
 	busy       bool // the window's timer is armed
+	soon       bool // what rejects ends within the lead
 	callCheck  bool // unlock is to call wantsCheck
 	unset      fieldSet
 	override   *Override
@@ -180,11 +182,10 @@ func (b *Breaker) admit(ctx context.Context) (Permit, error) {
 		word := b.word.Load()
 		switch {
 		case word&rejects != 0:
-			if b.now() < b.due.Load() {
+			if word&endsSoon == 0 || b.now() < b.due.Load() {
 				return Permit{}, b.reject(word)
 			}
-			// Its time is over, and the timer is late.
-			b.lock()
+			b.lock() // its time is over, and the timer is late
 			b.unlock()
 		case word&admitsPlain != 0:
 			return Permit{b: b, ctx: ctx, word: word, start: b.now()}, nil

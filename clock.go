@@ -61,6 +61,20 @@ func (b *Breaker) arm() {
 	b.armed = due
 }
 
+// lead is how long before its end what rejects begins to look at the clock at
+// every rejection. Without it an operation at the very end would hang on which
+// is faster, it or the timer; with it all the time, a rejection would cost
+// several times as much.
+const lead = int64(time.Millisecond)
+
+// rejectsUntil is when what rejects ends.
+func (b *Breaker) rejectsUntil() int64 {
+	if b.override != nil {
+		return b.overrideAt
+	}
+	return b.until
+}
+
 func (b *Breaker) nextDue() int64 {
 	due := int64(math.MaxInt64)
 	if b.override != nil {
@@ -68,6 +82,9 @@ func (b *Breaker) nextDue() int64 {
 	}
 	if b.busy {
 		due = min(due, b.stats().window.next())
+	}
+	if b.rejecting() && !b.soon {
+		due = min(due, b.rejectsUntil()-lead)
 	}
 	if b.mode() == Auto {
 		switch b.state {
@@ -95,6 +112,9 @@ func (b *Breaker) advance(now int64) {
 				b.busy = false
 				b.setWord()
 			}
+		case b.rejecting() && !b.soon && now >= b.rejectsUntil()-lead:
+			b.soon = true
+			b.setWord()
 		case b.mode() != Auto:
 			return
 		case b.state == Open && now >= b.until:
@@ -149,6 +169,9 @@ func (b *Breaker) setWord() {
 	switch {
 	case b.rejecting():
 		word |= rejects
+		if b.soon {
+			word |= endsSoon
+		}
 	case (m != Auto || b.state == Closed) && b.busy:
 		word |= admitsPlain
 		if b.streak == 0 {
@@ -264,6 +287,7 @@ func (b *Breaker) move(to State, ev Evidence, by Order) {
 	from := b.state
 	b.state = to
 	b.generation++
+	b.soon = false
 	if to != Closed && b.mode() == Auto {
 		b.busy = false
 	}

@@ -142,12 +142,17 @@ func (t *timings) turnOver() {
 	t.beforeSum += t.previousSum
 }
 
-// Performance is how long operations took, over the present and the last
-// monitoring window. The percentiles are exact to a quarter of their value.
+// Performance is how long operations took that ended in the present or the
+// last monitoring window; all but Last are zero if none did.
+//
+// Percentiles come from a histogram: the error is a quarter of the value or
+// 62.5 µs, whichever is more, and what took longer than two minutes counts as
+// two minutes. Slowest is less than the slowest operation took by as much at
+// most.
 type Performance struct {
 	Average, Last time.Duration
 	P50, P95, P99 time.Duration
-	Slowest       time.Duration // to the edge below it
+	Slowest       time.Duration
 }
 
 func (t *timings) performance() Performance {

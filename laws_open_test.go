@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unsafe"
 
@@ -285,3 +286,25 @@ type panickyError struct{ text string }
 
 func (e *panickyError) Error() string             { return e.text }
 func (e *panickyError) RetryAfter() time.Duration { return time.Duration(len(e.text)) }
+
+// The timer and an operation may be due at the same moment: it must not hang
+// on which of them is faster.
+func TestLaw07_AdmitsAtTheMomentTheOpenTimeEnds(t *testing.T) {
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			b, err := New("web", Config{FailureThreshold: 1, Jitter: -1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.HandleError(errors.New("boom"), 0)
+			time.Sleep(time.Minute - time.Nanosecond)
+			if _, err := b.Allow(t.Context()); !errors.Is(err, ErrOpen) {
+				t.Fatalf("a nanosecond before the end: %v", err)
+			}
+			time.Sleep(time.Nanosecond)
+			if _, err := b.Allow(t.Context()); err != nil {
+				t.Fatalf("at the end: %v", err)
+			}
+		})
+	}
+}

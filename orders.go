@@ -65,7 +65,7 @@ func (b *Breaker) Override(o Override) error {
 }
 
 func (b *Breaker) setOverride(now int64, o Override, left time.Duration) {
-	b.override, b.overrideAt = &o, now+int64(left)
+	b.override, b.overrideAt, b.soon = &o, now+int64(left), false
 	b.suspend()
 }
 

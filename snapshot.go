@@ -224,6 +224,7 @@ func (b *Breaker) Restore(s Snapshot) error {
 	b.endRecovery()
 	b.override, b.overrideAt = nil, never
 	b.generation++
+	b.soon = false
 	if s.Override != nil {
 		b.setOverride(now, *s.Override, s.Override.Until.Sub(wall))
 	}
