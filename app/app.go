@@ -175,6 +175,10 @@ func (a *App) serve(ctx context.Context) error {
 	return a.server.Serve(ctx, a.listener)
 }
 
+// errNoServices is of a file that is empty when it is read again: more likely
+// it is just being written.
+var errNoServices = errors.New("it has no services any more: if that is meant, start anew")
+
 // reload reads the config file again whenever it is asked to. A file that is
 // refused changes nothing.
 func (a *App) reload(ctx context.Context) {
@@ -189,13 +193,18 @@ func (a *App) reload(ctx context.Context) {
 			continue
 		}
 		file, err := config.Load(a.opts.ConfigPath)
-		if err == nil {
+		switch {
+		case err != nil:
+		case len(file.Services) == 0 && len(a.file.Services) > 0:
+			err = errNoServices
+		default:
 			err = a.manager.ApplyFile(ctx, file.Services)
 		}
 		if err != nil {
 			a.log.ErrorContext(ctx, "the config file was not put in force", slog.Any("error", err))
 			continue
 		}
+		a.file = file
 		a.warn(ctx, file)
 		a.log.InfoContext(ctx, "the config file is in force", slog.Int("services", len(file.Services)))
 	}

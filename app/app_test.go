@@ -281,7 +281,10 @@ func TestServe_HangUpReadsTheFileAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	reload := func(file string) {
-		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+		if err := os.WriteFile(path+".new", []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
 			t.Fatal(err)
 		}
 		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
@@ -289,6 +292,7 @@ func TestServe_HangUpReadsTheFileAgain(t *testing.T) {
 		}
 	}
 	reload("services: { web: { config: { nonsense: 1 } } }")
+	reload("# being written")
 	reload(strings.Replace(string(before), "failureThreshold: 3", "failureThreshold: 4", 1))
 	e := p.await(t, func(e wire.Entry) bool { return e.ConfigVersion == 2 })
 	if !strings.Contains(string(e.Config), `"failureThreshold":4`) {
