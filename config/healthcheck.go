@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"math"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -19,6 +20,10 @@ const DefaultCheckTimeout = 5 * time.Second
 const (
 	minCheckTimeout = time.Millisecond
 	maxCheckTimeout = time.Hour
+
+	// zeroTimeout is a zero that was said, which is no default: Validate
+	// refuses it. No milliseconds make it.
+	zeroTimeout time.Duration = math.MinInt64
 )
 
 // HealthCheck is how to ask a service from outside whether it is well: exactly
@@ -155,7 +160,7 @@ func (h *HealthCheck) UnmarshalJSON(data []byte) error {
 	if doc.TimeoutMs != nil {
 		h.Timeout = milliseconds(*doc.TimeoutMs)
 		if h.Timeout == 0 {
-			h.Timeout = -1 // a zero that was said is no default: Validate refuses it
+			h.Timeout = zeroTimeout
 		}
 	}
 	return err

@@ -68,7 +68,10 @@ func (h HealthCheck) check(bad *problems) {
 		bad.add("", "can have one of http, tcp, grpc and command, not %s", strings.Join(kinds, " and "))
 	}
 	if t := h.timeout(); t < minCheckTimeout || t > maxCheckTimeout {
-		bad.add("timeoutMs", "%s", msRange(max(t, 0), minCheckTimeout, maxCheckTimeout))
+		if t == zeroTimeout {
+			t = 0
+		}
+		bad.add("timeoutMs", "%s", msRange(t, minCheckTimeout, maxCheckTimeout))
 	}
 }
 

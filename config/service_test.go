@@ -149,6 +149,16 @@ func TestDecodeService_NamesEveryBadFieldAtOnce(t *testing.T) {
 	}
 }
 
+func TestHealthCheck_TellsTheTimeoutThatWasGiven(t *testing.T) {
+	t.Parallel()
+	for _, ms := range []string{"0", "-1", "-5000", "-0.000001", "0.5", "3600001"} {
+		_, err := config.DecodeService([]byte(`{"healthCheck":{"tcp":{"address":"h:1"},"timeoutMs":`+ms+`}}`), config.DecodeOptions{})
+		if err == nil || err.Error() != "healthCheck.timeoutMs: "+ms+" is not in 1 … 3600000" {
+			t.Errorf("%s: %v", ms, err)
+		}
+	}
+}
+
 func TestDecodeService_RefusesEachFieldOutOfItsRange(t *testing.T) {
 	t.Parallel()
 	long := func(n int) string { return strings.Repeat("x", n) }

@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,7 +32,8 @@ type Options struct {
 	// event is a line, and the table is printed every 5 s.
 	Live bool
 
-	// Duration is when the demo ends by itself; 0: with its context.
+	// Duration is when the demo ends by itself, from when all services are
+	// there; 0: with its context.
 	Duration time.Duration
 }
 
@@ -45,7 +49,7 @@ func Run(ctx context.Context, o Options) error {
 // perform is Run at a speed. started, where there is one, is called before
 // anything happens.
 func perform(ctx context.Context, o Options, speed tempo, started func(*stage)) (err error) {
-	s := &stage{speed: speed, token: rand.Text(), screen: newScreen(o.Stdout, o.Live), client: newClient()}
+	s := &stage{speed: speed, token: rand.Text(), screen: newScreen(o.Stdout, o.Live), client: newClient(), duration: o.Duration}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
 	if err := s.open(ctx, o); err != nil {
 		if ctx.Err() != nil {
@@ -58,9 +62,6 @@ func perform(ctx context.Context, o Options, speed tempo, started func(*stage)) 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if o.Duration > 0 {
-		defer time.AfterFunc(o.Duration, cancel).Stop()
-	}
 	served := make(chan error, 1)
 	go func() {
 		defer cancel()
@@ -80,6 +81,8 @@ type stage struct {
 	data    string
 	app     *app.App
 	players []*player
+
+	duration time.Duration // 0: until the context ends
 }
 
 // newClient is for all the traffic. Connections are kept, as services keep
@@ -128,11 +131,14 @@ func (s *stage) play(ctx context.Context) error {
 			return fmt.Errorf("%s does not come in: %w", a.name, err)
 		}
 	}
-	s.screen.print(guide(s.app.URL(), s.token, program(), s.speed))
+	s.screen.print(guide(s.app.URL(), s.token, program(os.Executable()), s.speed))
 	b := newBoard(m, s.screen)
 	_, _, stop := m.Watch(b.hear)
 	defer stop()
 	ctx, cancel := context.WithCancel(ctx)
+	if s.duration > 0 {
+		defer time.AfterFunc(s.duration, cancel).Stop()
+	}
 	var all sync.WaitGroup
 	defer func() {
 		cancel()
@@ -186,17 +192,25 @@ func (a *player) close(ctx context.Context) error {
 	return errors.Join(err, a.upstream.close(ctx))
 }
 
-// program is how this program is called from another terminal.
-func program() string {
+// program is how this program, whose file is at the path, is called from another
+// terminal.
+func program(path string, err error) string {
 	const name = "switchgear"
-	if _, err := exec.LookPath(name); err == nil {
-		return name
+	if err == nil && ofGoRun(path) {
+		return "go run ./cmd/switchgear"
 	}
-	path, err := os.Executable()
-	if err != nil {
+	if _, unknown := exec.LookPath(name); err != nil || unknown == nil {
 		return name
 	}
 	return path
+}
+
+// ofGoRun reports whether a program is one that go run has built, which is gone
+// when it ends.
+func ofGoRun(path string) bool {
+	return slices.ContainsFunc(strings.Split(filepath.ToSlash(path), "/"), func(dir string) bool {
+		return strings.HasPrefix(dir, "go-build")
+	})
 }
 
 // guide is what a newcomer is told at the start. Python wants its lines without
@@ -206,6 +220,8 @@ func guide(url, token, program string, speed tempo) string {
 
 Ten services on loopback, with faults to order and real traffic through real
 breakers. Every duration is 1/%[4]d of a usual one: an open time of 60 s is %[5]v.
+In the table,
+%[6]s.
 
 In a second terminal:
 
@@ -227,5 +243,5 @@ async def stream(url, token):
     async for m in s: print(m)
 asyncio.run(stream(os.environ["SWITCHGEAR_URL"], os.environ["SWITCHGEAR_TOKEN"]))'
 
-`, url, token, program, speed, speed.of(time.Minute))
+`, url, token, program, speed, speed.of(time.Minute), legend)
 }

@@ -256,3 +256,19 @@ func TestDemo_EndsWhenNobodyReads(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestProgram_IsCalledAsItCanBeAgain(t *testing.T) {
+	t.Setenv("PATH", "")
+	for path, want := range map[string]string{
+		"/usr/local/bin/switchgear":                      "/usr/local/bin/switchgear",
+		"/tmp/go-build2272539787/b001/exe/switchgear":    "go run ./cmd/switchgear",
+		"/home/ada/.cache/go-build/0a/0a1b-d/switchgear": "go run ./cmd/switchgear",
+	} {
+		if got := program(path, nil); got != want {
+			t.Errorf("%s is called %q, want %q", path, got, want)
+		}
+	}
+	if got := program("", errors.New("no /proc")); got != "switchgear" {
+		t.Errorf("one that does not know its file is called %q", got)
+	}
+}

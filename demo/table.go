@@ -21,6 +21,9 @@ var widths = []int{18, 7, 11, 5, 4, 5, 3, 4, 3, 5, 4}
 
 var header = []string{"…" + suffix, "layer", "state", "fails", "adm.", "next", "ok", "fail", "rej", "p95", "well"}
 
+// legend says what the header cannot.
+const legend = "adm. is the share let in; ok, fail and rej are per second; well says its check"
+
 // cell is a field of the table; the zero color is none.
 type cell struct {
 	text  string
@@ -163,7 +166,7 @@ func (b *board) picture(now look) []string {
 			lines[i] = fit(lines[i], width)
 		}
 	}
-	lines = append(lines, "")
+	lines = append(lines, s.paint(dim, fit(legend, width)), "")
 	b.mu.Lock()
 	number, a := b.number, b.act
 	b.mu.Unlock()

@@ -30,9 +30,22 @@ type output struct {
 type target struct {
 	output
 
-	URL       string        `name:"url" placeholder:"URL" help:"The manager (SWITCHGEAR_URL; default ${default_url})."`
-	TokenFile string        `name:"token-file" placeholder:"FILE" help:"The file of the token (SWITCHGEAR_TOKEN, SWITCHGEAR_TOKEN_FILE; of a manager on this machine ./data/admin-token will do)."`
-	Timeout   time.Duration `placeholder:"TIME" help:"How long to wait for an answer (default 10s; check: 1m)."`
+	URL       string   `name:"url" placeholder:"URL" help:"The manager (SWITCHGEAR_URL; default ${default_url})."`
+	TokenFile string   `name:"token-file" placeholder:"FILE" help:"The file of the token (SWITCHGEAR_TOKEN, SWITCHGEAR_TOKEN_FILE; of a manager on this machine ./data/admin-token will do)."`
+	Timeout   patience `placeholder:"TIME" help:"How long to wait for an answer (default 10s; check: 1m)."`
+}
+
+// patience is a time to wait that was said: longer than nothing.
+type patience time.Duration
+
+// UnmarshalText reads a duration.
+func (w *patience) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	if err == nil && d <= 0 {
+		err = fmt.Errorf("%v is no time to wait", d)
+	}
+	*w = patience(d)
+	return err
 }
 
 // connection is a manager and how it is spoken to.
@@ -48,7 +61,7 @@ func (t *target) connect(p *process) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.manager = connection{url: cmp.Or(t.URL, env.URL, defaultURL), timeout: cmp.Or(t.Timeout, client.DefaultTimeout)}
+	p.manager = connection{url: cmp.Or(t.URL, env.URL, defaultURL), timeout: cmp.Or(time.Duration(t.Timeout), client.DefaultTimeout)}
 	token := env.Token
 	switch {
 	case t.TokenFile != "":

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/degenduel/switchgear/demo"
@@ -33,6 +35,12 @@ func (c *demoCmd) Validate() error {
 
 // Run shows the demo until ctx ends.
 func (c *demoCmd) Run(ctx context.Context, p *process) error {
+	if !signal.Ignored(syscall.SIGHUP) { // the end of its terminal is its own, unless nohup runs it
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
+		defer stop()
+	}
+	signal.Ignore(syscall.SIGPIPE) // of head, say: the write fails, and it ends like that
 	env, err := p.environment("SWITCHGEAR_LISTEN")
 	if err != nil {
 		return err

@@ -1,12 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/degenduel/switchgear/client"
@@ -52,12 +54,17 @@ type eventsCmd struct {
 	Limit   int    `default:"50" placeholder:"N" help:"The newest so many (default ${default}); 0: all."`
 }
 
+var kinds = []string{
+	"transition", "override", "override_expired", "reset", "config_changed", "config_warning",
+	"health_failed", "health_recovered", "registered", "removed",
+}
+
 // Validate says which flags cannot be.
 func (c *eventsCmd) Validate() error {
 	if c.Limit < 0 {
 		return fmt.Errorf("--limit: %d is negative", c.Limit)
 	}
-	return nil
+	return oneOf("--kind", c.Kind, kinds)
 }
 
 // Run shows the history.
@@ -95,47 +102,78 @@ func eventID(e *wire.Event) string {
 	return strconv.FormatInt(*e.ID, 10)
 }
 
+// evidence is what of an event's evidence is put in words.
+type evidence struct {
+	Rule      string `json:"rule"`
+	Failures  uint64 `json:"failures"`
+	Successes uint64 `json:"successes"`
+	LastError string `json:"last_error"`
+
+	DurationMs *float64 `json:"duration_ms"`
+
+	Version         int    `json:"version"`
+	PreviousVersion int    `json:"previous_version"`
+	Source          string `json:"source"`
+
+	ExpiresAt wire.Time                  `json:"expires_at"`
+	Settings  map[string]json.RawMessage `json:"settings"`
+}
+
+func evidenceOf(e *wire.Event) (v evidence, ok bool) {
+	return v, json.Unmarshal(e.Evidence, &v) == nil
+}
+
 func change(e *wire.Event) string {
+	v, _ := evidenceOf(e)
 	switch {
 	case e.From != nil && e.To != nil:
 		return words(*e.From) + " -> " + words(*e.To)
 	case e.To != nil:
 		return "-> " + words(*e.To)
+	case v.PreviousVersion > 0:
+		return fmt.Sprintf("version %d -> %d", v.PreviousVersion, v.Version)
 	}
 	return none
 }
 
 // because is an event's reason and evidence in one line.
 func because(e *wire.Event) string {
-	var evidence struct {
-		Rule      string `json:"rule"`
-		Failures  uint64 `json:"failures"`
-		Successes uint64 `json:"successes"`
-		LastError string `json:"last_error"`
-	}
-	text := deref(e.Reason)
-	// Evidence of another shape is shown as it is.
-	if err := json.Unmarshal(e.Evidence, &evidence); err == nil && evidence.Rule != "" {
-		if text != "" {
-			text += "; "
-		}
-		text += fmt.Sprintf("%s: %d failed, %d succeeded", words(evidence.Rule), evidence.Failures, evidence.Successes)
-		if evidence.LastError != "" {
-			text += "; " + evidence.LastError
-		}
-	} else if text == "" {
-		text = evidenceText(e.Evidence)
-	}
+	parts := []string{deref(e.Reason), evidenceWords(e)}
+	text := strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "; ")
 	if !e.Durable {
 		text += " (not stored yet)"
 	}
 	return orNone(text)
 }
 
-func evidenceText(raw json.RawMessage) string {
-	var b bytes.Buffer
-	if err := json.Compact(&b, raw); err != nil || b.String() == "null" {
+// evidenceWords are what the reason and the change do not say; "" for nothing.
+func evidenceWords(e *wire.Event) string {
+	v, ok := evidenceOf(e)
+	switch {
+	case !ok:
 		return ""
+	case e.Kind == "transition" && v.Rule != "":
+		text := fmt.Sprintf("%s: %d failed, %d succeeded", words(v.Rule), v.Failures, v.Successes)
+		if v.LastError != "" && deref(e.To) == "open" { // elsewhere it is an old one, and not the cause
+			text += "; " + v.LastError
+		}
+		return text
+	case e.Kind == "health_recovered" && v.DurationMs != nil:
+		return "the check took " + ms(*v.DurationMs)
+	case e.Kind == "override" && !v.ExpiresAt.IsZero():
+		return "until " + date(v.ExpiresAt.Time)
+	case e.Kind == "registered" && e.Reason == nil:
+		return sourceWords[v.Source]
+	case e.Kind == "config_warning" && len(v.Settings) > 0:
+		var settings []string
+		for _, name := range slices.Sorted(maps.Keys(v.Settings)) {
+			settings = append(settings, name+"="+string(v.Settings[name]))
+		}
+		return "better: " + strings.Join(settings, " ")
 	}
-	return b.String()
+	return ""
+}
+
+var sourceWords = map[string]string{
+	"file": "by the config file", "api": "over the API", "code": "by the program that it is part of",
 }

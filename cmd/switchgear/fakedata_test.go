@@ -71,7 +71,7 @@ func fakeEvents() []wire.Event {
 	return []wire.Event{
 		{
 			Seq: 9, Service: "contest_wallet", Kind: "override", From: new("auto"), To: new("forced_open"), At: at(-time.Second),
-			Actor: new("admin"), Reason: new("moving"), Evidence: evidence("null"),
+			Actor: new("admin"), Reason: new("moving"), Evidence: evidence(`{"expires_at":"2026-11-23T08:10:00.000Z"}`),
 		},
 		{
 			ID: new(int64(17)), Seq: 8, Service: "market_data_service", Kind: "transition", From: new("closed"), To: new("open"),
@@ -80,7 +80,7 @@ func fakeEvents() []wire.Event {
 		},
 		{
 			ID: new(int64(16)), Seq: 7, Service: "market_data_service", Kind: "config_changed", At: at(-time.Minute), Durable: true,
-			Actor: new("admin"), Reason: new("a herd"), Evidence: evidence(`{"version":3}`),
+			Actor: new("admin"), Reason: new("a herd"), Evidence: evidence(`{"previous_version":2,"version":3}`),
 		},
 		{
 			ID: new(int64(15)), Seq: 6, Service: "market_data_service", Kind: "registered", At: at(-50 * time.Hour), Durable: true,

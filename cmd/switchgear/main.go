@@ -103,7 +103,7 @@ func (p *process) run(ctx context.Context, args []string) int {
 	case helped:
 		return exitDone
 	case err != nil:
-		return p.fail(usageHint(err), usageError{err})
+		return p.fail(usageHint(err), usageError{unknownCommand(err)})
 	}
 	return p.fail(commandName(command), command.Run())
 }
@@ -114,6 +114,20 @@ func usageHint(err error) string {
 		return commandName(e.Context)
 	}
 	return "switchgear"
+}
+
+// unknownCommand is the error that calls a word by its name which stands where a
+// command must, and is none.
+func unknownCommand(err error) error {
+	word, ok := strings.CutPrefix(err.Error(), "unexpected argument ")
+	e, parsing := errors.AsType[*kong.ParseError](err)
+	if !ok || !parsing {
+		return err
+	}
+	if node := e.Context.Selected(); node != nil && len(node.Children) == 0 {
+		return err
+	}
+	return errors.New("unknown command " + word)
 }
 
 func commandName(c *kong.Context) string {

@@ -24,7 +24,7 @@ func (*checkCmd) Help() string { return "The exit code is 1 also if the service 
 
 // Run runs a health check.
 func (c *checkCmd) Run(ctx context.Context, p *process) error {
-	c.Timeout = cmp.Or(c.Timeout, checkTimeout)
+	c.Timeout = cmp.Or(c.Timeout, patience(checkTimeout))
 	manager, err := c.connect(p)
 	if err != nil {
 		return err

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/degenduel/switchgear/client"
+	"github.com/degenduel/switchgear/wire"
 )
 
 func TestWhen_IsSeenFromNow(t *testing.T) {
@@ -90,6 +92,51 @@ func TestCollect_ReadsNoMoreThanItsLimit(t *testing.T) {
 		}
 		if ended := len(items) == len(all); ended != (next == nil) {
 			t.Errorf("limit %d: next is %v after %d items", limit, next, len(items))
+		}
+	}
+}
+
+func TestBecause_SaysWhyInWords(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, kind, to, reason, evidence, want string }{
+		{
+			"opening", "transition", "open", "", `{"rule":"failure_threshold","failures":3,"successes":12,"last_error":"status 500"}`,
+			"failure threshold: 3 failed, 12 succeeded; status 500",
+		},
+		{
+			"closing, with an old error", "transition", "closed", "",
+			`{"rule":"min_healthy_period","failures":0,"successes":6,"last_error":"status 500"}`,
+			"min healthy period: 0 failed, 6 succeeded",
+		},
+		{
+			"recovery, with an old error", "transition", "half_open", "",
+			`{"rule":"reset_timeout","failures":3,"successes":0,"last_error":"status 500"}`, "reset timeout: 3 failed, 0 succeeded",
+		},
+		{"by order", "transition", "closed", "mended", `{"rule":"reset"}`, "mended; reset: 0 failed, 0 succeeded"},
+		{"health failed", "health_failed", "", "refused", `{"healthy":false,"duration_ms":3,"error":"refused"}`, "refused"},
+		{"health recovered", "health_recovered", "", "", `{"healthy":true,"duration_ms":0.353,"error":null}`, "the check took 0.35ms"},
+		{"config changed", "config_changed", "", "", `{"previous_version":1,"version":2}`, none},
+		{"config changed with a reason", "config_changed", "", "a herd", `{"previous_version":1,"version":2}`, "a herd"},
+		{
+			"config warning", "config_warning", "", "too eager", `{"failures":5,"settings":{"minimumOperations":20,"failureRateThreshold":0.5}}`,
+			"too eager; better: failureRateThreshold=0.5 minimumOperations=20",
+		},
+		{"override", "override", "forced_open", "moving", `{"expires_at":"2026-11-23T09:00:00.000Z"}`, "moving; until 2026-11-23 09:00:00Z"},
+		{"registered", "registered", "", "", `{"source":"api","config_version":1}`, "over the API"},
+		{"registered with a reason", "registered", "", "the config file", `{"source":"file"}`, "the config file"},
+		{"removed", "removed", "", "", "null", none},
+		{"of a newer manager", "merged", "", "", `{"with":["a"]}`, none},
+		{"of another shape", "transition", "open", "", `["a"]`, none},
+	} {
+		e := wire.Event{Kind: tc.kind, Evidence: json.RawMessage(tc.evidence), Durable: true}
+		if tc.reason != "" {
+			e.Reason = &tc.reason
+		}
+		if tc.to != "" {
+			e.To = &tc.to
+		}
+		if got := because(&e); got != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
 		}
 	}
 }

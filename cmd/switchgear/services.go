@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/degenduel/switchgear/client"
@@ -15,6 +16,21 @@ type servicesCmd struct {
 	Status string `placeholder:"STATUS" help:"Only those that are circuit_open, unknown, unhealthy, degraded or healthy."`
 	Layer  string `placeholder:"LAYER" help:"Only those of this layer."`
 	Q      string `name:"q" placeholder:"TEXT" help:"Only those with the text in their name or description."`
+}
+
+var statuses = []string{"circuit_open", "unknown", "unhealthy", "degraded", "healthy"}
+
+// Validate says which flags cannot be.
+func (c *servicesCmd) Validate() error { return oneOf("--status", c.Status, statuses) }
+
+// oneOf refuses a flag with a word, of those between commas, that is not known.
+func oneOf(flag, value string, known []string) error {
+	for word := range strings.SplitSeq(value, ",") {
+		if value != "" && !slices.Contains(known, word) {
+			return fmt.Errorf("%s: %q is not one of %s", flag, word, strings.Join(known, ", "))
+		}
+	}
+	return nil
 }
 
 // Run lists the services.
