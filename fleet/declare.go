@@ -195,9 +195,12 @@ func (m *Manager) admissible(a arrival, checkDependencies bool) error {
 }
 
 // Register brings in a service of this program, with its layer, description
-// and dependencies, and starts it. Its config is a version by actor "code":
+// and dependencies, and starts it. Its config is the service's own, and not
+// about.Config, which is not used. It is a version by actor "code":
 // where the program says the same as last time, the newest version in the
 // store stands. The service comes back in the state that the store remembers.
+//
+// The service is the program's to stop: the manager never does.
 func (m *Manager) Register(ctx context.Context, service *switchgear.Service, about config.Service) error {
 	about.Config = service.Config()
 	about.Config.Version = 0

@@ -9,10 +9,20 @@ import (
 	"github.com/degenduel/switchgear/config"
 )
 
-// Status is a service's in a word.
+// Status is how a service is in one word: the first of the statuses below, in
+// their order, whose rule holds.
 type Status string
 
-// The statuses; DESIGN's rules say which holds.
+// The statuses.
+//
+//   - circuit_open: its circuit is open, or forced open.
+//   - unknown: no operation or health check of it has ended yet, or it is one
+//     that must report (its report interval is set) and its reports stopped.
+//   - unhealthy: its newest health check failed, or it is not running.
+//   - degraded: its circuit is half-open; or is half way to opening: half the
+//     failures, the failures in a row or the slow calls that it takes; or a
+//     service that it depends on is circuit_open or unhealthy.
+//   - healthy: none of these.
 const (
 	StatusCircuitOpen Status = "circuit_open"
 	StatusUnknown     Status = "unknown"
