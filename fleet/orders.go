@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/degenduel/switchgear"
@@ -43,7 +44,7 @@ func (s *member) live() (switchgear.Snapshot, error) {
 
 // requireReason refuses an order without one.
 func requireReason(op string, by Actor) error {
-	if by.Reason != "" {
+	if strings.TrimSpace(by.Reason) != "" {
 		return nil
 	}
 	return &Error{

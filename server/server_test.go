@@ -47,9 +47,10 @@ func tokens(t *testing.T) *server.Authenticator {
 type bench struct {
 	*server.Server
 
-	t     *testing.T
-	store *memory.Store
-	log   *bytes.Buffer
+	t       *testing.T
+	manager *fleet.Manager
+	store   *memory.Store
+	log     *bytes.Buffer
 }
 
 func newBench(t *testing.T, cfg server.Config) *bench {
@@ -59,6 +60,7 @@ func newBench(t *testing.T, cfg server.Config) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.manager = m
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- m.Run(ctx) }()

@@ -61,11 +61,15 @@ func (c *call) decode(w http.ResponseWriter, bad *badFields, v any, types ...str
 }
 
 func decode(bad *badFields, body []byte, v any) error {
-	err := bad.addAll("", strict.Decode(body, v, strict.Options{}))
-	if err != nil {
-		return fmt.Errorf("the body is not sound JSON: %w", err)
+	return unreadable(bad.addAll("", strict.Decode(body, v, strict.Options{})))
+}
+
+// unreadable says of a body that could not be read at all that it is no JSON.
+func unreadable(err error) error {
+	if _, ok := errors.AsType[*strict.SyntaxError](err); ok {
+		return fmt.Errorf("the body is not JSON: %w", err)
 	}
-	return nil
+	return err
 }
 
 // decodeOptional is decode for a request that may have no body.

@@ -166,3 +166,15 @@ func TestBodies_NameEveryUnknownField(t *testing.T) {
 		}
 	}
 }
+
+func TestBodies_ThatAreNotJSONAreCalledSo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.reported("market")
+	for _, rt := range withBodies {
+		got := b.as("admin", rt.method, "/api/v2/services/market"+rt.path, "reason=x", "If-Match", "*")
+		if !strings.Contains(got.raw, `"the body is not JSON: unexpected 'r', want a value at offset 0"`) {
+			t.Errorf("%s %s: %s", rt.method, rt.path, got.raw)
+		}
+	}
+}

@@ -18,11 +18,26 @@ func (a *API) checkHealth(w http.ResponseWriter, c *call) error {
 	if err := bad.err(); err != nil {
 		return err
 	}
+	answer := unhurried(w)
 	h, v, err := a.manager.CheckHealth(c.r.Context(), c.service)
+	answer()
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, view.HealthCheckResult(h, &v, problem.RequestID(c.r.Context())))
+}
+
+// answerTimeout is how long the answer to a request that was unhurried may take.
+const answerTimeout = time.Minute
+
+// unhurried lifts the deadlines of a request that has been read: a health check
+// may take longer than they allow, and both would end it. It has its own time,
+// and ends with its client. answer is for when there is something to say.
+func unhurried(w http.ResponseWriter) (answer func()) {
+	line := http.NewResponseController(w)
+	_ = line.SetReadDeadline(time.Time{}) // where there are no deadlines, there are none to lift
+	_ = line.SetWriteDeadline(time.Time{})
+	return func() { _ = line.SetWriteDeadline(time.Now().Add(answerTimeout)) }
 }
 
 func (a *API) reset(w http.ResponseWriter, c *call) error {

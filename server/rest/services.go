@@ -85,7 +85,7 @@ func (a *API) putService(w http.ResponseWriter, c *call) error {
 	bad.checkReason(c.query.Get("reason"))
 	def, err := config.DecodeService(body, config.DecodeOptions{Name: c.service})
 	if err = bad.addAll("", err); err != nil {
-		return err
+		return unreadable(err)
 	}
 	if err := bad.err(); err != nil {
 		return err

@@ -48,32 +48,34 @@ func (s *Server) enter(r *http.Request) (id auth.Identity, protocol string, err 
 	return id, protocol, nil
 }
 
-// authenticate finds the token: in the header, or among the subprotocols.
+// authenticate finds the token: in the header, or among the subprotocols. One
+// that is offered is selected, wherever the token was found: a client that
+// offers what nobody selects gives up.
 func (s *Server) authenticate(r *http.Request) (id auth.Identity, protocol string, err error) {
 	offers := list(r, "Sec-WebSocket-Protocol")
 	own := slices.Contains(offers, Subprotocol)
+	offers = slices.DeleteFunc(offers, func(o string) bool { return o == Subprotocol })
+	id, protocol, known := s.offered(offers)
 	if own {
 		protocol = Subprotocol
 	}
-	if len(r.Header.Values("Authorization")) > 0 {
+	switch {
+	case len(r.Header.Values("Authorization")) > 0, len(offers) == 0:
 		id, err = s.auth.Request(r)
-		return id, protocol, err
+	case !known:
+		id, err = s.auth.Login(r, offers[0])
 	}
-	offers = slices.DeleteFunc(offers, func(o string) bool { return o == Subprotocol })
-	if len(offers) == 0 {
-		id, err = s.auth.Request(r)
-		return id, protocol, err
-	}
+	return id, protocol, err
+}
+
+// offered is the first token among the subprotocols, and whose it is.
+func (s *Server) offered(offers []string) (id auth.Identity, secret string, ok bool) {
 	for _, secret := range offers[:min(len(offers), maxOffers)] {
-		if known, ok := s.auth.Token(secret); ok {
-			if !own {
-				protocol = secret
-			}
-			return known, protocol, nil
+		if id, ok := s.auth.Token(secret); ok {
+			return id, secret, true
 		}
 	}
-	id, err = s.auth.Login(r, offers[0])
-	return id, protocol, err
+	return id, "", false
 }
 
 // list is a header's comma-separated words.

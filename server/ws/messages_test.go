@@ -99,6 +99,23 @@ func TestBadMessages_AreAnsweredAndTheSocketStays(t *testing.T) {
 	}
 }
 
+func TestBadMessages_AreExplainedToPeople(t *testing.T) {
+	t.Parallel()
+	f := start(t, Config{MessagesPerMinute: -1}, "prices")
+	p, _, _ := f.join(t, "operator")
+	for text, want := range map[string]string{
+		`ping`: "the message is not JSON: unexpected 'p', want a value at offset 0",
+		`{"type":"service:health_check","service":"prices"}`:                                   "prices has no health check",
+		`{"type":"service:reset_circuit_breaker","service":"gone","reason":"x"}`:               `there is no service "gone"`,
+		`{"type":"service:reset_circuit_breaker","service":"prices","reason":"x","to":"open"}`: "to: must be closed or half_open",
+	} {
+		p.send(text)
+		if m := p.find(wire.TypeError); m.Message != want {
+			t.Errorf("%s: got %q, want %q", text, m.Message, want)
+		}
+	}
+}
+
 func TestBadFrames_CloseTheSocket(t *testing.T) {
 	t.Parallel()
 	f := start(t, Config{MessageTimeout: 300 * time.Millisecond})

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -83,10 +84,18 @@ var codes = map[fleet.Kind]int{
 	fleet.Unavailable:  wire.CodeUnavailable,
 }
 
+// messageOf is the error without what was being done: that is the message.
+func messageOf(err error) string {
+	if own, ok := errors.AsType[*fleet.Error](err); ok && own.Err != nil {
+		return own.Err.Error()
+	}
+	return err.Error()
+}
+
 // errorOf is what is told of an error. What went wrong inside is logged, and
 // told nobody.
 func (c *client) errorOf(ctx context.Context, m *wire.ClientMessage, err error) wire.Error {
-	e := wire.Error{Code: codes[fleet.KindOf(err)], Message: err.Error()}
+	e := wire.Error{Code: codes[fleet.KindOf(err)], Message: messageOf(err)}
 	switch e.Code {
 	case wire.CodeInternal:
 		e.Message = "internal error"

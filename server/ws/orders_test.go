@@ -38,6 +38,18 @@ func TestReset_IsRefusedWhileTheStoreIsAway(t *testing.T) {
 	}
 }
 
+func TestReset_NeedsAReasonThatSaysSomething(t *testing.T) {
+	t.Parallel()
+	f := start(t, Config{}, "prices")
+	p, _, _ := f.join(t, "operator")
+	for _, reason := range []string{``, `,"reason":""`, `,"reason":" \t"`} {
+		p.send(`{"type":"service:reset_circuit_breaker","service":"prices","request_id":"r"` + reason + `}`)
+		if m := p.find(wire.TypeError); m.Code != 4004 || m.RequestID != "r" {
+			t.Errorf("%s: got %s", reason, m.raw)
+		}
+	}
+}
+
 func TestHealthCheck_IsDoneAndAnswered(t *testing.T) {
 	t.Parallel()
 	f := start(t, Config{})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/degenduel/switchgear/internal/strict"
 	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/wire"
 )
@@ -104,10 +105,19 @@ func (c *client) receive(ctx context.Context, data []byte) {
 			Message: "more than " + strconv.Itoa(limit) + " messages in a minute; the message is not acted on",
 		})
 	case err != nil:
-		c.refuse(ctx, &m, wire.Error{Code: wire.CodeInvalid, Message: err.Error()})
+		c.refuse(ctx, &m, wire.Error{Code: wire.CodeInvalid, Message: unreadable(err)})
 	default:
 		c.act(ctx, &m)
 	}
+}
+
+// unreadable says what is wrong with a message, and of one that could not be
+// read at all that it is no JSON.
+func unreadable(err error) string {
+	if _, ok := errors.AsType[*strict.SyntaxError](err); ok {
+		return "the message is not JSON: " + err.Error()
+	}
+	return err.Error()
 }
 
 func (c *client) act(ctx context.Context, m *wire.ClientMessage) {
