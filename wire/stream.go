@@ -1,6 +1,10 @@
 package wire
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
 
 // The types of the stream's messages.
 const (
@@ -92,7 +96,7 @@ type HealthCheckResult struct {
 	DurationMs     float64         `json:"duration_ms"`
 	Error          *string         `json:"error"`
 	CircuitBreaker *CircuitBreaker `json:"circuit_breaker"`
-	RequestID      string          `json:"request_id,omitempty"`
+	RequestID      RequestID       `json:"request_id,omitempty"`
 }
 
 // ResetResult answers a reset; over REST without type.
@@ -104,17 +108,17 @@ type ResetResult struct {
 	Status         string          `json:"status"`
 	Details        string          `json:"details"`
 	CircuitBreaker *CircuitBreaker `json:"circuit_breaker,omitempty"`
-	RequestID      string          `json:"request_id,omitempty"`
+	RequestID      RequestID       `json:"request_id,omitempty"`
 }
 
 // SubscriptionSuccess answers a subscription.
 type SubscriptionSuccess struct {
-	Type      string   `json:"type"`
-	Timestamp Time     `json:"timestamp"`
-	Services  []string `json:"services"`
-	Layers    []string `json:"layers"`
-	Statuses  []string `json:"statuses"`
-	RequestID string   `json:"request_id,omitempty"`
+	Type      string    `json:"type"`
+	Timestamp Time      `json:"timestamp"`
+	Services  []string  `json:"services"`
+	Layers    []string  `json:"layers"`
+	Statuses  []string  `json:"statuses"`
+	RequestID RequestID `json:"request_id,omitempty"`
 }
 
 // Pong answers a ping; its timestamp is the client's, as it came, or ours.
@@ -125,18 +129,57 @@ type Pong struct {
 
 // Error is what is wrong with a message, or with what it asked for.
 type Error struct {
-	Type         string `json:"type"`
-	Timestamp    Time   `json:"timestamp"`
-	Code         int    `json:"code"`
-	Message      string `json:"message"`
-	RequestID    string `json:"request_id,omitempty"`
-	RetryAfterMs int64  `json:"retry_after_ms,omitempty"`
+	Type         string    `json:"type"`
+	Timestamp    Time      `json:"timestamp"`
+	Code         int       `json:"code"`
+	Message      string    `json:"message"`
+	RequestID    RequestID `json:"request_id,omitempty"`
+	RetryAfterMs int64     `json:"retry_after_ms,omitempty"`
+}
+
+// RequestID is what a client calls a request, and comes back as it was: the
+// JSON text of a string or a number. Empty is none.
+type RequestID string
+
+// maxRequestID bounds what is kept and sent back.
+const maxRequestID = 256
+
+// NewRequestID is the RequestID of a string.
+func NewRequestID(s string) RequestID {
+	text, err := json.Marshal(s)
+	if err != nil { // a string is always JSON
+		return ""
+	}
+	return RequestID(text)
+}
+
+// MarshalJSON writes the text.
+func (r RequestID) MarshalJSON() ([]byte, error) {
+	if r == "" {
+		return []byte("null"), nil
+	}
+	return []byte(r), nil
+}
+
+// UnmarshalJSON keeps the text of a string or a number; null is none.
+func (r *RequestID) UnmarshalJSON(data []byte) error {
+	switch {
+	case string(data) == "null":
+		*r = ""
+	case len(data) > maxRequestID:
+		return fmt.Errorf("%d bytes are more than %d", len(data), maxRequestID)
+	case data[0] == '"', data[0] == '-', data[0] >= '0' && data[0] <= '9':
+		*r = RequestID(data)
+	default:
+		return errors.New("must be a string or a number")
+	}
+	return nil
 }
 
 // ClientMessage is any message of a client.
 type ClientMessage struct {
 	Type      string          `json:"type"`
-	RequestID string          `json:"request_id"`
+	RequestID RequestID       `json:"request_id"`
 	Timestamp json.RawMessage `json:"timestamp"` // of a ping: a string or a number
 	Service   string          `json:"service"`
 	Reason    string          `json:"reason"`

@@ -130,7 +130,7 @@ func (m *fakeManager) check(r *http.Request) (any, *refusal) {
 	}
 	return wire.HealthCheckResult{
 		Timestamp: at(0), Service: e.Service, Healthy: *e.Health.Healthy, Status: e.Status, DurationMs: 3.25, Error: e.Health.Error,
-		CircuitBreaker: &e.CircuitBreaker, RequestID: "r1",
+		CircuitBreaker: &e.CircuitBreaker, RequestID: wire.NewRequestID("r1"),
 	}, nil
 }
 

@@ -24,7 +24,7 @@ func (a *API) checkHealth(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, view.HealthCheckResult(h, &v, problem.RequestID(c.r.Context())))
+	return writeJSON(w, http.StatusOK, view.HealthCheckResult(h, &v, wire.NewRequestID(problem.RequestID(c.r.Context()))))
 }
 
 // answerTimeout is how long the answer to a request that was unhurried may take.
@@ -62,7 +62,7 @@ func (a *API) reset(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, view.ResetResult(&v, problem.RequestID(c.r.Context())))
+	return writeJSON(w, http.StatusOK, view.ResetResult(&v, wire.NewRequestID(problem.RequestID(c.r.Context()))))
 }
 
 // maxOverride is how long an override may be: 30 days, as a breaker has it.

@@ -55,7 +55,7 @@ func TestBadMessages_AreAnsweredAndTheSocketStays(t *testing.T) {
 		{"a server's type", `{"type":"services:state"}`, 4004, ""},
 		{"type of another type", `{"type":7,"request_id":"c"}`, 4004, "c"},
 		{"known field of another type", `{"type":"ping","request_id":"d","service":{}}`, 4004, "d"},
-		{"request_id of another type", `{"type":"ping","request_id":7}`, 4004, ""},
+		{"request_id of another type", `{"type":"ping","request_id":[7]}`, 4004, ""},
 		{"timestamp of another type", `{"type":"ping","timestamp":true}`, 4004, ""},
 		{"timestamp an object", `{"type":"ping","timestamp":{}}`, 4004, ""},
 		{"trailing bytes", `{"type":"ping"} {}`, 4004, ""},

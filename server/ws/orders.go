@@ -109,7 +109,7 @@ func (c *client) errorOf(ctx context.Context, m *wire.ClientMessage, err error) 
 	}
 	if ctx.Err() == nil {
 		c.server.log.LogAttrs(ctx, slog.LevelError, "an order failed", slog.String("type", m.Type), slog.String("service", m.Service),
-			slog.String("request_id", m.RequestID), slog.Any("error", err))
+			slog.String("request_id", string(m.RequestID)), slog.Any("error", err))
 	}
 	return e
 }

@@ -172,7 +172,7 @@ func (c *client) refuse(ctx context.Context, m *wire.ClientMessage, e wire.Error
 	if now := time.Now(); now.Sub(c.refusal) >= refusalInterval {
 		c.refusal = now
 		c.server.log.LogAttrs(ctx, slog.LevelWarn, "message refused", slog.Int("code", e.Code), slog.String("error", e.Message),
-			slog.String("identity", c.id.Name), slog.String("remote", c.address), slog.String("request_id", m.RequestID))
+			slog.String("identity", c.id.Name), slog.String("remote", c.address), slog.String("request_id", string(m.RequestID)))
 	}
 	c.fail(m, e)
 }

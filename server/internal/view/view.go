@@ -82,7 +82,7 @@ func Event(e *fleet.Event) wire.Event {
 }
 
 // HealthCheckResult is the answer to a health check.
-func HealthCheckResult(h switchgear.Health, v *fleet.View, requestID string) wire.HealthCheckResult {
+func HealthCheckResult(h switchgear.Health, v *fleet.View, requestID wire.RequestID) wire.HealthCheckResult {
 	c := CircuitBreaker(v)
 	return wire.HealthCheckResult{
 		Timestamp: wire.Time{Time: time.Now()}, Service: v.Service, Healthy: h.Healthy, Status: string(v.Status),
@@ -91,7 +91,7 @@ func HealthCheckResult(h switchgear.Health, v *fleet.View, requestID string) wir
 }
 
 // ResetResult is the answer to a reset that was done.
-func ResetResult(v *fleet.View, requestID string) wire.ResetResult {
+func ResetResult(v *fleet.View, requestID wire.RequestID) wire.ResetResult {
 	c := CircuitBreaker(v)
 	return wire.ResetResult{
 		Timestamp: wire.Time{Time: time.Now()}, Service: v.Service, Success: true, Status: string(v.Status),

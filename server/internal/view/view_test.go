@@ -150,12 +150,12 @@ func TestEvent_HasNullsForWhatIsNotThere(t *testing.T) {
 func TestResults_HaveTheStateAfterThem(t *testing.T) {
 	t.Parallel()
 	v := openView()
-	check := asMap(t, HealthCheckResult(v.Health, &v, "id"))
+	check := asMap(t, HealthCheckResult(v.Health, &v, `"id"`))
 	if check["service"] != "market" || check["healthy"] != false || check["status"] != "circuit_open" ||
 		check["duration_ms"] != 3.2 || check["error"] != "refused" || check["request_id"] != "id" || check["circuit_breaker"] == nil {
 		t.Errorf("health check: %v", check)
 	}
-	reset := asMap(t, ResetResult(&v, "id"))
+	reset := asMap(t, ResetResult(&v, `"id"`))
 	if reset["service"] != "market" || reset["success"] != true || reset["status"] != "circuit_open" ||
 		reset["details"] == "" || reset["request_id"] != "id" {
 		t.Errorf("reset: %v", reset)
