@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/degenduel/switchgear/app"
 	"github.com/degenduel/switchgear/client"
 	"github.com/degenduel/switchgear/config"
@@ -35,7 +37,8 @@ const (
 func TestMain(m *testing.M) {
 	data := os.Getenv(serveEnv)
 	if data == "" {
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
+		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -87,6 +90,7 @@ func serve(t *testing.T, data string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(c.Close)
 	return &process{c, cmd}
 }
 
@@ -300,6 +304,32 @@ func TestServe_HangUpReadsTheFileAgain(t *testing.T) {
 	}
 	if _, err := p.Service(t.Context(), "job"); err != nil {
 		t.Errorf("a file that was refused took a service out: %v", err)
+	}
+}
+
+func TestRun_LeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	data := place(t, "http://127.0.0.1:1/")
+	a, err := app.New(t.Context(), app.Options{
+		Settings:   config.Settings{Listen: "127.0.0.1:0", Data: data},
+		ConfigPath: filepath.Join(data, "..", "switchgear.yaml"), AdminToken: token,
+		Stdout: io.Discard, Stderr: io.Discard,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	c, err := client.New(a.URL(), token, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	(&process{Client: c}).await(t, func(e wire.Entry) bool { return e.Status != "unknown" })
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 
