@@ -7,9 +7,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/degenduel/switchgear"
 	failsafe "github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/sony/gobreaker/v2"
+
+	"github.com/degenduel/switchgear"
 )
 
 // Every breaker is given the same rule, as near as it has one: so many failures
