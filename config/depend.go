@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/degenduel/switchgear"
 )
 
 // Missing is a dependency on a service that is declared nowhere.
@@ -35,6 +37,28 @@ func (e *DependencyError) Error() string {
 		lines = append(lines, "dependencies in a cycle: "+strings.Join(c, " -> "))
 	}
 	return strings.Join(lines, "; ")
+}
+
+// Fields are the bad fields of one service, of which dependencies is its own
+// list: dependencies[i] leads nowhere, or on into a cycle that the service is
+// part of. There are none if the error is about other services.
+func (e *DependencyError) Fields(service string, dependencies []string) []switchgear.FieldError {
+	var bad problems
+	for _, m := range e.Missing {
+		if m.Service == service {
+			bad.add(dependencyField(dependencies, m.Dependency), "%s is declared nowhere", quote(m.Dependency))
+		}
+	}
+	for _, c := range e.Cycles {
+		if i := slices.Index(c, service); i >= 0 {
+			bad.add(dependencyField(dependencies, c[(i+1)%len(c)]), "a cycle: %s", strings.Join(c, " -> "))
+		}
+	}
+	return bad
+}
+
+func dependencyField(dependencies []string, name string) string {
+	return fmt.Sprintf("dependencies[%d]", slices.Index(dependencies, name))
 }
 
 // CheckDependencies returns a *DependencyError if a service depends on one that

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/degenduel/switchgear"
 	"github.com/degenduel/switchgear/config"
 )
 
@@ -38,6 +39,49 @@ func TestCheckDependencies_NamesWhatIsMissingAndEachCycleWithItsPath(t *testing.
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestDependencyError_NamesTheFieldsOfOneService(t *testing.T) {
+	t.Parallel()
+	graph := map[string][]string{
+		"a": {"d", "b", "nowhere", "gone"}, "b": {"d", "c"}, "c": {"a"}, "d": nil, "e": {"x"}, "f": {"f"},
+	}
+	var e *config.DependencyError
+	if !errors.As(config.CheckDependencies(graph), &e) {
+		t.Fatal("got no error")
+	}
+	const cycle = "a cycle: a -> b -> c -> a"
+	for service, want := range map[string][]switchgear.FieldError{
+		"a": {
+			{Field: "dependencies[2]", Message: `"nowhere" is declared nowhere`},
+			{Field: "dependencies[3]", Message: `"gone" is declared nowhere`},
+			{Field: "dependencies[1]", Message: cycle},
+		},
+		"b": {{Field: "dependencies[1]", Message: cycle}},
+		"c": {{Field: "dependencies[0]", Message: cycle}},
+		"d": nil,
+		"f": {{Field: "dependencies[0]", Message: "a cycle: f -> f"}},
+	} {
+		if diff := cmp.Diff(want, e.Fields(service, graph[service])); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", service, diff)
+		}
+	}
+}
+
+func TestDecodeService_NamesUnknownDependenciesBesideOtherBadFields(t *testing.T) {
+	t.Parallel()
+	known := func(name string) bool { return name == "b" }
+	const in = `{"dependencies":["b","x","me","X"],"layer":"Data"}`
+	_, err := config.DecodeService([]byte(in), config.DecodeOptions{Name: "me", Known: known})
+	want := []string{
+		`layer: "Data" must match [a-z0-9_-]{0,64}`,
+		`dependencies[1]: "x" is declared nowhere`,
+		`dependencies[2]: a service cannot depend on itself`,
+		`dependencies[3]: "X" is no name of a service: it must match [a-z0-9][a-z0-9_.:-]{0,127}`,
+	}
+	if diff := cmp.Diff(want, fieldsOf(t, err)); diff != "" {
+		t.Errorf("bad fields (-want +got):\n%s", diff)
 	}
 }
 

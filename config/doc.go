@@ -14,7 +14,13 @@
 //	    dependencies: [token_sync_service]
 //	    config: { failureThreshold: 3, resetTimeoutMs: 30000 }
 //	    healthCheck: { http: { url: http://127.0.0.1:9101/health }, timeoutMs: 2000 }
-//	server: { listen: 127.0.0.1:8080, allowedOrigins: [], maxServices: 20000 }
+//	server:
+//	  listen: 127.0.0.1:8080
+//	  allowedOrigins: []
+//	  allowedTargets: [loopback, 10.0.0.0/8]
+//	  maxServices: 20000
+//	  limits: { messagesPerMinute: 60, socketsPerIdentity: 20, loginsPerMinute: 10 }
+//	auth: { jwt: { secretFile: jwt-secret, issuer: https://login.example.com, audience: switchgear } }
 //	store: { data: ./data }
 //	log: { level: info, format: text }       # see [Settings]
 //

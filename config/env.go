@@ -7,15 +7,20 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 )
 
 // Environment is what the environment says. A variable that is empty says
 // nothing.
 type Environment struct {
-	// Settings are of SWITCHGEAR_LISTEN, SWITCHGEAR_ALLOWED_ORIGINS (with
-	// commas between), SWITCHGEAR_DATA, SWITCHGEAR_LOG_LEVEL and
-	// SWITCHGEAR_LOG_FORMAT.
+	// Settings are of SWITCHGEAR_LISTEN, SWITCHGEAR_ALLOWED_ORIGINS and
+	// SWITCHGEAR_ALLOWED_TARGETS (with commas between), SWITCHGEAR_DATA,
+	// SWITCHGEAR_LOG_LEVEL, SWITCHGEAR_LOG_FORMAT,
+	// SWITCHGEAR_MESSAGES_PER_MINUTE, SWITCHGEAR_SOCKETS_PER_IDENTITY, and of
+	// SWITCHGEAR_JWT_SECRET or the content of the file that
+	// SWITCHGEAR_JWT_SECRET_FILE names: the JWT's Secret.
 	Settings Settings
 
 	// Config is the path of the config file: SWITCHGEAR_CONFIG.
@@ -50,16 +55,17 @@ func Env(lookup func(name string) (value string, ok bool)) (Environment, error) 
 		Settings: Settings{
 			Listen:         r.text("SWITCHGEAR_LISTEN"),
 			AllowedOrigins: r.list("SWITCHGEAR_ALLOWED_ORIGINS"),
+			AllowedTargets: r.list("SWITCHGEAR_ALLOWED_TARGETS"),
 			Data:           r.text("SWITCHGEAR_DATA"),
 			LogLevel:       r.text("SWITCHGEAR_LOG_LEVEL"),
 			LogFormat:      r.text("SWITCHGEAR_LOG_FORMAT"),
 		},
 		Config:     r.text("SWITCHGEAR_CONFIG"),
-		AdminToken: r.secret("SWITCHGEAR_ADMIN_TOKEN", adminTokenForm),
+		AdminToken: r.token("SWITCHGEAR_ADMIN_TOKEN", adminTokenForm),
 		URL:        r.text("SWITCHGEAR_URL"),
-		Token:      r.secret("SWITCHGEAR_TOKEN", tokenForm),
+		Token:      r.token("SWITCHGEAR_TOKEN", tokenForm),
 	}
-	r.settings(e.Settings)
+	r.settings(&e.Settings)
 	if e.URL != "" && !isBaseURL(e.URL) {
 		r.fail("SWITCHGEAR_URL", "must be an http:// or https:// URL without user, query and fragment")
 	}
@@ -95,10 +101,32 @@ func (r *envReader) list(name string) []string {
 	return list
 }
 
-// settings reports what is bad by the name of its variable.
-func (r *envReader) settings(s Settings) {
-	names := strings.NewReplacer("server.listen", "SWITCHGEAR_LISTEN", "server.allowedOrigins", "SWITCHGEAR_ALLOWED_ORIGINS",
-		"store.data", "SWITCHGEAR_DATA", "log.level", "SWITCHGEAR_LOG_LEVEL", "log.format", "SWITCHGEAR_LOG_FORMAT")
+// variables are the names of settings in the environment, after those in the
+// file.
+var variables = []string{
+	"server.listen", "SWITCHGEAR_LISTEN",
+	"server.allowedOrigins", "SWITCHGEAR_ALLOWED_ORIGINS",
+	"server.allowedTargets", "SWITCHGEAR_ALLOWED_TARGETS",
+	"server.limits.messagesPerMinute", "SWITCHGEAR_MESSAGES_PER_MINUTE",
+	"server.limits.socketsPerIdentity", "SWITCHGEAR_SOCKETS_PER_IDENTITY",
+	"store.data", "SWITCHGEAR_DATA",
+	"log.level", "SWITCHGEAR_LOG_LEVEL",
+	"log.format", "SWITCHGEAR_LOG_FORMAT",
+}
+
+// settings adds the settings that are no text, and reports what is bad by the
+// name of its variable.
+func (r *envReader) settings(s *Settings) {
+	secret, source := r.secret("SWITCHGEAR_JWT_SECRET")
+	if secret != "" {
+		s.JWT = &JWT{Secret: secret}
+	}
+	names := strings.NewReplacer(append(slices.Clone(variables), "auth.jwt.secret", source)...)
+	for _, n := range numbersOf(s) {
+		if name := names.Replace(n.field); name != n.field {
+			r.number(name, n)
+		}
+	}
 	var bad problems
 	s.check(&bad)
 	for _, f := range bad {
@@ -106,30 +134,49 @@ func (r *envReader) settings(s Settings) {
 	}
 }
 
-// secret reads a variable, or the file that its twin names.
-func (r *envReader) secret(name string, form *regexp.Regexp) string {
-	value, path := r.text(name), r.text(name+"_FILE")
-	source := name
-	switch {
-	case value != "" && path != "":
-		r.fail(name, "both it and %s_FILE are set", name)
-		return ""
-	case path != "":
-		source = name + "_FILE"
-		content, err := readSecret(path)
-		if err != nil {
-			r.fail(source, "%w", err)
-			return ""
-		}
-		value = content
-	case value == "":
-		return ""
+// number reads a whole number, and reports it where it is none, or zero, which
+// stands for nothing said.
+func (r *envReader) number(name string, n number) {
+	text := r.text(name)
+	if text == "" {
+		return
 	}
-	if !form.MatchString(value) {
+	value, err := strconv.Atoi(text)
+	if err != nil {
+		r.fail(name, "%s is not a whole number in 1 … %d", quote(text), n.most)
+		return
+	}
+	if *n.value = value; value == 0 {
+		r.fail(name, "%s", n.outOfRange())
+	}
+}
+
+func (r *envReader) token(name string, form *regexp.Regexp) string {
+	value, source := r.secret(name)
+	if value != "" && !form.MatchString(value) {
 		r.fail(source, "the token does not match %s", form)
 		return ""
 	}
 	return value
+}
+
+// secret reads a variable, or the file that its twin names. source is the
+// variable that it is of.
+func (r *envReader) secret(name string) (value, source string) {
+	value, path := r.text(name), r.text(name+"_FILE")
+	switch {
+	case value != "" && path != "":
+		r.fail(name, "both it and %s_FILE are set", name)
+		return "", name
+	case path == "":
+		return value, name
+	}
+	source = name + "_FILE"
+	value, err := readSecret(path)
+	if err != nil {
+		r.fail(source, "%w", err)
+	}
+	return value, source
 }
 
 func readSecret(path string) (string, error) {

@@ -34,6 +34,7 @@ func TestEnv_ReadsEveryVariable(t *testing.T) {
 	got, err := config.Env(lookup(map[string]string{
 		"SWITCHGEAR_LISTEN":           ":9000",
 		"SWITCHGEAR_ALLOWED_ORIGINS":  " https://a.example ,, http://b.example:81,",
+		"SWITCHGEAR_ALLOWED_TARGETS":  "loopback, 10.0.0.0/8",
 		"SWITCHGEAR_DATA":             "/var/lib/switchgear",
 		"SWITCHGEAR_LOG_LEVEL":        "warn",
 		"SWITCHGEAR_LOG_FORMAT":       "json",
@@ -41,6 +42,10 @@ func TestEnv_ReadsEveryVariable(t *testing.T) {
 		"SWITCHGEAR_ADMIN_TOKEN_FILE": secretFile(t, "\n "+adminToken+"\r\n"),
 		"SWITCHGEAR_URL":              "https://manager.example/base",
 		"SWITCHGEAR_TOKEN":            "ey.ab.cd",
+		"SWITCHGEAR_JWT_SECRET":       jwtSecret,
+
+		"SWITCHGEAR_MESSAGES_PER_MINUTE":  "600",
+		"SWITCHGEAR_SOCKETS_PER_IDENTITY": "7",
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +53,10 @@ func TestEnv_ReadsEveryVariable(t *testing.T) {
 	want := config.Environment{
 		Settings: config.Settings{
 			Listen: ":9000", AllowedOrigins: []string{"https://a.example", "http://b.example:81"},
-			Data: "/var/lib/switchgear", LogLevel: "warn", LogFormat: "json",
+			AllowedTargets: []string{"loopback", "10.0.0.0/8"},
+			Limits:         config.Limits{MessagesPerMinute: 600, SocketsPerIdentity: 7},
+			JWT:            &config.JWT{Secret: jwtSecret},
+			Data:           "/var/lib/switchgear", LogLevel: "warn", LogFormat: "json",
 		},
 		Config: "/etc/switchgear.yaml", AdminToken: adminToken, URL: "https://manager.example/base", Token: "ey.ab.cd",
 	}
@@ -86,6 +94,11 @@ func TestEnv_NamesEveryBadVariableAndNoSecret(t *testing.T) {
 		"SWITCHGEAR_TOKEN":            secret,
 		"SWITCHGEAR_TOKEN_FILE":       "/x",
 		"SWITCHGEAR_ADMIN_TOKEN_FILE": "",
+		"SWITCHGEAR_ALLOWED_TARGETS":  "everything",
+		"SWITCHGEAR_JWT_SECRET":       secret,
+
+		"SWITCHGEAR_MESSAGES_PER_MINUTE":  "many",
+		"SWITCHGEAR_SOCKETS_PER_IDENTITY": "0",
 	}))
 	if err == nil {
 		t.Fatal("got no error")
@@ -96,14 +109,34 @@ func TestEnv_NamesEveryBadVariableAndNoSecret(t *testing.T) {
 	want := []string{
 		`SWITCHGEAR_ADMIN_TOKEN: the token does not match ^[A-Za-z0-9_-]{20,256}$`,
 		`SWITCHGEAR_TOKEN: both it and SWITCHGEAR_TOKEN_FILE are set`,
+		`SWITCHGEAR_MESSAGES_PER_MINUTE: "many" is not a whole number in 1 … 100000`,
+		`SWITCHGEAR_SOCKETS_PER_IDENTITY: 0 is not in 1 … 1000000`,
 		`SWITCHGEAR_LISTEN: "nowhere" is not an address and a port, such as 127.0.0.1:8080`,
 		`SWITCHGEAR_ALLOWED_ORIGINS: "https://a.example/" is not what a browser sends as the origin of a page, such as https://board.example.com or http://127.0.0.1:3000`,
+		`SWITCHGEAR_ALLOWED_TARGETS: "everything" is not loopback, private, an IP address or a range such as 10.0.0.0/8`,
+		`SWITCHGEAR_JWT_SECRET: is shorter than 32 bytes`,
 		`SWITCHGEAR_LOG_LEVEL: "loud" is not one of debug, info, warn, error`,
 		`SWITCHGEAR_LOG_FORMAT: "xml" is not one of text, json`,
 		`SWITCHGEAR_URL: must be an http:// or https:// URL without user, query and fragment`,
 	}
 	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
 		t.Errorf("errors (-want +got):\n%s", diff)
+	}
+}
+
+func TestEnv_ReadsTheJWTSecretFromAFile(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ content, want string }{
+		{" " + jwtSecret + "\n", ""},
+		{jwtSecret[:31] + "\n", "SWITCHGEAR_JWT_SECRET_FILE: is shorter than 32 bytes"},
+	} {
+		got, err := config.Env(lookup(map[string]string{"SWITCHGEAR_JWT_SECRET_FILE": secretFile(t, tc.content)}))
+		switch {
+		case tc.want == "" && (err != nil || got.Settings.JWT == nil || got.Settings.JWT.Secret != jwtSecret):
+			t.Errorf("got %v and %v, want the secret", got.Settings.JWT, err)
+		case tc.want != "" && (err == nil || err.Error() != tc.want):
+			t.Errorf("got %v, want %s", err, tc.want)
+		}
 	}
 }
 

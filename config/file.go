@@ -137,8 +137,14 @@ func (r *reader) failure() *FileError {
 	return &FileError{Problems: r.problems}
 }
 
-// yamlLine is how the parser tells where it stopped.
-var yamlLine = regexp.MustCompile(`^line (\d+): `)
+var (
+	// yamlLine is how the parser tells where it stopped.
+	yamlLine = regexp.MustCompile(`^line (\d+): `)
+
+	// yamlAlias is how it tells of an alias of nothing, with its name, which
+	// is a secret where somebody forgot the quotes.
+	yamlAlias = regexp.MustCompile(`(?s)^unknown anchor '(.*)' referenced$`)
+)
 
 // document is the root of the file's one document, or nil if it is empty or
 // cannot be read.
@@ -171,6 +177,10 @@ func (r *reader) document(data []byte) *yaml.Node {
 			line, _ = strconv.Atoi(m[1])
 			message = message[len(m[0]):]
 		}
+		if m := yamlAlias.FindStringSubmatch(message); m != nil {
+			line = 1 + bytes.Count(data[:max(0, bytes.Index(data, []byte("*"+m[1])))], []byte("\n"))
+			message = "an alias of an anchor that is not there; put a text that begins with * in quotes"
+		}
 		r.report(line, "", "%s", message)
 		return nil
 	}
@@ -198,7 +208,7 @@ func (r *reader) read(root *yaml.Node) {
 	case root.ShortTag() == "!!null":
 		return
 	case root.Kind != yaml.MappingNode:
-		r.report(root.Line, "", "must be a mapping with the keys defaults, services, server, store and log")
+		r.report(root.Line, "", "must be a mapping with the keys defaults, services, server, auth, store and log")
 		return
 	}
 	top := yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
@@ -291,7 +301,7 @@ func (r *reader) dependencies(services map[string][]string) {
 		return
 	}
 	report := func(service, dependency, format string, args ...any) {
-		field := fmt.Sprintf("dependencies[%d]", slices.Index(r.file.Services[service].Dependencies, dependency))
+		field := dependencyField(r.file.Services[service].Dependencies, dependency)
 		r.report(r.file.sections[service].line(field), join("services."+service, field), format, args...)
 	}
 	for _, m := range e.Missing {

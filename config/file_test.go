@@ -35,7 +35,20 @@ services:
     healthCheck: { http: { url: http://127.0.0.1:9101/health, expectStatus: 200 }, timeoutMs: 2000 }
   disk:
     healthCheck: { command: { argv: [df, -P, /] } }
-server: { listen: 127.0.0.1:9000, allowedOrigins: ["http://127.0.0.1:3000"], maxServices: 50 }
+server:
+  listen: 127.0.0.1:9000
+  allowedOrigins: ["http://127.0.0.1:3000"]
+  allowedTargets: [loopback, 10.0.0.0/8]
+  maxServices: 50
+  limits: { messagesPerMinute: 120, socketsPerIdentity: 5, loginsPerMinute: 3 }
+auth:
+  jwt:
+    jwksUrl: https://login.example.com/keys?v=2
+    issuer: https://login.example.com
+    audience: switchgear
+    roleClaim: switchgear_role
+    servicesClaim: switchgear_services
+    algorithms: [ES256, EdDSA]
 store: { data: /var/lib/switchgear }
 log: { level: debug, format: json }
 `
@@ -67,6 +80,12 @@ func TestParse_ReadsAWholeFile(t *testing.T) {
 		},
 		Settings: config.Settings{
 			Listen: "127.0.0.1:9000", AllowedOrigins: []string{"http://127.0.0.1:3000"}, MaxServices: 50,
+			AllowedTargets: []string{"loopback", "10.0.0.0/8"},
+			Limits:         config.Limits{MessagesPerMinute: 120, SocketsPerIdentity: 5, LoginsPerMinute: 3},
+			JWT: &config.JWT{
+				JWKSURL: "https://login.example.com/keys?v=2", Issuer: "https://login.example.com", Audience: "switchgear",
+				RoleClaim: "switchgear_role", ServicesClaim: "switchgear_services", Algorithms: []string{"ES256", "EdDSA"},
+			},
 			Data: "/var/lib/switchgear", LogLevel: "debug", LogFormat: "json",
 		},
 	}
@@ -123,7 +142,7 @@ func TestParse_NamesTheLine(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, in, want string }{
 		{"a file that is called nothing", "!!null { log: 5 }\n", `f:1: the tag "!!null" means nothing here`},
-		{"a list", "- a\n", "f:1: must be a mapping with the keys defaults, services, server, store and log"},
+		{"a list", "- a\n", "f:1: must be a mapping with the keys defaults, services, server, auth, store and log"},
 		{"a key of a later version", "\nbus: {}\n", "f:2: bus: unknown field"},
 		{"services as a list", "services:\n  - a\n", "f:1: services: must be a mapping of names to services"},
 		{"a service that is a word", "services:\n  a:\n    true\n", "f:2: services.a: must be an object, not true or false"},
@@ -133,7 +152,7 @@ func TestParse_NamesTheLine(t *testing.T) {
 		{"broken second document", "a: {}\n---\n{\n", "f:3: did not find expected node content"},
 		{"not UTF-8", "# fine\nlog: { level: \xff }\n", "f:2: not UTF-8"},
 		{"UTF-16", "\xff\xfea\x00", "f:1: not UTF-8"},
-		{"unknown anchor", "services: *nothing\n", "f: unknown anchor 'nothing' referenced"},
+		{"unknown anchor", "services: *nothing\n", "f:1: an alias of an anchor that is not there; put a text that begins with * in quotes"},
 		{"services as an alias", "defaults: &d { jitter: 0.5 }\nservices: *d\n", "f:1: services.jitter: must be an object, not a number"},
 		{"a long key", "services:\n  a:\n    " + strings.Repeat("k", 300) + ": 1\n", "f:2: services.a." + strings.Repeat("k", 128) + "…: unknown field"},
 		{"a name with dots", "services:\n  a.b:c:\n    x: 1\n", "f:3: services.a.b:c.x: unknown field"},

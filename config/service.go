@@ -36,8 +36,8 @@ type Service struct {
 	Description string
 
 	// Dependencies are the services that this one needs to work: up to 100
-	// names, none twice, not its own. Whether they exist is
-	// CheckDependencies' to say.
+	// names, none twice, not its own. Whether they exist, and
+	// lead in no circle, is CheckDependencies' to say.
 	Dependencies []string
 
 	// Config is how the breaker decides: the defaults with what the section
@@ -59,6 +59,10 @@ type DecodeOptions struct {
 	// Name is the service's own, which cannot be among its dependencies; not
 	// checked if empty.
 	Name string
+
+	// Known reports whether there is a service of that name; a dependency on
+	// one that is not is a bad field. nil: it is not looked at.
+	Known func(name string) bool
 
 	// Defaults is the config that the section's config is put over.
 	Defaults switchgear.Config
@@ -132,7 +136,7 @@ func (s Service) check(bad *problems, opts DecodeOptions) {
 	if what := badText(s.Description, maxDescription); what != "" {
 		bad.add("description", "%s", what)
 	}
-	s.checkDependencies(bad, opts.Name)
+	s.checkDependencies(bad, opts)
 	if h := s.HealthCheck; h != nil {
 		var inner problems
 		h.check(&inner)
@@ -151,7 +155,7 @@ func (s Service) check(bad *problems, opts DecodeOptions) {
 	}
 }
 
-func (s Service) checkDependencies(bad *problems, own string) {
+func (s Service) checkDependencies(bad *problems, opts DecodeOptions) {
 	if len(s.Dependencies) > maxDependencies {
 		bad.add("dependencies", "%d names are more than %d", len(s.Dependencies), maxDependencies)
 		return
@@ -164,8 +168,10 @@ func (s Service) checkDependencies(bad *problems, own string) {
 			bad.add(field, "%s is no name of a service: %s", quote(d), nameForm)
 		case seen[d]:
 			bad.add(field, "%s is given twice", d)
-		case d == own:
+		case d == opts.Name:
 			bad.add(field, "a service cannot depend on itself")
+		case opts.Known != nil && !opts.Known(d):
+			bad.add(field, "%s is declared nowhere", quote(d))
 		}
 		seen[d] = true
 	}

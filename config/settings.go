@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"net/url"
 	"slices"
@@ -21,9 +22,23 @@ type Settings struct {
 	// it, such as https://board.example.com. Default none.
 	AllowedOrigins []string
 
+	// AllowedTargets are the addresses, beside the public ones, that health
+	// checks declared over the API may connect to (server.allowedTargets): up
+	// to 100, each as ParseTarget reads it. Default none. Checks of the config
+	// file need none of this. Some addresses are never connected to: see
+	// NeverTarget.
+	AllowedTargets []string
+
 	// MaxServices is how many services there may be (server.maxServices). 1 to
 	// 1 000 000; default 20 000.
 	MaxServices int
+
+	// Limits are how much one client may do (server.limits).
+	Limits Limits
+
+	// JWT says which JSON Web Tokens are accepted (auth.jwt). nil, the default:
+	// none.
+	JWT *JWT
 
 	// Data is the directory of the database (store.data), relative to the
 	// working directory. Default ./data.
@@ -37,10 +52,26 @@ type Settings struct {
 	LogFormat string
 }
 
+// Limits are how much one client may do. Each has a place under server.limits
+// in the file; zero was not said.
+type Limits struct {
+	// MessagesPerMinute is how many messages an identity may send in any 60 s,
+	// over all its sockets (messagesPerMinute). 1 to 100 000; default 60.
+	MessagesPerMinute int
+
+	// SocketsPerIdentity is how many live streams an identity may have open at
+	// a time (socketsPerIdentity). 1 to 1 000 000; default 20.
+	SocketsPerIdentity int
+
+	// LoginsPerMinute is how many failed log-ins an address may make in a
+	// minute (loginsPerMinute). 1 to 1 000; default 10.
+	LoginsPerMinute int
+}
+
 const (
-	maxOrigins  = 100
-	maxServices = 1_000_000
-	maxDataPath = 4096
+	maxOrigins = 100
+	maxTargets = 100
+	maxPath    = 4096 // bytes
 )
 
 var (
@@ -52,6 +83,25 @@ var (
 func DefaultSettings() Settings {
 	return Settings{
 		Listen: "127.0.0.1:8080", MaxServices: 20_000, Data: "./data", LogLevel: "info", LogFormat: "text",
+		Limits: Limits{MessagesPerMinute: 60, SocketsPerIdentity: 20, LoginsPerMinute: 10},
+	}
+}
+
+// number is a setting that is a whole number from 1.
+type number struct {
+	field string
+	value *int
+	most  int
+}
+
+func (n number) outOfRange() string { return fmt.Sprintf("%d is not in 1 … %d", *n.value, n.most) }
+
+func numbersOf(s *Settings) []number {
+	return []number{
+		{"server.maxServices", &s.MaxServices, 1_000_000},
+		{"server.limits.messagesPerMinute", &s.Limits.MessagesPerMinute, 100_000},
+		{"server.limits.socketsPerIdentity", &s.Limits.SocketsPerIdentity, 1_000_000},
+		{"server.limits.loginsPerMinute", &s.Limits.LoginsPerMinute, 1_000},
 	}
 }
 
@@ -70,20 +120,31 @@ func (s Settings) Or(next Settings) Settings {
 	if s.AllowedOrigins == nil {
 		s.AllowedOrigins = slices.Clone(next.AllowedOrigins)
 	}
-	if s.MaxServices == 0 {
-		s.MaxServices = next.MaxServices
+	if s.AllowedTargets == nil {
+		s.AllowedTargets = slices.Clone(next.AllowedTargets)
 	}
+	others := numbersOf(&next)
+	for i, n := range numbersOf(&s) {
+		if *n.value == 0 {
+			*n.value = *others[i].value
+		}
+	}
+	s.JWT = s.JWT.or(next.JWT)
 	return s
 }
 
 // Validate returns a *FieldsError that names every setting that cannot be, as
-// the file does, or nil.
+// the file does, or nil. No error has a secret in it.
 func (s Settings) Validate() error {
 	var bad problems
 	s.check(&bad)
+	if s.JWT != nil && s.JWT.keys() == nil {
+		bad.add("auth.jwt", "needs one of secret, secretFile and jwksUrl, or SWITCHGEAR_JWT_SECRET in the environment")
+	}
 	return bad.orNil()
 }
 
+// check is Validate for what one source says, which another may complete.
 func (s Settings) check(bad *problems) {
 	if s.Listen != "" {
 		if host, port, err := net.SplitHostPort(s.Listen); err != nil || !isPort(port, 0) || hiddenRune(host, "") != "" {
@@ -99,12 +160,23 @@ func (s Settings) check(bad *problems) {
 				"such as https://board.example.com or http://127.0.0.1:3000", quote(origin))
 		}
 	}
-	if s.MaxServices < 0 || s.MaxServices > maxServices {
-		bad.add("server.maxServices", "%d is not in 1 … %d", s.MaxServices, maxServices)
+	if len(s.AllowedTargets) > maxTargets {
+		bad.add("server.allowedTargets", "%d are more than %d", len(s.AllowedTargets), maxTargets)
 	}
-	if what := hiddenRune(s.Data, ""); what != "" || len(s.Data) > maxDataPath {
+	for _, target := range s.AllowedTargets {
+		if _, err := ParseTarget(target); err != nil {
+			bad.add("server.allowedTargets", "%v", err)
+		}
+	}
+	for _, n := range numbersOf(&s) {
+		if *n.value < 0 || *n.value > n.most {
+			bad.add(n.field, "%s", n.outOfRange())
+		}
+	}
+	if !isPath(s.Data) {
 		bad.add("store.data", "%s is not a path", quote(s.Data))
 	}
+	s.JWT.check(bad)
 	oneOf := func(field, v string, words []string) {
 		if v != "" && !slices.Contains(words, v) {
 			bad.add(field, "%s is not one of %s", quote(v), strings.Join(words, ", "))
@@ -113,6 +185,8 @@ func (s Settings) check(bad *problems) {
 	oneOf("log.level", s.LogLevel, logLevels)
 	oneOf("log.format", s.LogFormat, logFormats)
 }
+
+func isPath(s string) bool { return len(s) <= maxPath && hiddenRune(s, "") == "" }
 
 // isOrigin reports whether s can be the Origin header of a browser (RFC 6454,
 // section 6.2), which is compared letter by letter: a default port, a capital
@@ -133,8 +207,17 @@ type settingsJSON struct {
 	Server struct {
 		Listen         *string  `json:"listen"`
 		AllowedOrigins []string `json:"allowedOrigins"`
+		AllowedTargets []string `json:"allowedTargets"`
 		MaxServices    *int     `json:"maxServices"`
+		Limits         struct {
+			MessagesPerMinute  *int `json:"messagesPerMinute"`
+			SocketsPerIdentity *int `json:"socketsPerIdentity"`
+			LoginsPerMinute    *int `json:"loginsPerMinute"`
+		} `json:"limits"`
 	} `json:"server"`
+	Auth struct {
+		JWT *jwtJSON `json:"jwt"`
+	} `json:"auth"`
 	Store struct {
 		Data *string `json:"data"`
 	} `json:"store"`
@@ -147,7 +230,7 @@ type settingsJSON struct {
 // settings are what was said. What was said to be empty is an error: it is
 // neither a value nor the default.
 func (d *settingsJSON) settings(bad *problems) Settings {
-	s := Settings{AllowedOrigins: d.Server.AllowedOrigins}
+	s := Settings{AllowedOrigins: d.Server.AllowedOrigins, AllowedTargets: d.Server.AllowedTargets}
 	text := func(field string, v *string) string {
 		if v == nil {
 			return ""
@@ -161,12 +244,17 @@ func (d *settingsJSON) settings(bad *problems) Settings {
 	s.Data = text("store.data", d.Store.Data)
 	s.LogLevel = text("log.level", d.Log.Level)
 	s.LogFormat = text("log.format", d.Log.Format)
-	if d.Server.MaxServices != nil {
-		s.MaxServices = *d.Server.MaxServices
-		if s.MaxServices == 0 {
-			bad.add("server.maxServices", "0 is not in 1 … %d", maxServices)
+	limits := d.Server.Limits
+	said := []*int{d.Server.MaxServices, limits.MessagesPerMinute, limits.SocketsPerIdentity, limits.LoginsPerMinute}
+	for i, n := range numbersOf(&s) {
+		if said[i] == nil {
+			continue
+		}
+		if *n.value = *said[i]; *n.value == 0 {
+			bad.add(n.field, "%s", n.outOfRange())
 		}
 	}
+	s.JWT = d.Auth.JWT.jwt(bad, text)
 	s.check(bad)
 	return s
 }

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,11 +11,19 @@ import (
 
 func TestSettings_OrTakesWhatIsNotSaidFromTheNext(t *testing.T) {
 	t.Parallel()
-	flags := config.Settings{Listen: "127.0.0.1:1", AllowedOrigins: []string{}}
-	environment := config.Settings{Listen: "127.0.0.1:2", Data: "/env", AllowedOrigins: []string{"http://env"}}
-	file := config.Settings{Listen: "127.0.0.1:3", Data: "/file", LogLevel: "debug", MaxServices: 5}
+	flags := config.Settings{Listen: "127.0.0.1:1", AllowedOrigins: []string{}, AllowedTargets: []string{"loopback"}}
+	environment := config.Settings{
+		Listen: "127.0.0.1:2", Data: "/env", AllowedOrigins: []string{"http://env"}, AllowedTargets: []string{"private"},
+		Limits: config.Limits{MessagesPerMinute: 100},
+	}
+	file := config.Settings{
+		Listen: "127.0.0.1:3", Data: "/file", LogLevel: "debug", MaxServices: 5,
+		Limits: config.Limits{MessagesPerMinute: 200, SocketsPerIdentity: 30},
+	}
 	want := config.Settings{
-		Listen: "127.0.0.1:1", AllowedOrigins: []string{}, MaxServices: 5, Data: "/env", LogLevel: "debug", LogFormat: "text",
+		Listen: "127.0.0.1:1", AllowedOrigins: []string{}, AllowedTargets: []string{"loopback"}, MaxServices: 5,
+		Limits: config.Limits{MessagesPerMinute: 100, SocketsPerIdentity: 30, LoginsPerMinute: 10},
+		Data:   "/env", LogLevel: "debug", LogFormat: "text",
 	}
 	got := flags.Or(environment).Or(file).Or(config.DefaultSettings())
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -33,10 +42,19 @@ func TestSettings_DefaultsAreValid(t *testing.T) {
 
 func TestSettings_ValidateNamesEachThatCannotBe(t *testing.T) {
 	t.Parallel()
-	s := config.Settings{Listen: "8080", MaxServices: -1, Data: "a\x00b", LogLevel: "loud", LogFormat: "xml"}
+	s := config.Settings{
+		Listen: "8080", MaxServices: -1, Data: "a\x00b", LogLevel: "loud", LogFormat: "xml",
+		AllowedTargets: []string{"private", "example.com", "169.254.169.254"},
+		Limits:         config.Limits{MessagesPerMinute: 100_001, SocketsPerIdentity: 1_000_001, LoginsPerMinute: 1_001},
+	}
 	want := []string{
 		`server.listen: "8080" is not an address and a port, such as 127.0.0.1:8080`,
+		`server.allowedTargets: "example.com" is not loopback, private, an IP address or a range such as 10.0.0.0/8`,
+		`server.allowedTargets: "169.254.169.254" cannot be allowed: it is link-local`,
 		`server.maxServices: -1 is not in 1 … 1000000`,
+		`server.limits.messagesPerMinute: 100001 is not in 1 … 100000`,
+		`server.limits.socketsPerIdentity: 1000001 is not in 1 … 1000000`,
+		`server.limits.loginsPerMinute: 1001 is not in 1 … 1000`,
 		`store.data: "a\x00b" is not a path`,
 		`log.level: "loud" is not one of debug, info, warn, error`,
 		`log.format: "xml" is not one of text, json`,
@@ -59,5 +77,17 @@ func TestSettings_AnOriginIsWhatABrowserSends(t *testing.T) {
 		if (err == nil) != good {
 			t.Errorf("%q: got %v, want it to be good: %v", origin, err, good)
 		}
+	}
+}
+
+func TestSettings_TakeAHundredTargets(t *testing.T) {
+	t.Parallel()
+	s := config.Settings{AllowedTargets: slices.Repeat([]string{"10.0.0.0/8"}, 100)}
+	if err := s.Validate(); err != nil {
+		t.Error(err)
+	}
+	s.AllowedTargets = append(s.AllowedTargets, "loopback")
+	if diff := cmp.Diff([]string{"server.allowedTargets: 101 are more than 100"}, fieldsOf(t, s.Validate())); diff != "" {
+		t.Errorf("bad fields (-want +got):\n%s", diff)
 	}
 }

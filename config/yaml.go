@@ -27,6 +27,9 @@ const (
 // and people read the same.
 var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 
+// secretPath is where values stand that no error may show.
+var secretPath = regexp.MustCompile(`^auth\.jwt\.secret$|\.healthCheck\.(http\.headers\..+|command\.argv\[\d+\])$`)
+
 // translator turns YAML into JSON and remembers on which line what stood.
 type translator struct {
 	report func(line int, path, format string, args ...any)
@@ -112,6 +115,9 @@ func (w *writer) value(n *yaml.Node, line int, path string, depth int) bool {
 		return true
 	}
 	text, problem := scalar(n)
+	if problem != "" && secretPath.MatchString(join(w.outer, path)) {
+		problem = "is not a text: put it in quotes"
+	}
 	if problem != "" {
 		return w.fail(line, path, "%s", problem)
 	}

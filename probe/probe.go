@@ -17,6 +17,8 @@
 //     query and no argument of a command in it.
 //  4. Proxies that the environment names are not used: what is checked is the
 //     service.
+//  5. Every address is judged by Options.Control when it is dialled, after its
+//     name was resolved: that of a redirect and of a reconnection too.
 package probe
 
 import (
@@ -40,8 +42,13 @@ type Options struct {
 
 	// Control, if not nil, sees every address that is about to be connected
 	// to, after its name was resolved, and may refuse it with an error; see
-	// net.Dialer. It is called for redirects and reconnections too.
+	// net.Dialer. It is called for redirects and reconnections too. That of
+	// Targets keeps checks away from where they have no business; without it
+	// they go everywhere.
 	Control func(network, address string, c syscall.RawConn) error
+
+	// Resolver looks up the names of hosts; nil: that of the system.
+	Resolver *net.Resolver
 
 	// RootCAs are whom a server's certificate must be signed by; nil: those of
 	// the system.
@@ -81,7 +88,7 @@ func New(hc config.HealthCheck, opts Options) (*Probe, error) {
 	if p.timeout == 0 {
 		p.timeout = config.DefaultCheckTimeout
 	}
-	dialer := &net.Dialer{Control: opts.Control}
+	dialer := &net.Dialer{Control: opts.Control, Resolver: opts.Resolver}
 	var err error
 	switch {
 	case hc.HTTP != nil:

@@ -90,12 +90,15 @@ func network(err error) string {
 			return known.text
 		}
 	}
+	var refused *RefusedError
 	var name *net.DNSError
 	var op *net.OpError
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	var alert tls.AlertError
 	switch {
+	case errors.As(err, &refused):
+		return refused.Error()
 	case errors.As(err, &name) && name.IsNotFound:
 		return "no such host"
 	case errors.As(err, &name):
