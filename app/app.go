@@ -52,8 +52,11 @@ const closeTimeout = 5 * time.Second
 type App struct {
 	opts     Options
 	settings config.Settings
+	store    *sqlite.Store
 	file     *config.File
+	watch    *fileWatch
 	log      *slog.Logger
+	auth     *server.Authenticator
 	manager  *fleet.Manager
 	server   *server.Server
 	listener net.Listener
@@ -63,7 +66,7 @@ type App struct {
 // New opens the store, brings back what it remembers, and listens, so that an
 // error of any of them is told before anything runs.
 func New(ctx context.Context, o Options) (a *App, err error) {
-	a = &App{opts: o, file: &config.File{}}
+	a = &App{opts: o, file: &config.File{}, watch: newFileWatch(o.ConfigPath)}
 	if o.ConfigPath != "" {
 		if a.file, err = config.Load(o.ConfigPath); err != nil {
 			return nil, err
@@ -107,22 +110,44 @@ func (a *App) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.store = store
 	a.cleanUps.Push("store", func(context.Context) error { return store.Close() })
+	if err := a.firstToken(ctx, store); err != nil {
+		return err
+	}
+	if a.auth, err = a.authenticator(); err != nil {
+		return err
+	}
+	// Who declares a check over the API may not reach all that the file may.
+	api, err := probe.NewTargets(a.settings.AllowedTargets, false)
+	if err != nil {
+		return err
+	}
+	file, err := probe.NewTargets(a.settings.AllowedTargets, true)
+	if err != nil {
+		return err
+	}
 	a.manager, err = fleet.New(ctx, fleet.Deps{
-		Store: store, Logger: a.log,
-		NewProbe: func(hc config.HealthCheck) (fleet.Probe, error) {
-			return probe.New(hc, probe.Options{Version: a.opts.Version.Version})
+		Store: store, Logger: a.log, OnTokens: a.knowTokens, AdmitCheck: api.Check,
+		NewProbe: func(hc config.HealthCheck, by fleet.Source) (fleet.Probe, error) {
+			targets := api
+			if by == fleet.SourceFile {
+				targets = file
+			}
+			return probe.New(hc, probe.Options{Version: a.opts.Version.Version, Control: targets.Control})
 		},
 	}, fleet.Config{MaxServices: a.settings.MaxServices})
 	if err != nil {
 		return err
 	}
-	auth, err := a.authenticator(ctx, store)
-	if err != nil {
-		return err
-	}
-	a.server, err = server.New(server.Deps{Manager: a.manager, Auth: auth, Logger: a.log}, server.Config{
-		AllowedOrigins: a.settings.AllowedOrigins, Version: a.opts.Version,
+	a.cleanUps.Push("manager", func(context.Context) error {
+		a.manager.Close()
+		return nil
+	})
+	a.server, err = server.New(server.Deps{Manager: a.manager, Auth: a.auth, Logger: a.log}, server.Config{
+		AllowedOrigins:    a.settings.AllowedOrigins,
+		MessagesPerMinute: a.settings.Limits.MessagesPerMinute, SocketsPerIdentity: a.settings.Limits.SocketsPerIdentity,
+		Version: a.opts.Version,
 	})
 	return err
 }
@@ -141,7 +166,9 @@ func (a *App) Close() error {
 }
 
 // Run serves until ctx ends: then it lets requests and sockets end, stops the
-// health checks, writes what is not written, and returns nil.
+// health checks, writes what is not written, and returns nil. It also ends, with
+// an error, when the store has failed for good: a new process, which a supervisor
+// starts, finds out what is left of it.
 func (a *App) Run(ctx context.Context) error {
 	defer func() { _ = a.Close() }() // the store's own error is the manager's to tell
 	// The manager outlives the server, whose last requests need it.
@@ -149,7 +176,22 @@ func (a *App) Run(ctx context.Context) error {
 	defer stopManaging()
 	var manager errgroup.Group
 	manager.Go(func() error { return a.manager.Run(managing) })
-	err := a.serve(ctx)
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	var failing sync.WaitGroup
+	failing.Go(func() {
+		select {
+		case <-a.store.Failed():
+			stop()
+		case <-serving.Done():
+		}
+	})
+	err := a.serve(serving)
+	if ctx.Err() == nil { // it was not told to stop
+		err = errors.Join(err, a.store.Failure())
+	}
+	stop()
+	failing.Wait()
 	stopManaging()
 	return errors.Join(err, manager.Wait())
 }
@@ -167,55 +209,12 @@ func (a *App) serve(ctx context.Context) error {
 	}
 	serving, stop := context.WithCancel(ctx)
 	var reloading sync.WaitGroup
-	reloading.Go(func() { a.reload(serving) })
+	reloading.Go(func() { a.keepUp(serving) })
 	defer func() {
 		stop()
 		reloading.Wait()
 	}()
 	return a.server.Serve(ctx, a.listener)
-}
-
-// errNoServices is of a file that is empty when it is read again: more likely
-// it is just being written.
-var errNoServices = errors.New("it has no services any more: if that is meant, start anew")
-
-// reload reads the config file again whenever it is asked to. A file that is
-// refused changes nothing.
-func (a *App) reload(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-a.opts.Reload:
-		}
-		if a.opts.ConfigPath == "" {
-			a.log.WarnContext(ctx, "there is no config file to read again")
-			continue
-		}
-		file, err := config.Load(a.opts.ConfigPath)
-		switch {
-		case err != nil:
-		case len(file.Services) == 0 && len(a.file.Services) > 0:
-			err = errNoServices
-		default:
-			err = a.manager.ApplyFile(ctx, file.Services)
-		}
-		if err != nil {
-			a.log.ErrorContext(ctx, "the config file was not put in force", slog.Any("error", err))
-			continue
-		}
-		a.file = file
-		a.warn(ctx, file)
-		a.log.InfoContext(ctx, "the config file is in force", slog.Int("services", len(file.Services)))
-	}
-}
-
-// warn logs what the lint has to say of the file.
-func (a *App) warn(ctx context.Context, file *config.File) {
-	for _, w := range file.Lint() {
-		a.log.LogAttrs(ctx, slog.LevelWarn, "the config file has a setting that cannot work, or will hurt",
-			slog.Int("line", w.Line), slog.String("field", w.Field), slog.String("warning", w.Message))
-	}
 }
 
 // Serve is New and Run.

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,49 +19,67 @@ import (
 // first start made.
 const TokenFile = "admin-token"
 
-// tokens are what authentication asks of the store.
-type tokens interface {
-	Tokens(ctx context.Context) ([]fleet.Token, error)
-	AddToken(ctx context.Context, t fleet.Token) error
-}
-
-// authenticator knows the administrator's token and those of the store. At a
-// first start without any it makes one.
-func (a *App) authenticator(ctx context.Context, store tokens) (*server.Authenticator, error) {
-	stored, err := store.Tokens(ctx)
-	if err != nil {
-		return nil, err
+// authenticator knows no token yet.
+func (a *App) authenticator() (*server.Authenticator, error) {
+	o := server.AuthOptions{
+		LoginsPerMinute: a.settings.Limits.LoginsPerMinute, Logger: a.log,
+		Refused: func(r *http.Request, reason string) {
+			a.manager.Refused(fleet.AuditEntry{
+				Address: server.AddressOf(r), Action: "log-in", Result: "refused: " + reason,
+			})
+		},
 	}
-	if len(stored) == 0 && a.opts.AdminToken == "" {
-		made, err := a.makeAdminToken(ctx, store)
+	if a.settings.JWT != nil {
+		j := a.settings.JWT.Resolved()
+		secret, err := j.Key()
 		if err != nil {
 			return nil, err
 		}
-		stored = append(stored, made)
+		o.JWT = &server.JWTOptions{
+			Secret: secret, JWKSURL: j.JWKSURL, Issuer: j.Issuer, Audience: j.Audience,
+			RoleClaim: j.RoleClaim, ServicesClaim: j.ServicesClaim, Algorithms: j.Algorithms,
+		}
 	}
+	return server.NewAuthenticatorWith(o)
+}
+
+// knowTokens puts the tokens of the store in force, and beside them the
+// administrator's of the environment, which is in no store.
+func (a *App) knowTokens(stored []fleet.Token) {
 	if a.opts.AdminToken != "" {
 		stored = append(stored, fleet.Token{
 			ID: "environment", Name: "admin", Role: "admin", Hash: server.HashSecret(a.opts.AdminToken), CreatedAt: time.Now(),
 		})
 	}
-	return server.NewAuthenticator(stored)
+	if err := a.auth.Set(stored); err != nil {
+		a.log.Error("the tokens of the store cannot be used: those before stay in force", slog.Any("error", err))
+	}
 }
 
-func (a *App) makeAdminToken(ctx context.Context, store tokens) (fleet.Token, error) {
+// firstToken makes the administrator's token at a first start without any.
+func (a *App) firstToken(ctx context.Context, store fleet.Store) error {
+	stored, err := store.Tokens(ctx)
+	if err != nil || len(stored) > 0 || a.opts.AdminToken != "" {
+		return err
+	}
 	var random [32]byte
 	if _, err := rand.Read(random[:]); err != nil {
-		return fleet.Token{}, err
+		return err
 	}
 	secret := base64.RawURLEncoding.EncodeToString(random[:])
 	path := filepath.Join(a.settings.Data, TokenFile)
 	// Written before it is stored: a token that counts is in the file.
 	if err := os.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {
-		return fleet.Token{}, err
+		return err
 	}
-	made := fleet.Token{ID: rand.Text(), Name: "admin", Role: "admin", Hash: server.HashSecret(secret), CreatedAt: time.Now().UTC()}
-	if err := store.AddToken(ctx, made); err != nil {
-		return fleet.Token{}, err
+	now := time.Now()
+	made := fleet.Token{ID: rand.Text(), Name: "admin", Role: "admin", Hash: server.HashSecret(secret), CreatedAt: now, CreatedBy: "switchgear"}
+	err = store.Commit(ctx, &fleet.Batch{Tokens: []fleet.Token{made}, Audit: []fleet.AuditEntry{{
+		At: now, Actor: "switchgear", Action: "create token", Reason: "the first start of the data directory", Result: "ok: " + made.ID,
+	}}})
+	if err != nil {
+		return err
 	}
-	_, err := fmt.Fprintf(a.opts.Stderr, "The admin token of this data directory, shown only now and kept in %s:\n\n    %s\n\n", path, secret)
-	return made, err
+	_, err = fmt.Fprintf(a.opts.Stderr, "The admin token of this data directory, shown only now and kept in %s:\n\n    %s\n\n", path, secret)
+	return err
 }

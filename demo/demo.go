@@ -104,7 +104,9 @@ func (s *stage) open(ctx context.Context, o Options) (err error) {
 	}
 	s.app, err = app.New(ctx, app.Options{
 		// What a warning or an event would say, the board says.
-		Settings:   config.Settings{Listen: o.Listen, Data: s.data, LogLevel: "error"},
+		Settings: config.Settings{
+			Listen: o.Listen, Data: s.data, LogLevel: "error", AllowedTargets: []string{"loopback"}, // where its services are
+		},
 		AdminToken: s.token, Stdout: io.Discard, Stderr: s.screen.beside(o.Stderr),
 	})
 	return err

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"sync"
+
+	"github.com/degenduel/switchgear/internal/terminal"
 )
 
 // color is what ANSI calls a graphic rendition.
@@ -55,7 +57,7 @@ func (s *screen) paint(c color, text string) string {
 // size is how many letters a line has, and how many lines there are.
 func (s *screen) size() (width, height int) {
 	if f, ok := s.out.(*os.File); ok {
-		width, height = terminalSize(f)
+		width, height = terminal.Size(f)
 	}
 	if width < 1 || height < 1 {
 		width, height = usualWidth, usualHeight

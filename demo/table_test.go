@@ -147,10 +147,10 @@ func TestPicture_WholeCastFitsIn24Lines(t *testing.T) {
 	}
 }
 
-// terminal is what a program has drawn: lines, with the cursor below them.
-type terminal struct{ lines []string }
+// tty is what a program has drawn: lines, with the cursor below them.
+type tty struct{ lines []string }
 
-func (s *terminal) Write(p []byte) (int, error) {
+func (s *tty) Write(p []byte) (int, error) {
 	text := string(p)
 	for text != "" {
 		var n int
@@ -176,7 +176,7 @@ func (s *terminal) Write(p []byte) (int, error) {
 
 func TestScreen_DrawsInPlaceBelowWhatIsPrinted(t *testing.T) {
 	t.Parallel()
-	term := &terminal{}
+	term := &tty{}
 	s := &screen{out: term, live: true}
 	s.print("listening\n")
 	s.draw([]string{"a 1", "b 1"})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strconv"
 
 	"github.com/degenduel/switchgear"
 )
@@ -53,38 +54,47 @@ const AnyVersion = 0
 
 // SetConfig puts in force what edit makes of the config's JSON, if the version
 // in force is ifVersion. Precondition if it is another, Invalid for a bad
-// config, with every bad field.
+// config, with every bad field. What changes nothing is no new version: the one
+// in force is returned.
 func (m *Manager) SetConfig(
 	ctx context.Context, name string, ifVersion int, edit func(current json.RawMessage) (json.RawMessage, error), by Actor,
 ) (ConfigView, error) {
 	const op = "config"
-	s, err := m.member(op, name)
+	asked, err := m.member(op, name)
 	if err != nil {
 		return ConfigView{}, err
 	}
 	var next ConfigVersion
 	var cfg switchgear.Config
-	err = m.do(ctx, op, &change{
-		service: s.name, member: s,
-		plan: func(b *Batch) error {
-			live, err := s.live()
-			if err != nil {
-				return err
-			}
+	s, err := m.order(ctx, op, asked, order{
+		plan: func(s *member, live reading, b *draft) (err error) {
 			if ifVersion != AnyVersion && ifVersion != s.version {
 				return errorf(Precondition, op, "version %d is in force, not %d", s.version, ifVersion)
 			}
 			if cfg, err = edited(s.config, edit); err != nil {
 				return err
 			}
+			if sameConfig(cfg, s.config) {
+				cfg, next = s.config, ConfigVersion{}
+				by.keep(b, strconv.Itoa(s.version))
+				return nil
+			}
 			cfg.Version = s.version + 1
 			next, err = m.planConfig(s, live, cfg, by, b)
 			return err
 		},
-		apply: func() { m.configure(s, cfg) },
+		apply: func(s *member) {
+			if cfg.Version != s.version {
+				m.configure(s, cfg)
+			}
+		},
 	})
 	if err != nil {
 		return ConfigView{}, err
+	}
+	if next.Version == 0 {
+		next, err = m.store.ConfigVersion(ctx, name, cfg.Version)
+		return ConfigView{next, m.lint(s)}, err
 	}
 	if _, err := m.awaitTold(ctx, s); err != nil {
 		return ConfigView{}, err
@@ -111,7 +121,7 @@ func edited(current switchgear.Config, edit func(json.RawMessage) (json.RawMessa
 }
 
 // planConfig adds a version of the config.
-func (m *Manager) planConfig(s *member, live switchgear.Snapshot, cfg switchgear.Config, by Actor, b *Batch) (ConfigVersion, error) {
+func (m *Manager) planConfig(s *member, live reading, cfg switchgear.Config, by Actor, b *draft) (ConfigVersion, error) {
 	doc, err := json.Marshal(cfg)
 	if err != nil {
 		return ConfigVersion{}, err
@@ -123,14 +133,16 @@ func (m *Manager) planConfig(s *member, live switchgear.Snapshot, cfg switchgear
 			Service: s.name, Kind: EventConfigChanged, At: live.At, Actor: by.Name, Reason: by.Reason,
 			Evidence: object(map[string]any{"version": cfg.Version, "previous_version": cfg.Version - 1}),
 		})
-		b.Audit = append(b.Audit, by.audit("config", s.name))
+		by.record(b, "config", s.name, strconv.Itoa(cfg.Version))
 	}
 	m.mu.RLock()
-	v := m.viewOf(s, live)
+	v := m.viewOf(s, live.Snapshot)
 	m.mu.RUnlock()
 	v.Config, v.ConfigVersion = cfg, cfg.Version
 	row, err := s.row(&v, live.At, by.Name)
-	b.Services = append(b.Services, row)
+	if err == nil {
+		b.addRow(row, live.reported)
+	}
 	return next, err
 }
 

@@ -86,3 +86,57 @@ func TestManager_Configs(t *testing.T) {
 		}
 	})
 }
+
+func setThreshold(b *bench, threshold int, by fleet.Actor) error {
+	_, err := b.SetConfig(context.Background(), "web", fleet.AnyVersion, func(json.RawMessage) (json.RawMessage, error) {
+		return json.RawMessage(fmt.Sprintf(`{"failureThreshold": %d}`, threshold)), nil
+	}, by)
+	return err
+}
+
+func TestManager_AConfigThatChangesNothingIsNoNewVersion(t *testing.T) {
+	bubble(t, "but the one in force", func(t *testing.T) {
+		store := memory.New()
+		b := start(t, store, &upstream{})
+		b.declare(t, "web", probed(3))
+		v, err := b.SetConfig(t.Context(), "web", 1, func(current json.RawMessage) (json.RawMessage, error) { return current, nil }, operator)
+		if err != nil || v.Version != 1 || v.Actor != "alice" || len(v.Config) == 0 {
+			t.Errorf("%v, %+v", err, v)
+		}
+		if v, err = b.Rollback(t.Context(), "web", 1, 1, operator); err != nil || v.Version != 1 {
+			t.Errorf("%v, %+v", err, v)
+		}
+		if got := b.told("web"); len(got) != 1 {
+			t.Errorf("told %q", got)
+		}
+		if _, err := b.SetConfig(t.Context(), "web", 2, func(c json.RawMessage) (json.RawMessage, error) { return c, nil }, operator); fleet.KindOf(err) != fleet.Precondition {
+			t.Errorf("for another version: %v", err)
+		}
+	})
+}
+
+func TestManager_DeclareIfHeedsTheVersion(t *testing.T) {
+	bubble(t, "that its sender has seen", func(t *testing.T) {
+		b := start(t, memory.New(), &upstream{})
+		declare := func(ifVersion, threshold int) error {
+			_, err := b.DeclareIf(t.Context(), "web", ifVersion, probed(threshold), operator)
+			return err
+		}
+		if err := declare(1, 3); fleet.KindOf(err) != fleet.NotFound {
+			t.Errorf("a service that is not there: %v", err)
+		}
+		b.declare(t, "web", probed(3))
+		if err := declare(1, 4); err != nil {
+			t.Error(err)
+		}
+		if err := declare(1, 5); fleet.KindOf(err) != fleet.Precondition {
+			t.Errorf("version 1 is not in force any more: %v", err)
+		}
+		if err := declare(fleet.AnyVersion, 6); err != nil {
+			t.Error(err)
+		}
+		if v := b.view(t, "web"); v.ConfigVersion != 3 || v.Config.FailureThreshold != 6 {
+			t.Errorf("version %d, threshold %d", v.ConfigVersion, v.Config.FailureThreshold)
+		}
+	})
+}

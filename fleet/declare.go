@@ -1,24 +1,15 @@
 package fleet
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/degenduel/switchgear"
 	"github.com/degenduel/switchgear/config"
 )
-
-// reports are when a program last reported.
-type reports struct {
-	began time.Time
-	last  atomic.Int64 // nanoseconds after began
-}
-
-func (r *reports) add(now time.Time) { r.last.Store(int64(now.Sub(r.began))) }
 
 // missedReports is how many reports a service may miss before it is silent.
 const missedReports = 3
@@ -27,16 +18,6 @@ const missedReports = 3
 func (s *member) silent(now time.Time) bool {
 	interval := s.def.ReportInterval
 	return interval > 0 && now.Sub(s.reports.began.Add(time.Duration(s.reports.last.Load()))) > missedReports*interval
-}
-
-// section is a service's section of the config file, with that config.
-func section(def config.Service, cfg switchgear.Config) []byte {
-	def.Config = cfg
-	return object(def)
-}
-
-func sameSection(file []byte, def config.Service, cfg switchgear.Config) bool {
-	return bytes.Equal(file, section(def, cfg))
 }
 
 // usageOf is what is known of how a service uses its breaker.
@@ -54,8 +35,18 @@ type arrival struct {
 	name    string
 	def     config.Service
 	source  Source
+	filed   *config.Service     // what the file says of it, or said last; nil: nothing
 	service *switchgear.Service // of a program; nil: the manager makes one
 	by      Actor
+}
+
+// checkedBy is who has said how the service is checked. What the file said is
+// the operator's own word, whoever else says it too.
+func (a *arrival) checkedBy() Source {
+	if a.filed != nil && sameProbe(a.filed, &a.def) {
+		return SourceFile
+	}
+	return SourceAPI
 }
 
 // newMember makes a member that nobody knows yet, and its service.
@@ -71,7 +62,8 @@ func (m *Manager) newMember(a arrival, cfg switchgear.Config) (*member, error) {
 		if m.newProbe == nil {
 			return nil, errorf(Invalid, "service", "this manager has no health checks of its own")
 		}
-		p, err := m.newProbe(*hc)
+		s.checkedBy = a.checkedBy()
+		p, err := m.newProbe(*hc, s.checkedBy)
 		if err != nil {
 			return nil, &Error{Kind: Invalid, Op: "service", Err: err}
 		}
@@ -95,7 +87,7 @@ func (m *Manager) arrive(a arrival, checkDependencies bool) *change {
 		s.closeProbe()
 		s = nil
 	}}
-	c.plan = func(b *Batch) (err error) {
+	c.plan = func(b *draft) (err error) {
 		if m.find(a.name) != nil {
 			return errorf(Conflict, "register", "there is a service %q already", a.name)
 		}
@@ -117,16 +109,15 @@ func (m *Manager) arrive(a arrival, checkDependencies bool) *change {
 
 // planArrival makes the member, with the config that stands: the store's newest
 // version, unless who brings the service says something else than last time.
-func (m *Manager) planArrival(a arrival, r *remembered, b *Batch) (*member, error) {
-	said := section(a.def, a.def.Config)
-	cfg, def, version := a.def.Config, a.def, m.versions[a.name]
-	unchanged := r != nil && a.source != SourceAPI && bytes.Equal(r.state.FileConfig, said)
+func (m *Manager) planArrival(a arrival, r *remembered, b *draft) (*member, error) {
+	said := a.def
+	cfg, version := a.def.Config, m.versions[a.name]
+	unchanged := r != nil && a.source != SourceAPI && r.filed != nil && sameService(r.filed, &said)
 	if unchanged {
-		cfg, def = r.config, r.def
-		cfg.Classify = a.def.Config.Classify
+		cfg, a.def = r.config, r.def
+		cfg.Classify = said.Config.Classify
 	}
-	a.def = def
-	newVersion := version == 0 || r == nil || !unchanged && !bytes.Equal(object(cfg), object(r.config))
+	newVersion := version == 0 || r == nil || !unchanged && !sameConfig(cfg, r.config)
 	if newVersion {
 		version++
 	}
@@ -135,29 +126,42 @@ func (m *Manager) planArrival(a arrival, r *remembered, b *Batch) (*member, erro
 	if err != nil {
 		return nil, err
 	}
-	s.version, s.definition = version, section(def, cfg)
+	s.version = version
+	if unchanged {
+		s.definition = r.state.Definition
+	} else {
+		s.definition = definition(&a.def)
+	}
 	if a.source != SourceAPI {
-		s.fileConfig, s.differs = said, !bytes.Equal(said, s.definition)
+		s.filed = &said
+		s.compare()
 	}
 	if a.service != nil {
 		if err := a.service.Configure(cfg); err != nil {
 			return nil, err
 		}
 	}
-	live := s.service.Breaker().Snapshot()
+	live := s.read()
 	if r != nil {
-		live = r.snapshot
+		live = reading{Snapshot: r.snapshot}
 	}
 	if r == nil {
 		b.Events = append(b.Events, Event{
 			Service: a.name, Kind: EventRegistered, At: live.At, Actor: a.by.Name, Reason: a.by.Reason,
 			Evidence: object(map[string]any{"source": a.source, "config_version": version}),
 		})
-		b.Audit = append(b.Audit, a.by.audit("register", a.name))
+		a.by.record(b, "register", a.name, "")
 	}
-	if newVersion {
+	if r != nil {
+		r.asStored = unchanged && !newVersion
+	}
+	switch {
+	case newVersion:
 		_, err = m.planConfig(s, live, cfg, a.by, b)
-	} else if !unchanged {
+	case !unchanged:
+		if a.source == SourceAPI {
+			a.by.record(b, "declare", a.name, "")
+		}
 		err = m.planRow(s, live, b, a.by.Name)
 	}
 	return s, err
@@ -169,7 +173,7 @@ func (m *Manager) find(name string) *member {
 	return m.members[name]
 }
 
-// admissible checks the cap and the dependencies of a service.
+// admissible checks the cap, the health check and the dependencies of a service.
 func (m *Manager) admissible(a arrival, checkDependencies bool) error {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -177,21 +181,39 @@ func (m *Manager) admissible(a arrival, checkDependencies bool) error {
 		m.turnedAway.Add(1)
 		return errorf(Exhausted, "register", "there are %d services, which is the cap", m.cfg.MaxServices)
 	}
+	if hc := a.def.HealthCheck; hc != nil && m.admitCheck != nil && a.source != SourceCode && a.checkedBy() == SourceAPI {
+		if err := m.admitCheck(*hc); err != nil {
+			return &Error{Kind: Invalid, Op: "register", Err: err, Fields: FieldsOf(err)}
+		}
+	}
 	if !checkDependencies {
 		return nil
 	}
-	graph := make(map[string][]string, len(m.members)+1)
-	for name, s := range m.members {
-		graph[name] = s.def.Dependencies
-	}
-	graph[a.name] = a.def.Dependencies
-	if err := config.CheckDependencies(graph); err != nil {
+	if err := config.CheckDependencies(m.below(a.name, a.def.Dependencies)); err != nil {
 		return &Error{
 			Kind: Invalid, Op: "register", Err: err,
 			Fields: []switchgear.FieldError{{Field: "dependencies", Message: err.Error()}},
 		}
 	}
 	return nil
+}
+
+// below is who depends on whom, as far as it can be reached from a service that
+// is to have these dependencies: the rest was judged when it came. The mutex is
+// held.
+func (m *Manager) below(name string, dependencies []string) map[string][]string {
+	graph := map[string][]string{name: dependencies}
+	for next := slices.Clone(dependencies); len(next) > 0; {
+		d := next[len(next)-1]
+		next = next[:len(next)-1]
+		s := m.members[d]
+		if _, seen := graph[d]; seen || s == nil {
+			continue
+		}
+		graph[d] = s.def.Dependencies
+		next = append(next, s.def.Dependencies...)
+	}
+	return graph
 }
 
 // Register brings in a service of this program, with its layer, description
@@ -214,7 +236,7 @@ func (m *Manager) Register(ctx context.Context, service *switchgear.Service, abo
 // whether it is new. What it does not say is the default.
 func (m *Manager) Declare(ctx context.Context, name string, def config.Service, by Actor) (v View, created bool, err error) {
 	const op = "declare"
-	old, err := m.member(op, name)
+	_, err = m.member(op, name)
 	switch {
 	case KindOf(err) == NotFound:
 		c := m.arrive(arrival{name: name, def: def, source: SourceAPI, by: by}, true)
@@ -226,17 +248,7 @@ func (m *Manager) Declare(ctx context.Context, name string, def config.Service, 
 	case err != nil:
 		return View{}, false, err
 	}
-	m.mu.RLock()
-	source := old.source
-	m.mu.RUnlock()
-	if source == SourceCode {
-		return View{}, false, errorf(Conflict, op, "%s is part of a running program", name)
-	}
-	c := m.redeclare(old, arrival{name: name, def: def, source: source, by: by}, nil)
-	if err = m.do(ctx, op, c); err != nil {
-		return View{}, false, err
-	}
-	v, err = m.Service(name)
+	v, err = m.DeclareIf(ctx, name, AnyVersion, def, by)
 	return v, false, err
 }
 
@@ -250,7 +262,7 @@ func (m *Manager) retire(s *member) {
 		return
 	}
 	m.retiring.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 		defer cancel()
 		if err := s.service.Stop(ctx); err != nil {
 			m.log.WarnContext(ctx, "a health check did not end", slog.String("service", s.name), slog.Any("error", err))
@@ -269,43 +281,70 @@ func (m *Manager) Remove(ctx context.Context, name string, by Actor) error {
 	return m.do(ctx, "remove", m.leave(s, by, true))
 }
 
-func (m *Manager) leave(s *member, by Actor, checkDependants bool) *change {
-	return &change{
-		service: s.name, member: s, graph: checkDependants,
-		plan: func(b *Batch) error {
-			live, err := s.live()
-			if err != nil {
-				return err
-			}
-			if names := m.dependants(s.name); checkDependants && len(names) > 0 {
-				return errorf(Conflict, "remove", "%v depend on %s", names, s.name)
-			}
-			b.Removed = append(b.Removed, s.name)
-			b.Events = append(b.Events, Event{
-				Service: s.name, Kind: EventRemoved, At: live.At, Actor: by.Name, Reason: by.Reason,
-			})
-			b.Audit = append(b.Audit, by.audit("remove", s.name))
-			return nil
-		},
-		apply: func() {
-			m.mu.Lock()
-			delete(m.members, s.name)
-			s.removed = true
-			m.mu.Unlock()
-			m.retire(s)
-		},
+func (m *Manager) leave(asked *member, by Actor, checkDependants bool) *change {
+	s := asked
+	c := &change{service: asked.name, member: asked, graph: checkDependants}
+	c.plan = func(b *draft) error {
+		s = asked.current()
+		c.member = s
+		live, err := s.live()
+		if err != nil {
+			return err
+		}
+		if names := m.dependants(s.name); checkDependants && len(names) > 0 {
+			return errorf(Conflict, "remove", "%v depend on %s", names, s.name)
+		}
+		b.Removed = append(b.Removed, s.name)
+		b.Events = append(b.Events, Event{
+			Service: s.name, Kind: EventRemoved, At: live.At, Actor: by.Name, Reason: by.Reason,
+		})
+		by.record(b, "remove", s.name, "")
+		return nil
+	}
+	c.apply = func() {
+		m.mu.Lock()
+		m.place(s.name, nil)
+		s.removed = true
+		m.mu.Unlock()
+		m.unsaved.remove(s.reports.close()...)
+		m.retire(s)
+	}
+	return c
+}
+
+// place puts a member where others find it, or takes it away. The mutex is held.
+func (m *Manager) place(name string, s *member) {
+	if old := m.members[name]; old != nil {
+		m.unlink(name, old.def.Dependencies)
+	}
+	if s == nil {
+		delete(m.members, name)
+		return
+	}
+	m.members[name] = s
+	m.link(name, s.def.Dependencies)
+}
+
+func (m *Manager) link(name string, dependencies []string) {
+	for _, d := range dependencies {
+		if m.users[d] == nil {
+			m.users[d] = make(map[string]bool)
+		}
+		m.users[d][name] = true
 	}
 }
 
+func (m *Manager) unlink(name string, dependencies []string) {
+	for _, d := range dependencies {
+		if delete(m.users[d], name); len(m.users[d]) == 0 {
+			delete(m.users, d)
+		}
+	}
+}
+
+// dependants are the services that depend on one.
 func (m *Manager) dependants(name string) []string {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	var names []string
-	for other, s := range m.members {
-		if slices.Contains(s.def.Dependencies, name) {
-			names = append(names, other)
-		}
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(m.users[name]))
 }

@@ -136,13 +136,13 @@ func (m *Manager) checked(s *member, h switchgear.Health) {
 	}
 	m.happened(&change{
 		service: s.name, member: s,
-		plan: func(b *Batch) error {
+		plan: func(b *draft) error {
 			b.Events = append(b.Events, Event{
 				Service: s.name, Kind: kind, At: time.Now(), Reason: h.Err,
 				Evidence: healthEvidence(h),
 			})
 			s := s.current()
-			if live := s.service.Breaker().Snapshot(); s.told(&live) {
+			if live := s.read(); s.told(&live.Snapshot) {
 				return m.planRow(s, live, b, "")
 			}
 			return nil // the row comes with what is on its way

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -38,13 +37,11 @@ func (m *Manager) ApplyFile(ctx context.Context, services map[string]config.Serv
 		def := services[name]
 		switch s, source, before := m.saidBefore(name); {
 		case s == nil:
-			changes = append(changes, m.arrive(arrival{name: name, def: def, source: SourceFile, by: by}, false))
+			changes = append(changes, m.arrive(arrival{name: name, def: def, source: SourceFile, filed: &def, by: by}, false))
 		case source == SourceCode:
 			return errorf(Conflict, "config file", "%s is part of the running program", name)
-		default:
-			if said := section(def, def.Config); !bytes.Equal(before, said) {
-				changes = append(changes, m.redeclare(s, arrival{name: name, def: def, source: SourceFile, by: by}, said))
-			}
+		case before == nil || !sameService(before, &def):
+			changes = append(changes, m.redeclare(s, arrival{name: name, def: def, source: SourceFile, by: by}, true))
 		}
 	}
 	return m.doAll(ctx, "config file", changes)
@@ -52,13 +49,13 @@ func (m *Manager) ApplyFile(ctx context.Context, services map[string]config.Serv
 
 // saidBefore is the member of that name, who brought it, and the section that
 // the file had of it last.
-func (m *Manager) saidBefore(name string) (s *member, by Source, file []byte) {
+func (m *Manager) saidBefore(name string) (s *member, by Source, file *config.Service) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if s = m.members[name]; s == nil {
 		return nil, "", nil
 	}
-	return s, s.source, s.fileConfig
+	return s, s.source, s.filed
 }
 
 // absentees are changes that take out what the file brought and has no more,
@@ -73,17 +70,16 @@ func (m *Manager) absentees(services map[string]config.Service, by Actor) []*cha
 	}
 	var gone []string
 	return append(changes, &change{
-		plan: func(b *Batch) error {
+		plan: func(b *draft) error {
 			gone = nil
-			for name, row := range m.restored {
-				brought, err := sourceOf(row)
-				if _, ok := services[name]; ok || err != nil || brought != SourceFile {
+			for name, r := range m.restored {
+				if _, ok := services[name]; ok || r.source != SourceFile {
 					continue
 				}
 				gone = append(gone, name)
 				b.Removed = append(b.Removed, name)
 				b.Events = append(b.Events, Event{Service: name, Kind: EventRemoved, At: time.Now(), Actor: by.Name, Reason: by.Reason})
-				b.Audit = append(b.Audit, by.audit("remove", name))
+				by.record(b, "remove", name, "")
 			}
 			return nil
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -169,7 +170,7 @@ func TestManager_StoreAway(t *testing.T) {
 		if b.view(t, "web").Breaker.State != switchgear.Open || b.view(t, "api").Breaker.Mode != switchgear.ForcedOpen {
 			t.Error("what happened while the store was away is lost")
 		}
-		if audit := store.Audit(); audit[len(audit)-1].Action != "override" {
+		if audit := store.AuditLog(); audit[len(audit)-1].Action != "override" {
 			t.Errorf("audit %+v", audit)
 		}
 	})
@@ -234,7 +235,7 @@ func (l *lossy) Commit(ctx context.Context, b *fleet.Batch) error {
 }
 
 func TestManager_LostAnswers(t *testing.T) {
-	bubble(t, "of a config: the next change finds it in force", func(t *testing.T) {
+	bubble(t, "of a config: it comes into force, and is told", func(t *testing.T) {
 		store := &lossy{Store: memory.New()}
 		b := start(t, store, &upstream{})
 		b.declare(t, "web", probed(3))
@@ -249,11 +250,11 @@ func TestManager_LostAnswers(t *testing.T) {
 			t.Fatalf("error %v, want unavailable", err)
 		}
 		time.Sleep(2 * time.Second)
-		if err := set("8"); fleet.KindOf(err) != fleet.Conflict {
-			t.Errorf("error %v, want a conflict", err)
-		}
 		if v := b.view(t, "web"); v.ConfigVersion != 2 || v.Config.FailureThreshold != 7 {
 			t.Errorf("version %d, threshold %d", v.ConfigVersion, v.Config.FailureThreshold)
+		}
+		if got := b.told("web"); !slices.Contains(got, "config_changed") {
+			t.Errorf("told %q", got)
 		}
 		if err := set("9"); err != nil || b.view(t, "web").ConfigVersion != 3 {
 			t.Errorf("%v, version %d", err, b.view(t, "web").ConfigVersion)

@@ -20,9 +20,18 @@ type Deps struct {
 	Store  Store        // required
 	Logger *slog.Logger // nil: nothing is logged
 
-	// NewProbe makes the health check of a probed service; nil: there are no
-	// such services.
-	NewProbe func(config.HealthCheck) (Probe, error)
+	// NewProbe makes the health check of a probed service, as the file or
+	// somebody over the API has declared it; nil: there are no such services.
+	NewProbe func(hc config.HealthCheck, by Source) (Probe, error)
+
+	// AdmitCheck judges a health check that somebody declares over the API. Its
+	// error, which may name bad fields, refuses the declaration. nil: all are
+	// admitted.
+	AdmitCheck func(hc config.HealthCheck) error
+
+	// OnTokens is called with all tokens, in New and after each change, in
+	// order. It must be quick and must not call the manager. nil: nobody asks.
+	OnTokens func([]Token)
 }
 
 // Probe is a health check from outside. The manager calls Check in one
@@ -56,8 +65,12 @@ const (
 	// maxBatch is how many changes share a transaction.
 	maxBatch = 512
 
-	storeTimeout    = 2 * time.Second
+	storeTimeout = 2 * time.Second
+
+	// shutdownTimeout is how long all that Run does may take when its context
+	// has ended, and stopTimeout how much of that the health checks may.
 	shutdownTimeout = 5 * time.Second
+	stopTimeout     = 2 * time.Second
 )
 
 // Manager is the central authority over services: it holds their states, runs
@@ -65,35 +78,45 @@ const (
 // watches. All methods are safe for concurrent use. What changes something
 // waits for Run.
 type Manager struct {
-	store    Store
-	log      *slog.Logger
-	newProbe func(config.HealthCheck) (Probe, error)
-	cfg      Config
-	epoch    string
+	store      Store
+	log        *slog.Logger
+	newProbe   func(config.HealthCheck, Source) (Probe, error)
+	admitCheck func(config.HealthCheck) error
+	onTokens   func([]Token)
+	cfg        Config
+	epoch      string
 
 	changes chan *change
-	done    chan struct{} // closed when Run has ended
+	done    chan struct{} // closed when Run has ended, or Close was called
+	ending  sync.Once     // of what comes first of them
 
 	// The sequencer's alone.
 	running    bool
 	arriving   int // services that come in with the present batch
 	lastSeq    uint64
-	backlog    []*change // facts that the store has not taken
+	backlog    []*change // what is in force and the store has not taken
+	unsure     *attempt  // what it may have taken
 	storeRetry time.Time // when to try again
 	versions   map[string]int
-	restored   map[string]ServiceRow // rows that nobody has claimed yet
+	restored   map[string]*remembered // rows that nobody has claimed yet
 
 	mu       sync.RWMutex
 	members  map[string]*member
-	seq      uint64        // of the last change that was told
-	told     chan struct{} // closed and replaced whenever something was told
+	users    map[string]map[string]bool // by service, those that depend on it
+	seq      uint64                     // of the last change that was told
+	told     chan struct{}              // closed and replaced whenever something was told
 	watchers []*watcher
 	storeErr error
-	dropped  uint64 // events lost because the store was away too long
+	tokens   []Token // the oldest first
+	stopping bool    // what is stored of a service is how it was before
+
+	dropped       uint64 // events lost because the store did not take them
+	abandoned     uint64 // changes that a store which was well refused for good
+	storeFailures uint64 // writes that the store did not take
 
 	turnedAway atomic.Uint64 // services refused because of the cap
-
-	stopping bool // what is stored of a service is how it was before
+	refusals   refusals
+	unsaved    unsaved
 
 	retiring sync.WaitGroup // services that were taken out and are stopping
 }
@@ -112,7 +135,8 @@ type Change struct {
 
 // New makes a manager that knows what the store remembers. The services that
 // were declared over the API are there at once; those of the config file come
-// back with ApplyFile and those of programs with Register.
+// back with ApplyFile and those of programs with Register. Close a manager whose
+// Run is not called.
 func New(ctx context.Context, deps Deps, cfg Config) (*Manager, error) {
 	if deps.Store == nil {
 		return nil, errors.New("fleet: a manager needs a store")
@@ -131,127 +155,24 @@ func New(ctx context.Context, deps Deps, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	m := &Manager{
-		store: deps.Store, log: deps.Logger, newProbe: deps.NewProbe, cfg: cfg, epoch: rand.Text(),
+		store: deps.Store, log: deps.Logger, newProbe: deps.NewProbe, admitCheck: deps.AdmitCheck, onTokens: deps.OnTokens, cfg: cfg, epoch: rand.Text(),
 		changes: make(chan *change, maxWaiting), done: make(chan struct{}),
-		versions: stored.Versions, restored: make(map[string]ServiceRow),
-		members: make(map[string]*member), seq: stored.Seq, lastSeq: stored.Seq, told: make(chan struct{}),
+		versions: stored.Versions, restored: remember(stored.Services),
+		members: make(map[string]*member), users: make(map[string]map[string]bool), seq: stored.Seq, lastSeq: stored.Seq, told: make(chan struct{}),
 	}
 	if m.versions == nil {
 		m.versions = make(map[string]int)
 	}
-	for _, row := range stored.Services {
-		m.restored[row.Service] = row
+	if m.tokens, err = deps.Store.Tokens(ctx); err != nil {
+		return nil, err
 	}
+	m.tellTokens()
 	m.restoreDeclared(ctx)
 	return m, nil
 }
 
 // Epoch names this run of the manager: a seq means nothing in another.
 func (m *Manager) Epoch() string { return m.epoch }
-
-// Run does the manager's work until ctx ends: it then stops the services that
-// the manager made, writes what is not written, and returns nil, or the store's
-// error if something could not be written.
-func (m *Manager) Run(ctx context.Context) error {
-	defer close(m.done)
-	m.begin()
-	refresh := time.NewTicker(refreshInterval)
-	defer refresh.Stop()
-	flush := time.NewTicker(m.cfg.FlushInterval)
-	defer flush.Stop()
-	for {
-		select {
-		case c := <-m.changes:
-			m.process(ctx, m.gather(c))
-		case <-refresh.C:
-			m.retryBacklog(ctx)
-			m.refresh(ctx)
-		case <-flush.C:
-			m.flush(ctx)
-		case <-ctx.Done():
-			return m.shutdown(context.WithoutCancel(ctx))
-		}
-	}
-}
-
-// begin starts the services that came back with the store.
-func (m *Manager) begin() {
-	m.running = true
-	for _, s := range m.all() {
-		s.service.Start()
-		m.mu.Lock()
-		m.show(s)
-		m.mu.Unlock()
-	}
-}
-
-// gather takes what waits, up to a batch.
-func (m *Manager) gather(first *change) []*change {
-	batch := []*change{first}
-	for len(batch) < maxBatch {
-		select {
-		case c := <-m.changes:
-			batch = append(batch, c)
-		default:
-			return batch
-		}
-	}
-	return batch
-}
-
-func (m *Manager) shutdown(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
-	defer cancel()
-	var stopping sync.WaitGroup
-	m.mu.Lock()
-	m.stopping = true
-	m.mu.Unlock()
-	all := m.all()
-	for _, s := range all {
-		if s.own {
-			stopping.Go(func() {
-				if err := s.service.Stop(ctx); err != nil {
-					m.log.WarnContext(ctx, "a health check did not end", slog.String("service", s.name), slog.Any("error", err))
-				}
-				s.closeProbe()
-			})
-		}
-	}
-	stopping.Wait()
-	m.retiring.Wait()
-	m.hearOut(ctx, all)
-	for _, s := range all {
-		s.unobserve()
-	}
-	for len(m.changes) > 0 {
-		m.process(ctx, m.gather(<-m.changes))
-	}
-	m.storeRetry = time.Time{}
-	m.retryBacklog(ctx)
-	m.flush(ctx)
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.storeErr
-}
-
-// hearOutTimeout is how long a stopping manager waits for what has happened to
-// reach it.
-const hearOutTimeout = time.Second
-
-// hearOut takes in the transitions that are on their way from the breakers.
-func (m *Manager) hearOut(ctx context.Context, all []*member) {
-	ctx, cancel := context.WithTimeout(ctx, hearOutTimeout)
-	defer cancel()
-	untold := func(s *member) bool { return s.service.Breaker().Snapshot().Transitions > s.number }
-	for slices.ContainsFunc(all, untold) {
-		select {
-		case c := <-m.changes:
-			m.process(ctx, m.gather(c))
-		case <-ctx.Done():
-			return
-		}
-	}
-}
 
 // all are the members, by name.
 func (m *Manager) all() []*member {

@@ -59,7 +59,7 @@ func start(t *testing.T, store fleet.Store, up *upstream) *bench {
 	t.Helper()
 	b := &bench{store: store, upstream: up}
 	m, err := fleet.New(t.Context(), fleet.Deps{
-		Store: store, NewProbe: func(config.HealthCheck) (fleet.Probe, error) { return up, nil },
+		Store: store, NewProbe: func(config.HealthCheck, fleet.Source) (fleet.Probe, error) { return up, nil },
 	}, fleet.Config{})
 	if err != nil {
 		t.Fatal(err)

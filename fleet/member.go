@@ -13,8 +13,10 @@ type member struct {
 	name    string
 	service *switchgear.Service
 	probe   Probe // of a probed service; nil of others
-	own     bool  // the manager made the service, and stops it
-	source  Source
+
+	checkedBy Source // who has said how it is probed
+	own       bool   // the manager made the service, and stops it
+	source    Source
 
 	stopWatching []func()
 	counts       checkCounts
@@ -22,9 +24,9 @@ type member struct {
 
 	// The sequencer changes these, under the manager's mutex.
 	def        config.Service
-	definition []byte // def as it is stored
-	fileConfig []byte // the section that the file had last
-	differs    bool   // the file says something else than def and config
+	definition []byte          // def as it is stored
+	filed      *config.Service // the section that the file had last
+	differs    bool            // the file says something else than def and config
 	config     switchgear.Config
 	version    int
 	number     uint64               // of the last transition that was told
@@ -52,7 +54,8 @@ func (s *member) unobserve() {
 	s.stopWatching = nil
 }
 
-// current is the member itself, or what took its place.
+// current is the member itself, or what took its place. The manager's mutex is
+// held, or the sequencer asks.
 func (s *member) current() *member {
 	for s.heir != nil {
 		s = s.heir
@@ -75,5 +78,12 @@ func (s *member) told(live *switchgear.Snapshot) bool {
 // compare finds out whether what is in force differs from what the file says:
 // here, for each view asks.
 func (s *member) compare() {
-	s.differs = s.fileConfig != nil && !sameSection(s.fileConfig, s.def, s.config)
+	s.differs = s.filed != nil && !s.likeFile(s.config)
+}
+
+// likeFile reports whether the file says what is in force with that config.
+func (s *member) likeFile(cfg switchgear.Config) bool {
+	def := s.def
+	def.Config = cfg
+	return sameService(s.filed, &def)
 }

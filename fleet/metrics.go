@@ -9,8 +9,21 @@ type Measures struct {
 	// StoreAvailable is whether the store took the last write.
 	StoreAvailable bool
 
-	// EventsDropped are those lost because the store was away too long.
+	// StoreFailures are the writes that the store did not take, or of which
+	// nobody knows whether it did.
+	StoreFailures uint64
+
+	// EventsDropped are those lost because the store was away too long, or
+	// refused them.
 	EventsDropped uint64
+
+	// ChangesAbandoned are the changes that a store which was well refused for
+	// good. It is not to happen.
+	ChangesAbandoned uint64
+
+	// RefusalsDropped are the refusals that are in no audit entry but the one
+	// that counts them.
+	RefusalsDropped uint64
 
 	// ServicesRefused are those that the cap kept out.
 	ServicesRefused uint64
@@ -31,16 +44,33 @@ type ServiceMeasures struct {
 // Measure returns what has been counted so far.
 func (m *Manager) Measure() Measures {
 	all := m.all()
-	out := Measures{Services: make([]ServiceMeasures, len(all)), ServicesRefused: m.turnedAway.Load()}
+	out := Measures{
+		Services:        make([]ServiceMeasures, len(all)),
+		ServicesRefused: m.turnedAway.Load(), RefusalsDropped: m.refusals.lost(),
+	}
 	for i, s := range all {
-		v, b := m.view(s), s.service.Breaker()
+		b := s.service.Breaker()
+		told := m.lastTold(s)
 		out.Services[i] = ServiceMeasures{
-			Service: s.name, State: v.Breaker.State, Mode: v.Breaker.Mode, Override: v.Breaker.Override,
+			Service: s.name, State: told.State, Mode: told.Mode, Override: told.Override,
 			Operations: b.Operations(), Counts: b.Counts(), Checks: s.counts.all(),
 		}
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	out.StoreAvailable, out.EventsDropped = m.storeErr == nil, m.dropped
+	out.StoreAvailable, out.StoreFailures = m.storeErr == nil, m.storeFailures
+	out.EventsDropped, out.ChangesAbandoned = m.dropped, m.abandoned
 	return out
+}
+
+// lastTold is the breaker as it was told last, which costs no snapshot: states
+// and modes are told when they change.
+func (m *Manager) lastTold(s *member) *switchgear.Snapshot {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if s.shown != nil {
+		return &s.shown.Breaker
+	}
+	v := m.viewOf(s, s.service.Breaker().Snapshot())
+	return &v.Breaker
 }

@@ -13,7 +13,7 @@ func (m *Manager) transition(old *member, t switchgear.Transition) *change {
 	var s *member
 	var ended *switchgear.Override
 	c := &change{service: old.name, member: old}
-	c.plan = func(b *Batch) error {
+	c.plan = func(b *draft) error {
 		s = old.current()
 		c.member = s
 		if old.left != nil && t.Number > old.left.Transitions {
@@ -34,7 +34,7 @@ func (m *Manager) transition(old *member, t switchgear.Transition) *change {
 				Reason: "the circuit opened with more than 99 % successes in its window",
 			})
 		}
-		return m.planAfter(s, *t.After, b)
+		return m.planAfter(s, *t.After, b, true)
 	}
 	c.apply = func() {
 		m.mu.Lock()
@@ -57,29 +57,34 @@ func (m *Manager) transition(old *member, t switchgear.Transition) *change {
 }
 
 // planAfter adds the state of the member after a fact. Orders may have been
-// carried out since it happened: what they changed stands.
-func (m *Manager) planAfter(s *member, after switchgear.Snapshot, b *Batch) error {
-	live := s.service.Breaker().Snapshot()
+// carried out since it happened: what they changed stands. moved says that it is
+// a transition.
+func (m *Manager) planAfter(s *member, after switchgear.Snapshot, b *draft, moved bool) error {
+	live := s.read()
 	if live.Transitions != after.Transitions {
 		after.Mode, after.Override = live.Mode, live.Override
-		live = after
+		live = reading{Snapshot: after}
 	}
+	live.moved = moved
 	return m.planRow(s, live, b, "")
 }
 
 // planRow adds the state of the member, with its breaker as the snapshot says.
-func (m *Manager) planRow(s *member, live switchgear.Snapshot, b *Batch, by string) error {
+func (m *Manager) planRow(s *member, live reading, b *draft, by string) error {
 	if s.removed {
 		return nil // its row is gone, and what is left of it is history
 	}
 	m.mu.RLock()
-	v := m.viewOf(s, live)
+	v := m.viewOf(s, live.Snapshot)
 	m.mu.RUnlock()
+	if live.moved {
+		v.TripEventID = 0 // whoever reads the row looks for the event
+	}
 	row, err := s.row(&v, live.At, by)
 	if err != nil {
 		return err
 	}
-	b.Services = append(b.Services, row)
+	b.addRow(row, live.reported)
 	return nil
 }
 
@@ -111,7 +116,7 @@ func overrideEnd(s *member, o switchgear.Override, kind EventKind, after *switch
 func (m *Manager) overrideEnded(old *member, e switchgear.OverrideEnd) *change {
 	var s *member
 	c := &change{service: old.name, member: old}
-	c.plan = func(b *Batch) error {
+	c.plan = func(b *draft) error {
 		s = old.current()
 		c.member = s
 		switch {
@@ -126,10 +131,10 @@ func (m *Manager) overrideEnded(old *member, e switchgear.OverrideEnd) *change {
 		default:
 			return nil // it is told
 		}
-		return m.planAfter(s, *e.After, b)
+		return m.planAfter(s, *e.After, b, false)
 	}
 	c.apply = func() {
-		if len(c.batch.Events) == 0 {
+		if len(c.draft.Events) == 0 {
 			return
 		}
 		m.mu.Lock()
@@ -154,7 +159,7 @@ func (m *Manager) overrideFound(s *member) *change {
 	}
 	return &change{
 		service: s.name, member: s, fact: true,
-		plan: func(b *Batch) error {
+		plan: func(b *draft) error {
 			from := switchgear.Auto
 			if s.override != nil {
 				from = s.override.Mode
@@ -164,7 +169,7 @@ func (m *Manager) overrideFound(s *member) *change {
 				Actor: live.Override.Actor, Reason: live.Override.Reason,
 				Evidence: object(map[string]any{"expires_at": Time{live.Override.Until}}),
 			})
-			return m.planRow(s, live, b, "")
+			return m.planRow(s, reading{Snapshot: live}, b, "")
 		},
 		apply: func() { m.setOverride(s, live.Override) },
 	}

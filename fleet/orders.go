@@ -14,6 +14,31 @@ type Actor struct {
 	Name    string
 	Address string
 	Reason  string
+
+	// Request, if it has a key, is kept with what is ordered.
+	Request Request
+}
+
+// record adds to the draft who did what to what; subject is what it made, if
+// that is not the service.
+func (a Actor) record(b *draft, action, service, subject string) {
+	entry := a.audit(action, service)
+	if subject != "" {
+		entry.Result += ": " + subject
+	}
+	b.Audit = append(b.Audit, entry)
+	a.keep(b, subject)
+}
+
+// keep adds the request to the draft, once: of two records of an order the last
+// says what it made.
+func (a Actor) keep(b *draft, subject string) {
+	r := a.Request
+	if r.Key == "" {
+		return
+	}
+	r.At, r.Subject = time.Now(), subject
+	b.Requests = append(b.Requests[:0:0], r)
 }
 
 func (a Actor) audit(action, service string) AuditEntry {
@@ -31,12 +56,12 @@ func (a Actor) order() switchgear.Order {
 var errNotYet = errors.New("fleet: not yet")
 
 // live is the member's breaker now, if nothing is on its way to the store.
-func (s *member) live() (switchgear.Snapshot, error) {
-	live := s.service.Breaker().Snapshot()
+func (s *member) live() (reading, error) {
+	live := s.read()
 	if s.removed {
 		return live, errorf(NotFound, "order", "there is no service %q any more", s.name)
 	}
-	if !s.told(&live) {
+	if !s.told(&live.Snapshot) {
 		return live, errNotYet
 	}
 	return live, nil
@@ -57,7 +82,7 @@ func requireReason(op string, by Actor) error {
 // (to = HalfOpen). Conflict while the mode is not auto.
 func (m *Manager) Reset(ctx context.Context, name string, to switchgear.State, by Actor) (View, error) {
 	const op = "reset"
-	s, err := m.member(op, name)
+	asked, err := m.member(op, name)
 	if err == nil {
 		err = requireReason(op, by)
 	}
@@ -71,23 +96,18 @@ func (m *Manager) Reset(ctx context.Context, name string, to switchgear.State, b
 		return View{}, err
 	}
 	var refused error
-	err = m.do(ctx, op, &change{
-		service: s.name, member: s,
-		plan: func(b *Batch) error {
-			live, err := s.live()
-			if err != nil {
-				return err
-			}
+	s, err := m.order(ctx, op, asked, order{
+		plan: func(s *member, live reading, b *draft) error {
 			if live.Mode != switchgear.Auto {
 				return errorf(Conflict, op, "the mode is %v, so the state stands still", live.Mode)
 			}
 			b.Events = append(b.Events, Event{
 				Service: name, Kind: EventReset, From: live.State.String(), To: to.String(), At: live.At, Actor: by.Name, Reason: by.Reason,
 			})
-			b.Audit = append(b.Audit, by.audit(op, name))
+			by.record(b, op, name, "")
 			return m.planRow(s, afterReset(live, to), b, by.Name)
 		},
-		apply: func() { refused = s.service.Breaker().Reset(to, by.order()) },
+		apply: func(s *member) { refused = s.service.Breaker().Reset(to, by.order()) },
 	})
 	if err == nil && refused != nil {
 		err = errorf(Conflict, op, "%w", refused)
@@ -100,7 +120,7 @@ func (m *Manager) Reset(ctx context.Context, name string, to switchgear.State, b
 
 // afterReset is what a reset will make of the breaker, for the store: the
 // transition itself is stored when it has happened.
-func afterReset(s switchgear.Snapshot, to switchgear.State) switchgear.Snapshot {
+func afterReset(s reading, to switchgear.State) reading {
 	s.State = to
 	s.OpenedAt, s.NextAttemptAt, s.ClosesAt = time.Time{}, time.Time{}, time.Time{}
 	if to == switchgear.HalfOpen {
@@ -117,9 +137,11 @@ func afterReset(s switchgear.Snapshot, to switchgear.State) switchgear.Snapshot 
 // awaitTold waits until what has happened to the service so far is told, and
 // returns its state.
 func (m *Manager) awaitTold(ctx context.Context, s *member) (View, error) {
+	s = m.latest(s)
 	number := s.service.Breaker().Snapshot().Transitions
 	for {
 		m.mu.RLock()
+		s = s.current()
 		told, done := m.told, s.number >= number || s.removed
 		m.mu.RUnlock()
 		if done {
@@ -135,11 +157,47 @@ func (m *Manager) awaitTold(ctx context.Context, s *member) (View, error) {
 	}
 }
 
+// latest is the member, or what has taken its place by now.
+func (m *Manager) latest(s *member) *member {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return s.current()
+}
+
+// order is an order to one service. Its functions get the service that is there
+// when its turn comes: another may have taken the place of the one asked for.
+type order struct {
+	plan     func(s *member, live reading, b *draft) error
+	apply    func(s *member)
+	inMemory bool
+}
+
+// order carries out an order, and returns the service that got it.
+func (m *Manager) order(ctx context.Context, op string, asked *member, o order) (*member, error) {
+	s := asked
+	c := &change{service: asked.name, member: asked, inMemory: o.inMemory}
+	c.plan = func(b *draft) error {
+		s = asked.current()
+		c.member = s
+		live, err := s.live()
+		if err != nil {
+			return err
+		}
+		return o.plan(s, live, b)
+	}
+	c.apply = func() { o.apply(s) }
+	err := m.do(ctx, op, c)
+	if err != nil {
+		return nil, err // what the order does may still be going on
+	}
+	return s, nil
+}
+
 // Override sets the mode until its end. Without a reason or an end it is
 // Invalid. It takes effect even while the store is away.
 func (m *Manager) Override(ctx context.Context, name string, mode switchgear.Mode, ttl time.Duration, by Actor) (View, error) {
 	const op = "override"
-	s, err := m.member(op, name)
+	asked, err := m.member(op, name)
 	if err != nil {
 		return View{}, err
 	}
@@ -151,23 +209,19 @@ func (m *Manager) Override(ctx context.Context, name string, mode switchgear.Mod
 		return View{}, err
 	}
 	var refused error
-	err = m.do(ctx, op, &change{
-		service: s.name, member: s, inMemory: true,
-		plan: func(b *Batch) error {
-			live, err := s.live()
-			if err != nil {
-				return err
-			}
+	s, err := m.order(ctx, op, asked, order{
+		inMemory: true,
+		plan: func(s *member, live reading, b *draft) error {
 			b.Events = append(b.Events, Event{
 				Service: name, Kind: EventOverride, From: live.Mode.String(), To: mode.String(), At: live.At,
 				Actor: by.Name, Reason: by.Reason,
 				Evidence: object(map[string]any{"expires_at": Time{o.Until}}),
 			})
-			b.Audit = append(b.Audit, by.audit(op, name))
+			by.record(b, op, name, "")
 			live.Mode, live.Override = mode, &o
 			return m.planRow(s, live, b, by.Name)
 		},
-		apply: func() {
+		apply: func(s *member) {
 			if refused = s.service.Breaker().Override(o); refused == nil {
 				m.setOverride(s, &o)
 			} else { // its end came before its beginning
@@ -194,18 +248,14 @@ func (m *Manager) setOverride(s *member, o *switchgear.Override) {
 // to closed. NotFound if there is none.
 func (m *Manager) EndOverride(ctx context.Context, name string, by Actor) (View, error) {
 	const op = "end override"
-	s, err := m.member(op, name)
+	asked, err := m.member(op, name)
 	if err != nil {
 		return View{}, err
 	}
-	err = m.do(ctx, op, &change{
-		service: s.name, member: s,
-		plan: func(b *Batch) error {
-			live, err := s.live()
-			if err != nil {
-				return err
-			}
-			if live.Override == nil {
+	var ending *switchgear.Override
+	s, err := m.order(ctx, op, asked, order{
+		plan: func(s *member, live reading, b *draft) error {
+			if ending = live.Override; ending == nil {
 				return errorf(NotFound, op, "no override is active on %s", name)
 			}
 			to := switchgear.Closed
@@ -220,10 +270,13 @@ func (m *Manager) EndOverride(ctx context.Context, name string, by Actor) (View,
 			b.Events = append(b.Events, Event{
 				Service: name, Kind: EventOverride, From: from.String(), To: live.Mode.String(), At: live.At, Actor: by.Name, Reason: by.Reason,
 			})
-			b.Audit = append(b.Audit, by.audit(op, name))
+			by.record(b, op, name, "")
 			return m.planRow(s, afterReset(live, to), b, by.Name)
 		},
-		apply: func() {
+		apply: func(s *member) {
+			if !sameOverride(s.override, ending) {
+				return // a later one, set while nobody knew whether this order was stored
+			}
 			// It may have come to its end by itself meanwhile: just as well.
 			_ = s.service.Breaker().EndOverride(by.order())
 			m.setOverride(s, nil)
@@ -244,6 +297,10 @@ func (m *Manager) CheckHealth(ctx context.Context, name string) (switchgear.Heal
 		return switchgear.Health{}, View{}, err
 	}
 	h, err := s.service.CheckHealth(ctx)
+	if now := m.latest(s); err != nil && now != s { // which another has taken the place of
+		s = now
+		h, err = s.service.CheckHealth(ctx)
+	}
 	switch {
 	case errors.Is(err, switchgear.ErrNoCheck):
 		return h, View{}, errorf(Conflict, op, "%s has no health check", name)
@@ -252,50 +309,4 @@ func (m *Manager) CheckHealth(ctx context.Context, name string) (switchgear.Heal
 	}
 	v, err := m.awaitTold(ctx, s)
 	return h, v, err
-}
-
-// Outcome is what a program reports of an operation.
-type Outcome struct {
-	Outcome  switchgear.Outcome
-	Duration time.Duration
-	Error    string
-}
-
-// Advice is whether a program that reports may go on.
-type Advice struct {
-	State      switchgear.State
-	Admit      bool
-	RetryAfter time.Duration
-}
-
-// reportedError is an error in another program's words.
-type reportedError string
-
-func (e reportedError) Error() string { return string(e) }
-
-// Report counts outcomes of operations that ran in another program, in order,
-// and advises on the next. No outcome is a question.
-func (m *Manager) Report(ctx context.Context, name string, outcomes []Outcome) (Advice, error) {
-	s, err := m.member("report", name)
-	if err != nil {
-		return Advice{}, err
-	}
-	s.reports.add(time.Now())
-	b := s.service.Breaker()
-	for _, o := range outcomes {
-		switch o.Outcome {
-		case switchgear.Success:
-			b.RecordSuccess(o.Duration)
-		case switchgear.Failure:
-			b.HandleError(reportedError(o.Error), o.Duration)
-		case switchgear.Ignored:
-			b.RecordIgnored()
-		}
-	}
-	v, err := m.awaitTold(ctx, s)
-	if err != nil {
-		return Advice{}, err
-	}
-	admit, wait := b.Advise()
-	return Advice{v.Breaker.State, admit, wait}, nil
 }

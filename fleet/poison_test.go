@@ -165,6 +165,8 @@ func TestManager_ClosesTheProbesOfServicesThatDidNotComeIn(t *testing.T) {
 		if _, _, err := b.Declare(t.Context(), "web", other, operator); fleet.KindOf(err) != fleet.Unavailable {
 			t.Errorf("error %v, want unavailable", err)
 		}
+		store.Fail(nil)
+		time.Sleep(2 * time.Second) // now it is known that the store has neither
 		if got := up.closed.Load(); got != 2 {
 			t.Errorf("%d probes are closed, want 2", got)
 		}

@@ -80,8 +80,9 @@ func TestManager_StatisticsAreToldOnceASecondAtMost(t *testing.T) {
 	})
 }
 
-func TestManager_WhatTheStoreMayHaveOfARefusedOrderIsPutRight(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+func TestManager_ARefusedOrderThatIsStoredAllTheSameComesIntoForce(t *testing.T) {
+	begin := func(t *testing.T) (*bench, *lossy) {
+		t.Helper()
 		store := &lossy{Store: memory.New()}
 		b := start(t, store, &upstream{})
 		b.declare(t, "web", config.Service{Config: switchgear.Config{FailureThreshold: 1, ResetTimeout: time.Hour}})
@@ -90,18 +91,88 @@ func TestManager_WhatTheStoreMayHaveOfARefusedOrderIsPutRight(t *testing.T) {
 		}
 		time.Sleep(6 * time.Second)
 		store.lose.Store(true)
-		if _, err := b.Reset(t.Context(), "web", switchgear.Closed, operator); fleet.KindOf(err) != fleet.Unavailable {
+		return b, store
+	}
+	refused := func(t *testing.T, err error) {
+		t.Helper()
+		if fleet.KindOf(err) != fleet.Unavailable {
 			t.Fatalf("error %v, want unavailable", err)
 		}
-		time.Sleep(7 * time.Second)
+		time.Sleep(2 * time.Second)
+	}
+	bubble(t, "a reset", func(t *testing.T) {
+		b, store := begin(t)
+		_, err := b.Reset(t.Context(), "web", switchgear.Closed, operator)
+		refused(t, err)
+		if v := b.view(t, "web"); v.Breaker.State != switchgear.Closed {
+			t.Errorf("state %v", v.Breaker.State)
+		}
+		if v, err := afterKill(t, store); err != nil || v.Breaker.State != switchgear.Closed || v.Breaker.Transitions != 2 {
+			t.Errorf("after a restart: %v, %v, transition %d", err, v.Breaker.State, v.Breaker.Transitions)
+		}
+	})
+	bubble(t, "a removal, with what has happened since", func(t *testing.T) {
+		b, store := begin(t)
+		err := b.Remove(t.Context(), "web", operator)
+		if fleet.KindOf(err) != fleet.Unavailable {
+			t.Fatalf("error %v, want unavailable", err)
+		}
+		if _, err := b.Override(t.Context(), "web", switchgear.ForcedOpen, time.Hour, operator); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		if _, err := b.Service("web"); fleet.KindOf(err) != fleet.NotFound {
+			t.Errorf("it is still there: %v", err)
+		}
+		if _, err := afterKill(t, store); fleet.KindOf(err) != fleet.NotFound {
+			t.Errorf("it is back: %v", err)
+		}
+	})
+	bubble(t, "a registration", func(t *testing.T) {
+		b, store := begin(t)
+		_, _, err := b.Declare(t.Context(), "api", probed(3), operator)
+		refused(t, err)
+		if _, created, err := b.Declare(t.Context(), "api", probed(3), operator); err != nil || created {
+			t.Errorf("sent again: new %v, %v", created, err)
+		}
+		if v := b.view(t, "api"); v.ConfigVersion != 1 || !v.Running {
+			t.Errorf("version %d, running %v", v.ConfigVersion, v.Running)
+		}
+		if v := b.upstream.checks.Load(); v == 0 {
+			t.Error("its health check does not run")
+		}
+		numbers(t, store)
+	})
+	bubble(t, "the end of an override, but not of one that was set since", func(t *testing.T) {
+		b, store := begin(t)
+		store.lose.Store(false)
+		if _, err := b.Override(t.Context(), "web", switchgear.ForcedOpen, time.Hour, operator); err != nil {
+			t.Fatal(err)
+		}
 		store.lose.Store(true)
-		if err := b.Remove(t.Context(), "web", operator); fleet.KindOf(err) != fleet.Unavailable {
+		if _, err := b.EndOverride(t.Context(), "web", operator); fleet.KindOf(err) != fleet.Unavailable {
 			t.Fatalf("error %v, want unavailable", err)
 		}
-		time.Sleep(7 * time.Second)
-		v, err := afterKill(t, store)
-		if err != nil || v.Breaker.State != switchgear.Open {
-			t.Errorf("%v, state %v, want open, as it was all the time", err, v.Breaker.State)
+		if _, err := b.Override(t.Context(), "web", switchgear.ForcedClosed, time.Hour, operator); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		if v := b.view(t, "web"); v.Breaker.Mode != switchgear.ForcedClosed {
+			t.Errorf("mode %v", v.Breaker.Mode)
+		}
+		if v, err := afterKill(t, store); err != nil || v.Breaker.Mode != switchgear.ForcedClosed {
+			t.Errorf("after a restart: %v, mode %v", err, v.Breaker.Mode)
+		}
+	})
+	bubble(t, "the config of a file, which is read again", func(t *testing.T) {
+		b, _ := begin(t)
+		file := map[string]config.Service{"db": probed(5), "queue": probed(2)}
+		refused(t, b.ApplyFile(t.Context(), file))
+		if err := b.ApplyFile(t.Context(), file); err != nil {
+			t.Error(err)
+		}
+		if v := b.view(t, "queue"); v.ConfigVersion != 1 || v.DiffersFromFile {
+			t.Errorf("version %d, differs %v", v.ConfigVersion, v.DiffersFromFile)
 		}
 	})
 }

@@ -1,77 +1,69 @@
 package fleet
 
 import (
-	"bytes"
 	"log/slog"
 
 	"github.com/degenduel/switchgear"
-	"github.com/degenduel/switchgear/config"
 )
 
-// redeclare changes a service that the manager made. file is what the config
-// file says of it now, or nil where it is not the file that speaks.
-func (m *Manager) redeclare(old *member, a arrival, file []byte) *change {
+// redeclare changes a service that the manager made. file says that it is the
+// config file that speaks.
+func (m *Manager) redeclare(asked *member, a arrival, file bool) *change {
+	old := asked
 	var next *member
 	var cfg switchgear.Config
-	c := &change{service: a.name, member: old, graph: file == nil, discard: func() {
-		if next != old {
+	c := &change{service: a.name, member: asked, graph: !file, discard: func() {
+		if next != nil && next != old {
 			next.closeProbe()
 			next = nil
 		}
-		old.stored = nil
 	}}
-	c.plan = func(b *Batch) error {
+	c.plan = func(b *draft) error {
+		old = asked.current()
+		next, c.member = old, old
+		if a.filed = old.filed; file {
+			a.filed = &a.def
+		}
 		live, err := old.live()
 		if err == nil {
-			err = m.admissible(a, file == nil)
+			err = m.admissible(a, !file)
 		}
 		if err != nil {
 			return err
 		}
-		next = old
-		if !sameProbe(old.def, a.def) {
-			made, err := m.newMember(a, a.def.Config)
-			if err != nil {
+		if !sameProbe(&old.def, &a.def) || old.probe != nil && old.checkedBy != a.checkedBy() {
+			next = nil
+			if next, err = m.newMember(a, a.def.Config); err != nil {
 				return err
 			}
-			next = made
+			c.member = next
 		}
 		cfg = a.def.Config
 		cfg.Version = old.version
 		planned := &member{
 			name: a.name, service: old.service, source: a.source, def: a.def, version: old.version,
-			definition: section(a.def, cfg), fileConfig: old.fileConfig, config: cfg,
+			definition: definition(&a.def), filed: a.filed, config: cfg,
 		}
-		if file != nil {
-			planned.fileConfig = file
-		}
-		c.member = next
-		if !bytes.Equal(object(cfg), object(old.config)) {
+		if !sameConfig(cfg, old.config) {
 			cfg.Version++
 			_, err = m.planConfig(planned, live, cfg, a.by, b)
 			return err
 		}
-		b.Audit = append(b.Audit, a.by.audit("declare", a.name))
+		a.by.record(b, "declare", a.name, "")
 		return m.planRow(planned, live, b, a.by.Name)
 	}
 	c.apply = func() {
-		m.replace(old, next, a, cfg, file)
+		m.replace(old, next, a, cfg)
 	}
 	return c
 }
 
-func sameProbe(a, b config.Service) bool {
-	return bytes.Equal(object(a.HealthCheck), object(b.HealthCheck))
-}
-
 // replace puts what was redeclared in force.
-func (m *Manager) replace(old, next *member, a arrival, cfg switchgear.Config, file []byte) {
+func (m *Manager) replace(old, next *member, a arrival, cfg switchgear.Config) {
 	m.mu.Lock()
-	next.def, next.definition, next.source = a.def, section(a.def, cfg), a.source
-	next.fileConfig = old.fileConfig
-	if file != nil {
-		next.fileConfig = file
-	}
+	m.unlink(old.name, old.def.Dependencies)
+	next.def, next.definition, next.source, next.filed = a.def, definition(&a.def), a.source, a.filed
+	m.link(next.name, next.def.Dependencies)
 	if next != old {
 		next.config, next.version = cfg, cfg.Version
 	}
@@ -86,23 +78,29 @@ func (m *Manager) replace(old, next *member, a arrival, cfg switchgear.Config, f
 }
 
 // takeOver gives the new member all that the old one was. What happened to the
-// old one before, and is on its way here, is the new one's.
+// old one before, and is on its way here, is the new one's. Reports wait for it:
+// each is counted in one of the two, and not lost.
 func (m *Manager) takeOver(old, next *member) {
 	m.observe(next)
-	live := old.service.Breaker().Snapshot()
 	old.edge.Lock()
 	next.healthKnown, next.healthy = old.healthKnown, old.healthy
 	old.edge.Unlock()
+	next.service.RestoreHealth(old.service.Health())
+	old.reports.mu.Lock()
+	live := old.service.Breaker().Snapshot()
+	if err := next.service.Breaker().Restore(live); err != nil {
+		m.log.Error("a state was not taken over", slog.String("service", next.name), slog.Any("error", err))
+	}
+	next.reports.kept, old.reports.kept = old.reports.kept, nil
+	next.reports.began = old.reports.began
+	next.reports.last.Store(old.reports.last.Load())
 	m.mu.Lock()
 	next.number, next.override, next.tripEvent, next.shown = old.number, old.override, old.tripEvent, old.shown
 	next.ended, old.heir, old.left = old.ended, next, &live
 	old.removed, old.shown = true, nil
 	m.members[next.name] = next
 	m.mu.Unlock()
-	next.service.RestoreHealth(old.service.Health())
-	if err := next.service.Breaker().Restore(live); err != nil {
-		m.log.Error("a state was not taken over", slog.String("service", next.name), slog.Any("error", err))
-	}
+	old.reports.mu.Unlock()
 	next.service.Start()
 	m.retire(old)
 }

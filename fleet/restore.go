@@ -3,6 +3,8 @@ package fleet
 import (
 	"context"
 	"log/slog"
+	"runtime"
+	"sync"
 
 	"github.com/degenduel/switchgear"
 	"github.com/degenduel/switchgear/config"
@@ -10,30 +12,69 @@ import (
 
 // remembered is what the store has of a service that is not here yet.
 type remembered struct {
+	source   Source // empty where not even that can be read
 	state    ServiceState
 	config   switchgear.Config
 	def      config.Service
+	filed    *config.Service // what the file said last
 	snapshot switchgear.Snapshot
+	err      error // why the rest of it cannot be used
+	asStored bool  // the service comes back as the row says
 }
 
-// recall reads the row of a service, or returns nil where there is none, or
-// none that can be read: a spoiled row must not keep the others from starting.
+// remember reads the rows, which takes a processor most of the time of a start.
+func remember(rows []ServiceRow) map[string]*remembered {
+	all := make([]*remembered, len(rows))
+	var reading sync.WaitGroup
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		reading.Go(func() {
+			for i := w; i < len(rows); i += workers {
+				all[i] = readRow(rows[i])
+			}
+		})
+	}
+	reading.Wait()
+	byName := make(map[string]*remembered, len(rows))
+	for i, r := range all {
+		byName[rows[i].Service] = r
+	}
+	return byName
+}
+
+func readRow(row ServiceRow) *remembered {
+	r := &remembered{}
+	r.state, r.config, r.def, r.err = parseState(row)
+	r.source = r.state.Source
+	if r.err != nil {
+		r.source, _ = sourceOf(row)
+		return r
+	}
+	r.snapshot = r.state.snapshot(row.Service, row.UpdatedAt)
+	if r.state.LikeFile {
+		like := r.def
+		like.Config = r.config
+		r.filed = &like
+	} else {
+		r.filed = readSection(r.state.FileConfig)
+	}
+	return r
+}
+
+// recall is what the store has of a service, or nil where that is nothing, or
+// nothing that can be read: a spoiled row must not keep the others from starting.
 func (m *Manager) recall(ctx context.Context, name string) *remembered {
-	row, ok := m.restored[name]
+	r, ok := m.restored[name]
 	if !ok {
 		return nil
 	}
-	st, cfg, def, err := parseState(row)
-	if err != nil {
+	if r.err != nil {
 		m.log.ErrorContext(ctx, "the stored state of a service cannot be read: it begins anew when the config file, "+
 			"a program or PUT /api/v2/services/{service} brings it; its config versions and its history are kept",
-			slog.String("service", name), slog.Any("error", err))
+			slog.String("service", name), slog.Any("error", r.err))
 		return nil
 	}
-	if st.TripEvent == 0 && st.CircuitBreaker.State != switchgear.Closed {
-		st.TripEvent = m.lastOpening(ctx, name)
-	}
-	return &remembered{st, cfg, def, st.snapshot(name, row.UpdatedAt)}
+	return r
 }
 
 // lastOpening is the event that opened the circuit: a process that was killed
@@ -55,12 +96,11 @@ func (m *Manager) lastOpening(ctx context.Context, name string) int64 {
 
 // restoreDeclared brings back the services that came over the API.
 func (m *Manager) restoreDeclared(ctx context.Context) {
-	for name, row := range m.restored {
-		if by, err := sourceOf(row); err == nil && by != SourceAPI {
-			continue // read when it comes
+	for name, r := range m.restored {
+		if r.source != "" && r.source != SourceAPI {
+			continue // it is looked at when it comes
 		}
-		r := m.recall(ctx, name)
-		if r == nil || r.state.Source != SourceAPI {
+		if r = m.recall(ctx, name); r == nil || r.source != SourceAPI {
 			continue
 		}
 		s, err := m.newMember(arrival{name: name, def: r.def, source: SourceAPI}, r.config)
@@ -70,7 +110,8 @@ func (m *Manager) restoreDeclared(ctx context.Context) {
 			continue
 		}
 		s.version = r.state.ConfigVersion
-		s.definition = section(r.def, r.config)
+		s.definition = r.state.Definition
+		r.asStored = true
 		m.settle(s, r)
 		v := m.viewOf(s, r.snapshot) // what its restoring brings about is told when it is stored
 		s.shown = &v
@@ -88,7 +129,7 @@ func (m *Manager) settle(s *member, r *remembered) {
 	}
 	delete(m.restored, s.name)
 	m.mu.Lock()
-	m.members[s.name] = s
+	m.place(s.name, s)
 	m.mu.Unlock()
 	if m.running {
 		s.service.Start()
@@ -104,15 +145,34 @@ func (m *Manager) restore(s *member, r *remembered) {
 	s.edge.Unlock()
 	s.service.RestoreHealth(h)
 	s.number, s.override, s.tripEvent = r.snapshot.Transitions, r.snapshot.Override, r.state.TripEvent
-	err := s.service.Breaker().Restore(r.snapshot)
-	if err == nil {
+	if s.tripEvent == 0 && r.snapshot.State != switchgear.Closed {
+		s.tripEvent = m.lastOpening(context.Background(), s.name)
+	}
+	if err := s.service.Breaker().Restore(r.snapshot); err != nil {
+		m.log.Error("the stored state of a service contradicts itself: its circuit begins closed",
+			slog.String("service", s.name), slog.Any("error", err))
+		r.snapshot = switchgear.Snapshot{
+			Service: s.name, At: r.snapshot.At, Transitions: r.snapshot.Transitions, Operations: r.snapshot.Operations,
+		}
+		s.override, s.tripEvent = nil, 0
+		_ = s.service.Breaker().Restore(r.snapshot) // it has nothing to contradict
 		return
 	}
-	m.log.Error("the stored state of a service contradicts itself: its circuit begins closed",
-		slog.String("service", s.name), slog.Any("error", err))
-	r.snapshot = switchgear.Snapshot{
-		Service: s.name, At: r.snapshot.At, Transitions: r.snapshot.Transitions, Operations: r.snapshot.Operations,
+	if r.asStored {
+		s.stored = m.storedView(s, r)
 	}
-	s.override, s.tripEvent = nil, 0
-	_ = s.service.Breaker().Restore(r.snapshot) // it has nothing to contradict
+}
+
+// storedView is the state as the store has it, so that it is not written again
+// as long as nothing happens. What no row has cannot differ.
+func (m *Manager) storedView(s *member, r *remembered) *View {
+	live := s.service.Breaker().Snapshot()
+	was := r.snapshot
+	was.AdmittedShare, was.AwaitsCheck, was.ClosesAt = live.AdmittedShare, live.AwaitsCheck, live.ClosesAt
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	v := m.viewOf(s, was)
+	v.Status, v.Running = r.state.Status, r.state.Running
+	v.TripEventID, v.ConfigVersion = r.state.TripEvent, r.state.ConfigVersion
+	return &v
 }

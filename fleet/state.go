@@ -23,7 +23,8 @@ type ServiceState struct {
 
 	Source     Source          `json:"source"`
 	Definition json.RawMessage `json:"definition,omitempty"` // a config.Service without its config
-	FileConfig json.RawMessage `json:"fileConfig,omitempty"` // what the file said last
+	LikeFile   bool            `json:"likeFile,omitempty"`   // the file said last what is in force
+	FileConfig json.RawMessage `json:"fileConfig,omitempty"` // or else what it said
 	TripEvent  int64           `json:"tripEvent,omitempty"`
 	Snapshot   snapshotJSON    `json:"snapshot"`
 }
@@ -137,12 +138,19 @@ func (m *member) state(v *View) (ServiceState, error) {
 		},
 		Health: healthState(v.Health),
 		Config: cfg, ConfigVersion: v.ConfigVersion,
-		Source: v.Source, Definition: m.definition, FileConfig: m.fileConfig, TripEvent: v.TripEventID,
+		Source: v.Source, Definition: m.definition, TripEvent: v.TripEventID,
 		Snapshot: snapshotJSON{
 			Override: s.Override, Trip: s.Trip, ConsecutiveFailures: s.ConsecutiveFailures, LastError: s.LastError,
 			OpenTime: s.OpenTime, RetryAsked: s.RetryAsked, JitterDrawn: s.JitterDrawn,
 			FailedRecoveries: s.FailedRecoveries, Window: s.Window, NextAttemptAt: s.NextAttemptAt,
 		},
+	}
+	switch {
+	case m.filed == nil:
+	case m.likeFile(v.Config):
+		st.LikeFile = true
+	default:
+		st.FileConfig = section(m.filed)
 	}
 	return st, nil
 }
@@ -186,7 +194,7 @@ func (st *ServiceState) snapshot(service string, updatedAt time.Time) switchgear
 	}
 	return switchgear.Snapshot{
 		Service: service, At: updatedAt, State: c.State, Mode: c.Mode, Override: s.Override,
-		Transitions: c.Transitions, ConsecutiveFailures: s.ConsecutiveFailures, LastError: s.LastError,
+		Transitions: c.Transitions, Failures: c.Failures, ConsecutiveFailures: s.ConsecutiveFailures, LastError: s.LastError,
 		LastFailure: moment(c.LastFailure), LastSuccess: moment(c.LastSuccess), LastReset: moment(c.LastReset),
 		LastRecoveryAttempt: moment(c.LastRecoveryAttempt), OpenedAt: moment(c.OpenedAt), NextAttemptAt: next,
 		OpenTime: s.OpenTime, RetryAsked: s.RetryAsked, JitterDrawn: s.JitterDrawn,

@@ -76,10 +76,25 @@ type Token struct {
 	ID        string
 	Name      string
 	Role      string
-	Hash      string // SHA-256 of the secret, in hex
+	Hash      string   // SHA-256 of the secret, in hex
+	Services  []string // patterns of the services that it is for; none: all
 	CreatedAt time.Time
+	CreatedBy string
 	ExpiresAt time.Time // zero: never
 }
+
+// Request is a write that was sent with a key of its sender's, so that it does
+// not happen again when it is sent again. It is kept for RequestsKept, in the
+// transaction of what it brought about.
+type Request struct {
+	Key         string // whose, and which
+	Fingerprint string // of what was asked
+	At          time.Time
+	Subject     string // what it made: the ID of a token, a version
+}
+
+// RequestsKept is how long a store remembers a Request at least.
+const RequestsKept = 24 * time.Hour
 
 // Batch is what one transaction writes.
 type Batch struct {
@@ -88,10 +103,13 @@ type Batch struct {
 	Events   []Event
 	Configs  []ConfigVersion
 	Audit    []AuditEntry
+	Tokens   []Token   // new ones
+	Revoked  []string  // IDs of tokens that go
+	Requests []Request // new ones
 }
 
 func (b *Batch) empty() bool {
-	return len(b.Services)+len(b.Removed)+len(b.Events)+len(b.Configs)+len(b.Audit) == 0
+	return len(b.Services)+len(b.Removed)+len(b.Events)+len(b.Configs)+len(b.Audit)+len(b.Tokens)+len(b.Revoked)+len(b.Requests) == 0
 }
 
 // add puts what o writes behind what b writes. Of two states of a service the
@@ -108,6 +126,9 @@ func (b *Batch) add(o *Batch) {
 	b.Events = append(b.Events, o.Events...)
 	b.Configs = append(b.Configs, o.Configs...)
 	b.Audit = append(b.Audit, o.Audit...)
+	b.Tokens = append(b.Tokens, o.Tokens...)
+	b.Revoked = append(b.Revoked, o.Revoked...)
+	b.Requests = append(b.Requests, o.Requests...)
 }
 
 // Stored is what a manager needs to begin.
@@ -127,6 +148,17 @@ type EventQuery struct {
 	Limit   int         // 1 to 1 000
 }
 
+// AuditQuery asks for audit entries, newest first.
+type AuditQuery struct {
+	Service string // "" is all, also of the next two
+	Actor   string
+	Action  string
+	Since   time.Time // not before; zero is open
+	Until   time.Time // before; zero is open
+	Before  int64     // an ID: only older ones; 0 is open
+	Limit   int       // 1 to 1 000
+}
+
 // Store remembers what a manager knows. All methods are safe for concurrent
 // use, heed their context, and return an *Error of kind Unavailable where the
 // store does not answer. Times come back in UTC, to the microsecond or better.
@@ -139,8 +171,10 @@ type Store interface {
 	// wrote survives the end of the process and of the machine. It fills in
 	// the IDs of the batch's events and audit entries, rising in their order.
 	// A config version that is there already, or does not follow the one
-	// before it, is a Conflict. After an error nobody knows whether the batch
-	// was written unless the kind is Conflict: then it was not.
+	// before it, is a Conflict, and so is a token whose ID or hash is there, and
+	// a request whose key is. To revoke a token that is not there is nothing.
+	// After an error nobody knows whether the batch was written unless the kind
+	// is Conflict: then it was not.
 	Commit(ctx context.Context, b *Batch) error
 
 	// Events returns what the query asks for, newest first.
@@ -153,11 +187,15 @@ type Store interface {
 	// ConfigVersion returns one version; NotFound if there is none.
 	ConfigVersion(ctx context.Context, service string, version int) (ConfigVersion, error)
 
-	// Tokens returns all tokens.
+	// Tokens returns all tokens, the oldest first.
 	Tokens(ctx context.Context) ([]Token, error)
 
-	// AddToken keeps a token; Conflict if its ID or hash is there already.
-	AddToken(ctx context.Context, t Token) error
+	// Audit returns what the query asks for, newest first.
+	Audit(ctx context.Context, q AuditQuery) ([]AuditEntry, error)
+
+	// Request returns the request with that key; NotFound if there is none, or
+	// none any more.
+	Request(ctx context.Context, key string) (Request, error)
 
 	// Ping asks whether the store would take a write.
 	Ping(ctx context.Context) error

@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"time"
 
 	"github.com/degenduel/switchgear"
@@ -18,7 +17,7 @@ func (m *Manager) noteTrip(e *Event) {
 	}
 }
 
-// tell hands the events of the changes, and then the new states of the
+// tell hands the events of changes that are in force, and then the new states of the
 // services they touch and of those that depend on them, to the watchers.
 func (m *Manager) tell(changes []*change) {
 	touched := make(map[*member]bool)
@@ -27,7 +26,7 @@ func (m *Manager) tell(changes []*change) {
 			m.noteTrip(e)
 			m.logEvent(e)
 		}
-		if c.member != nil && c.err == nil {
+		if c.member != nil {
 			touched[c.member] = true
 		}
 	}
@@ -89,11 +88,9 @@ func (m *Manager) show(s *member) {
 	if fails := s.shown != nil && s.shown.Status.fails(); fails == failed {
 		return
 	}
-	for _, other := range m.members {
-		for _, name := range other.def.Dependencies {
-			if name == s.name && other.shown != nil {
-				m.show(other)
-			}
+	for name := range m.users[s.name] {
+		if other := m.members[name]; other != nil && other.shown != nil {
+			m.show(other)
 		}
 	}
 }
@@ -127,43 +124,6 @@ func (s *member) quiet(now time.Time) bool {
 	return now.Sub(s.seenAt) < quietFor && s.def.ReportInterval == 0 &&
 		b.State == switchgear.Closed && b.Mode == switchgear.Auto && b.Failures == 0 && b.Slow == 0 &&
 		s.service.Breaker().Operations() == b.Operations && s.service.Health().CheckedAt.Equal(s.shown.Health.CheckedAt)
-}
-
-// flush stores the states that changed since they were stored last.
-func (m *Manager) flush(ctx context.Context) {
-	if time.Now().Before(m.storeRetry) || m.writeBacklog(ctx) != nil {
-		return
-	}
-	var batch Batch
-	var rows []*member
-	var views []*View
-	write := func() bool {
-		if len(rows) == 0 || m.write(ctx, &batch) != nil {
-			return len(rows) == 0
-		}
-		for i, s := range rows {
-			s.stored = views[i]
-		}
-		batch, rows, views = Batch{}, nil, nil
-		return true
-	}
-	for _, s := range m.all() {
-		v := m.view(s)
-		if !s.told(&v.Breaker) || v.ConfigVersion != s.version || s.stored != nil && sameStored(s.stored, &v) {
-			continue
-		}
-		row, err := s.row(&v, time.Now(), "")
-		if err != nil {
-			m.log.ErrorContext(ctx, "a state cannot be stored", slog.String("service", s.name), slog.Any("error", err))
-			continue
-		}
-		batch.Services = append(batch.Services, row)
-		rows, views = append(rows, s), append(views, &v)
-		if len(rows) == maxBatch && !write() {
-			return
-		}
-	}
-	write()
 }
 
 // sameStored reports whether a restart would not see the difference.

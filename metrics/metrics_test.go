@@ -62,7 +62,7 @@ func newBench(t *testing.T, store fleet.Store, cap int) *bench {
 	b := &bench{registry: prometheus.NewPedanticRegistry()}
 	var err error
 	b.Manager, err = fleet.New(t.Context(), fleet.Deps{
-		Store: store, NewProbe: func(config.HealthCheck) (fleet.Probe, error) { return &b.upstream, nil },
+		Store: store, NewProbe: func(config.HealthCheck, fleet.Source) (fleet.Probe, error) { return &b.upstream, nil },
 	}, fleet.Config{MaxServices: cap})
 	if err != nil {
 		t.Fatal(err)

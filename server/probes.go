@@ -89,10 +89,15 @@ func (s *Server) mayScrape(r *http.Request) error {
 		return nil
 	}
 	id, err := s.auth.Request(r)
-	if err == nil && !id.Role.May(auth.Viewer) {
-		err = problem.Status(http.StatusForbidden, "the role %s may not see metrics", id.Role)
+	switch {
+	case err != nil:
+		return err
+	case !id.Role.May(auth.Viewer):
+		return problem.Status(http.StatusForbidden, "the role %s may not see metrics", id.Role)
+	case id.Limited():
+		return problem.Status(http.StatusForbidden, "the token is for some services only, and metrics are of all of them")
 	}
-	return err
+	return nil
 }
 
 // forwarded reports whether a proxy on this machine passes on somebody else's

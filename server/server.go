@@ -16,7 +16,8 @@
 //  2. A page of another origin changes nothing, whatever the browser sends.
 //  3. A client that is slow to say what it wants, or to take the answer, is cut
 //     off.
-//  4. When the server stops, requests under way are answered, and sockets are
+//  4. What a page of another origin asked for in vain is in the audit log.
+//  5. When the server stops, requests under way are answered, and sockets are
 //     told (1001); after ten seconds they are cut off.
 package server
 
@@ -32,6 +33,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/server/internal/auth"
@@ -48,6 +50,19 @@ type Authenticator = auth.Authenticator
 // error for a role or a hash that is none, and for an ID that two tokens share.
 // Of two tokens with the same secret the later one counts.
 func NewAuthenticator(tokens []fleet.Token) (*Authenticator, error) { return auth.New(tokens) }
+
+// AuthOptions are what an Authenticator is made of, JWTs and limits among it.
+type AuthOptions = auth.Options
+
+// JWTOptions say which JWTs are accepted.
+type JWTOptions = auth.JWTOptions
+
+// NewAuthenticatorWith makes an Authenticator of everything that it can know. It
+// returns an error for tokens and options that cannot be.
+func NewAuthenticatorWith(o AuthOptions) (*Authenticator, error) { return auth.NewWith(o) }
+
+// AddressOf is where a request comes from, as the audit log has it.
+func AddressOf(r *http.Request) string { return auth.Address(r) }
 
 // HashSecret is what is kept of a token's secret: its SHA-256 in hex.
 func HashSecret(secret string) string { return auth.Hash(secret) }
@@ -69,18 +84,16 @@ type Config struct {
 	// https://board.example.com.
 	AllowedOrigins []string
 
+	// MessagesPerMinute is how many messages of the live stream are accepted of
+	// an identity in any minute, and SocketsPerIdentity how many sockets it may
+	// have open. Defaults 60 and 20; below 0 there is no limit.
+	MessagesPerMinute, SocketsPerIdentity int
+
 	// Version is what /version says. Its Go may be empty.
 	Version wire.Version
 }
 
 const streamPath = "/api/v2/ws/circuit-breaker"
-
-const (
-	// readTimeout is how long a request's body may take, and writeTimeout how
-	// long its answer may: the board of a large fleet, over a slow line.
-	readTimeout  = 15 * time.Second
-	writeTimeout = time.Minute
-)
 
 // Server is an http.Handler. It is safe for concurrent use.
 type Server struct {
@@ -91,6 +104,7 @@ type Server struct {
 	stream   *ws.Server
 	origins  *http.CrossOriginProtection
 	mux      *http.ServeMux
+	timeouts timeouts
 }
 
 // New makes a Server.
@@ -106,7 +120,7 @@ func New(d Deps, cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		manager: d.Manager, auth: d.Auth, log: d.Logger, problems: problem.New(d.Logger),
-		origins: http.NewCrossOriginProtection(), mux: http.NewServeMux(),
+		origins: http.NewCrossOriginProtection(), mux: http.NewServeMux(), timeouts: defaultTimeouts,
 	}
 	for _, origin := range cfg.AllowedOrigins {
 		if err := s.origins.AddTrustedOrigin(origin); err != nil {
@@ -114,7 +128,9 @@ func New(d Deps, cfg Config) (*Server, error) {
 		}
 	}
 	var err error
-	s.stream, err = ws.New(ws.Deps{Manager: d.Manager, Auth: d.Auth, Logger: d.Logger}, ws.Config{AllowedOrigins: cfg.AllowedOrigins})
+	s.stream, err = ws.New(ws.Deps{Manager: d.Manager, Auth: d.Auth, Logger: d.Logger}, ws.Config{
+		AllowedOrigins: cfg.AllowedOrigins, MessagesPerMinute: cfg.MessagesPerMinute, SocketsPerIdentity: cfg.SocketsPerIdentity,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -126,16 +142,37 @@ func New(d Deps, cfg Config) (*Server, error) {
 	s.mux.Handle("/api/v2", api) // where the mux would send to the one below
 	s.mux.Handle("/api/v2/", api)
 	s.mux.HandleFunc(streamPath, s.openStream)
-	s.mux.Handle("GET /metrics", metrics)
-	s.mux.HandleFunc("GET /healthz", s.healthz)
-	s.mux.HandleFunc("GET /readyz", s.readyz)
-	s.mux.HandleFunc("GET /version", s.version(cfg.Version))
+	for _, own := range s.own(metrics, cfg.Version) {
+		s.mux.Handle("GET "+own.path, own.handler)
+	}
 	return s, nil
 }
 
-// Run serves the live streams until ctx ends, closes them, and returns nil when
-// all have ended. Without it they are told nothing.
-func (s *Server) Run(ctx context.Context) error { return s.stream.Run(ctx) }
+// route is one of the server's own.
+type route struct {
+	path    string
+	handler http.Handler
+}
+
+// own are the routes at the root.
+func (s *Server) own(metrics http.Handler, version wire.Version) []route {
+	return []route{
+		{"/metrics", metrics},
+		{"/healthz", http.HandlerFunc(s.healthz)},
+		{"/readyz", http.HandlerFunc(s.readyz)},
+		{"/version", s.version(version)},
+	}
+}
+
+// Run serves the live streams, and keeps the keys of JWTs fresh, until ctx ends.
+// It closes the streams, and returns nil when all have ended. Without it they
+// are told nothing.
+func (s *Server) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.stream.Run(ctx) })
+	group.Go(func() error { return s.auth.Run(ctx) })
+	return group.Wait()
+}
 
 // ServeHTTP answers a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -149,11 +186,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	defer s.recovered(w, r)
 	if err := s.origins.Check(r); err != nil {
-		s.problems.Write(w, r, problem.Status(http.StatusForbidden, "a page of another origin may not do this"))
+		s.refuseOrigin(w, r)
 		return
 	}
 	if r.URL.Path != streamPath { // whose sockets have deadlines of their own
-		limitTime(w)
+		s.limitTime(w)
 	}
 	handler, pattern := s.mux.Handler(r)
 	switch {
@@ -166,12 +203,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// limitTime is for requests one by one: a timeout of the whole http.Server
-// would end the live streams.
-func limitTime(w http.ResponseWriter) {
-	c, now := http.NewResponseController(w), time.Now()
-	_ = c.SetReadDeadline(now.Add(readTimeout)) // where there are no deadlines, there is no line either
-	_ = c.SetWriteDeadline(now.Add(writeTimeout))
+// refuseOrigin answers a page that may not do this, and notes it: somebody's
+// browser was made to ask.
+func (s *Server) refuseOrigin(w http.ResponseWriter, r *http.Request) {
+	err := problem.Status(http.StatusForbidden, "a page of another origin may not do this")
+	s.manager.Refused(fleet.AuditEntry{
+		At: time.Now(), Actor: "unknown", Address: auth.Address(r), Action: "request of another origin",
+		Result: fmt.Sprintf("refused: %d %v", http.StatusForbidden, err),
+	})
+	s.problems.Write(w, r, err)
 }
 
 // clean reports whether a path is one that a mux routes as it is.

@@ -1,14 +1,11 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"runtime"
 	"slices"
 	"strings"
@@ -25,72 +22,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-var (
-	adminSecret = strings.Repeat("a", 30)
-	agentSecret = strings.Repeat("g", 30)
-)
-
-func tokens(t *testing.T) *server.Authenticator {
-	t.Helper()
-	a, err := server.NewAuthenticator([]fleet.Token{
-		{ID: "1", Name: "root", Role: "admin", Hash: server.HashSecret(adminSecret)},
-		{ID: "2", Name: "reporter", Role: "agent", Hash: server.HashSecret(agentSecret)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
-// bench is a server over a manager that runs.
-type bench struct {
-	*server.Server
-
-	t       *testing.T
-	manager *fleet.Manager
-	store   *memory.Store
-	log     *bytes.Buffer
-}
-
-func newBench(t *testing.T, cfg server.Config) *bench {
-	t.Helper()
-	b := &bench{t: t, store: memory.New(), log: &bytes.Buffer{}}
-	m, err := fleet.New(t.Context(), fleet.Deps{Store: b.store}, fleet.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.manager = m
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- m.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("the manager ended with %v", err)
-		}
-	})
-	b.Server, err = server.New(server.Deps{
-		Manager: m, Auth: tokens(t), Logger: slog.New(slog.NewTextHandler(b.log, nil)),
-	}, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// ask is a request from an address; headers are names and values in turn.
-func (b *bench) ask(method, path, from, body string, headers ...string) *httptest.ResponseRecorder {
-	b.t.Helper()
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	r.RemoteAddr = from
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
-	}
-	w := httptest.NewRecorder()
-	b.ServeHTTP(w, r)
-	return w
-}
 
 const (
 	here  = "127.0.0.1:1234"

@@ -17,7 +17,7 @@ var clientTypes = []string{TypePing, TypeSubscribe, TypeHealthCheck, TypeReset}
 // be read at all, and nothing else.
 func DecodeClientMessage(data []byte) (ClientMessage, error) {
 	var m ClientMessage
-	err := strict.Decode(data, &m, strict.Options{IgnoreUnknown: true})
+	err := strict.Decode(data, &m, strict.Options{IgnoreUnknown: true, AnyNumber: true})
 	if _, ok := errors.AsType[*strict.SyntaxError](err); ok {
 		return ClientMessage{}, err
 	}

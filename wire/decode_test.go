@@ -20,6 +20,7 @@ func TestDecodeClientMessage_ReadsEveryField(t *testing.T) {
 		{`{"type":"ping","timestamp":null}`, wire.ClientMessage{Type: wire.TypePing}},
 		{`{"type":"ping","timestamp":"a\u0062"}`, wire.ClientMessage{Type: wire.TypePing, Timestamp: json.RawMessage(`"a\u0062"`)}},
 		{`{"type":"ping","timestamp": 1.50 }`, wire.ClientMessage{Type: wire.TypePing, Timestamp: json.RawMessage(`1.50`)}},
+		{`{"type":"ping","timestamp":1e999,"x":-1E400}`, wire.ClientMessage{Type: wire.TypePing, Timestamp: json.RawMessage(`1e999`)}},
 		{`{"type":"subscribe:services"}`, wire.ClientMessage{Type: wire.TypeSubscribe}},
 		{
 			`{"type":"subscribe:services","services":["a"],"layers":[],"statuses":["healthy"],"since":{"epoch":"e","seq":9,"more":1}}`,

@@ -252,7 +252,7 @@ func (d *decoder) string(dst reflect.Value) error {
 
 func (d *decoder) number(dst reflect.Value) error {
 	lit, err := d.numeral()
-	if err != nil {
+	if err != nil || d.opts.AnyNumber && !dst.IsValid() {
 		return err
 	}
 	if problem := setNumber(dst, lit); problem != "" {

@@ -122,6 +122,20 @@ func TestDecode_RefusesHostileDocumentsInBothModes(t *testing.T) {
 	}
 }
 
+func TestDecode_TakesAnyNumberThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	opts := strict.Options{IgnoreUnknown: true, AnyNumber: true}
+	var got document
+	if err := strict.Decode([]byte(`{"raw":[1e999,-1E+400],"x":1e999}`), &got, opts); err != nil {
+		t.Error(err)
+	}
+	for _, in := range []string{`{"float":1e999}`, `{"any":1e999}`, `{"raw":1e}`, `{"x":01}`, `{"limits":{"failureThreshold":9007199254740993}}`} {
+		if err := strict.Decode([]byte(in), new(document), opts); err == nil {
+			t.Errorf("%s: accepted", in)
+		}
+	}
+}
+
 func TestDecode_TakesWhatStandsJustInsideTheBounds(t *testing.T) {
 	t.Parallel()
 	for _, in := range []string{

@@ -54,6 +54,10 @@ type Options struct {
 	// has must still have its type and its exact name.
 	IgnoreUnknown bool
 
+	// AnyNumber takes numbers that are too large for any type, such as 1e999,
+	// where nobody reads them: in raw values and fields that are skipped.
+	AnyNumber bool
+
 	// Path stands before every reported path: "services.x" makes
 	// "services.x.config" of "config".
 	Path string

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,18 +18,35 @@ import (
 	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/server/internal/auth"
+	"github.com/degenduel/switchgear/server/internal/openapitest"
 	"github.com/degenduel/switchgear/server/internal/problem"
 	"github.com/degenduel/switchgear/store/memory"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The secrets of the tests, by role.
+// The secrets of the tests, by role, and by role and what it is limited to.
 var secrets = map[string]string{
-	"agent":    strings.Repeat("g", 30),
-	"viewer":   strings.Repeat("v", 30),
-	"operator": strings.Repeat("o", 30),
-	"admin":    strings.Repeat("a", 30),
+	"agent":     strings.Repeat("g", 30),
+	"viewer":    strings.Repeat("v", 30),
+	"operator":  strings.Repeat("o", 30),
+	"admin":     strings.Repeat("a", 30),
+	"viewer-eu": strings.Repeat("w", 30),
+	"admin-eu":  strings.Repeat("b", 30),
+}
+
+// fixed are the tokens of the secrets.
+func fixed() []fleet.Token {
+	var tokens []fleet.Token
+	for name, secret := range secrets {
+		role, services, limited := strings.Cut(name, "-")
+		t := fleet.Token{ID: name, Name: name + "-1", Role: role, Hash: auth.Hash(secret)}
+		if limited {
+			t.Services = []string{services + ":*"}
+		}
+		tokens = append(tokens, t)
+	}
+	return tokens
 }
 
 // bench is an API over a manager that runs.
@@ -36,12 +54,22 @@ type bench struct {
 	tb      testing.TB
 	api     *API
 	manager *fleet.Manager
+	stop    func()
+	limits  fleet.Config
 	store   *memory.Store
-	failing atomic.Bool // what the health checks say
+	through fleet.Store   // what the manager asks; nil: the store
+	failing atomic.Bool   // what the health checks say
+	gate    chan struct{} // what they wait for; nil: nothing
 }
 
 // Check is every health check of the bench.
-func (b *bench) Check(context.Context) error {
+func (b *bench) Check(ctx context.Context) error {
+	if b.gate != nil {
+		select {
+		case <-b.gate:
+		case <-ctx.Done():
+		}
+	}
 	if b.failing.Load() {
 		return errors.New("upstream is down")
 	}
@@ -53,36 +81,100 @@ func (b *bench) Close() error { return nil }
 func newBench(tb testing.TB) *bench {
 	tb.Helper()
 	b := &bench{tb: tb, store: memory.New()}
-	var err error
-	b.manager, err = fleet.New(tb.Context(), fleet.Deps{
-		Store: b.store, NewProbe: func(config.HealthCheck) (fleet.Probe, error) { return b, nil },
-	}, fleet.Config{})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- b.manager.Run(ctx) }()
-	tb.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			tb.Errorf("the manager ended with %v", err)
-		}
-	})
-	var tokens []fleet.Token
-	for role, secret := range secrets {
-		tokens = append(tokens, fleet.Token{ID: role, Name: role + "-1", Role: role, Hash: auth.Hash(secret)})
-	}
-	a, err := auth.New(tokens)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	b.api = New(Deps{Manager: b.manager, Auth: a, Problems: problem.New(nil)})
+	b.start()
+	tb.Cleanup(func() { b.stop() })
 	return b
 }
 
-// answer is what a request got.
-type answer struct {
+// start runs a manager over the store, and the API over that.
+func (b *bench) start() {
+	b.tb.Helper()
+	a, err := auth.New(nil)
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	var store fleet.Store = b.store
+	if b.through != nil {
+		store = b.through
+	}
+	b.manager, err = fleet.New(b.tb.Context(), fleet.Deps{
+		Store: store, NewProbe: func(config.HealthCheck, fleet.Source) (fleet.Probe, error) { return b, nil },
+		OnTokens: func(made []fleet.Token) {
+			if err := a.Set(append(fixed(), made...)); err != nil {
+				b.tb.Error(err)
+			}
+		},
+	}, b.limits)
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	manager := b.manager
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- manager.Run(ctx) }()
+	b.stop = sync.OnceFunc(func() {
+		stop()
+		if err := <-ended; err != nil {
+			b.tb.Errorf("the manager ended with %v", err)
+		}
+	})
+	b.api = New(Deps{Manager: b.manager, Auth: a, Problems: problem.New(nil)})
+}
+
+// restart ends the manager and begins anew with the same store.
+func (b *bench) restart() {
+	b.tb.Helper()
+	b.stop()
+	b.start()
+}
+
+// until waits for something that happens by itself.
+func (b *bench) until(what string, happened func() bool) {
+	b.tb.Helper()
+	deadline, tick := time.After(5*time.Second), time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !happened() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			b.tb.Fatalf("%s does not happen", what)
+		}
+	}
+}
+
+// the document, as it is served.
+var contract = sync.OnceValues(func() (*openapitest.Document, error) {
+	data, err := documentJSON()
+	if err != nil {
+		return nil, err
+	}
+	return openapitest.New(data)
+})
+
+// hold holds what was asked, if it was accepted, and what was said against the
+// document.
+func (b *bench) hold(r *http.Request, body string, w *httptest.ResponseRecorder) {
+	b.tb.Helper()
+	if _, measured := b.tb.(*testing.B); measured {
+		return
+	}
+	doc, err := contract()
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	if err := doc.CheckAnswer(r.Method, r.URL.EscapedPath(), w.Code, w.Header(), w.Body.Bytes()); err != nil {
+		b.tb.Errorf("%s %s: %d %.2000s is not as the document says: %v", r.Method, r.URL, w.Code, w.Body, err)
+	}
+	if w.Code >= 300 || body == "" || w.Header().Get(replayedHeader) != "" {
+		return
+	}
+	if err := doc.CheckBody(r.Method, r.URL.EscapedPath(), []byte(body)); err != nil {
+		b.tb.Errorf("%s %s: %.2000s is accepted, against the document: %v", r.Method, r.URL, body, err)
+	}
+}
+
+// reply is what a request got.
+type reply struct {
 	status int
 	header http.Header
 	raw    string
@@ -90,7 +182,7 @@ type answer struct {
 }
 
 // fields are those that a problem names.
-func (a answer) fields() []string {
+func (a reply) fields() []string {
 	var names []string
 	list, _ := a.body["errors"].([]any)
 	for _, e := range list {
@@ -100,7 +192,7 @@ func (a answer) fields() []string {
 }
 
 // part is a value inside the answer, by its path.
-func (a answer) part(path ...string) any {
+func (a reply) part(path ...string) any {
 	var v any = a.body
 	for _, name := range path {
 		m, _ := v.(map[string]any)
@@ -110,7 +202,7 @@ func (a answer) part(path ...string) any {
 }
 
 // names are one field of each line of a list.
-func (a answer) names(list, field string) []any {
+func (a reply) names(list, field string) []any {
 	var names []any
 	lines, _ := a.body[list].([]any)
 	for _, e := range lines {
@@ -121,7 +213,7 @@ func (a answer) names(list, field string) []any {
 
 // as asks with a role's token; "" is without any. Headers are names and values
 // in turn.
-func (b *bench) as(role, method, path, body string, headers ...string) answer {
+func (b *bench) as(role, method, path, body string, headers ...string) reply {
 	b.tb.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	if body != "" {
@@ -135,7 +227,8 @@ func (b *bench) as(role, method, path, body string, headers ...string) answer {
 	}
 	w := httptest.NewRecorder()
 	b.api.ServeHTTP(w, r)
-	a := answer{status: w.Code, header: w.Header(), raw: w.Body.String()}
+	b.hold(r, body, w)
+	a := reply{status: w.Code, header: w.Header(), raw: w.Body.String()}
 	if a.raw != "" && json.Unmarshal([]byte(a.raw), &a.body) != nil {
 		b.tb.Fatalf("%s %s: %d %q is no JSON object", method, path, a.status, a.raw)
 	}
@@ -146,7 +239,7 @@ func (b *bench) as(role, method, path, body string, headers ...string) answer {
 }
 
 // admin asks as the administrator and expects a status.
-func (b *bench) admin(status int, method, path, body string, headers ...string) answer {
+func (b *bench) admin(status int, method, path, body string, headers ...string) reply {
 	b.tb.Helper()
 	a := b.as("admin", method, path, body, headers...)
 	if a.status != status {

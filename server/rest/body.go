@@ -12,36 +12,47 @@ import (
 
 	"github.com/degenduel/switchgear/internal/strict"
 	"github.com/degenduel/switchgear/server/internal/problem"
+	"github.com/degenduel/switchgear/wire"
 )
 
 const (
-	maxBody   = 1 << 20
-	maxReason = 1024 // bytes
+	maxBody = 1 << 20
 
 	jsonType  = "application/json"
 	unasked   = "application/x-www-form-urlencoded" // what curl and others send where nothing is said
 	patchType = "application/merge-patch+json"      // RFC 7396
 )
 
-// read is the body as it came.
+// read is the body as it came, of one of the media types.
 func (c *call) read(w http.ResponseWriter, types ...string) ([]byte, error) {
-	h := c.r.Header
-	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		return nil, problem.Status(http.StatusUnsupportedMediaType, "a body with a Content-Encoding is not read")
-	}
-	if given := h.Get("Content-Type"); given != "" && given != unasked && !acceptable(given, types) {
+	if given := c.r.Header.Get("Content-Type"); given != "" && given != unasked && !acceptable(given, types) {
 		w.Header().Set("Accept", strings.Join(types, ", "))
 		return nil, problem.Status(http.StatusUnsupportedMediaType, "the body must be %s in UTF-8", strings.Join(types, " or "))
+	}
+	return c.body(w)
+}
+
+// body is the body, whatever it is. It can be asked for again.
+func (c *call) body(w http.ResponseWriter) ([]byte, error) {
+	if c.sent != nil {
+		return c.sent, nil
+	}
+	if coding := strings.Join(c.r.Header.Values("Content-Encoding"), ","); coding != "" && !strings.EqualFold(coding, "identity") {
+		return nil, problem.Status(http.StatusUnsupportedMediaType, "a body with a Content-Encoding is not read")
 	}
 	if c.r.ContentLength > maxBody {
 		return nil, &http.MaxBytesError{Limit: maxBody}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, c.r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
-	if err != nil && !errors.As(err, &tooLarge) {
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, err
+	case err != nil:
 		return nil, problem.Status(http.StatusBadRequest, "the body did not arrive whole")
 	}
-	return body, err
+	c.sent = body
+	return body, nil
 }
 
 func acceptable(given string, types []string) bool {
@@ -106,11 +117,8 @@ func (b *badFields) requireReason(reason string) {
 }
 
 func (b *badFields) checkReason(reason string) {
-	if len(reason) > maxReason {
-		b.add("reason", "%d bytes are more than %d", len(reason), maxReason)
-	}
-	if strings.ContainsFunc(reason, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }) {
-		b.add("reason", "it has a control character")
+	if wrong := wire.CheckReason(reason); wrong != "" {
+		b.add("reason", "%s", wrong)
 	}
 }
 

@@ -13,8 +13,24 @@ import (
 	"testing/iotest"
 )
 
+// withBody is a route that takes a body.
+type withBody struct{ method, path, good string }
+
+// at is the path, which is of a service if it does not say all.
+func (b withBody) at() string {
+	if strings.HasPrefix(b.path, root) {
+		return b.path
+	}
+	return services + "/market" + b.path
+}
+
+// optional reports whether there need be no body.
+func (b withBody) optional() bool {
+	return b.method == "DELETE" || b.path == "/health-check" || b.path == root+"/ws/tickets"
+}
+
 // withBodies are the routes that take a body, with one that is good.
-var withBodies = []struct{ method, path, good string }{
+var withBodies = []withBody{
 	{"PUT", "", `{}`},
 	{"POST", "/reset", `{"reason":"x"}`},
 	{"PUT", "/override", `{"mode":"forced_closed","reason":"x","ttl_ms":60000}`},
@@ -25,6 +41,9 @@ var withBodies = []struct{ method, path, good string }{
 	{"POST", "/config/rollback", `{"version":1}`},
 	{"POST", "/operations", `{"outcomes":[]}`},
 	{"DELETE", "", `{"reason":"x"}`},
+	{"POST", root + "/tokens", `{"name":"x","role":"viewer"}`},
+	{"DELETE", root + "/tokens/x", `{"reason":"x"}`},
+	{"POST", root + "/ws/tickets", `{}`},
 }
 
 func TestBodies_HostileOnesChangeNothing(t *testing.T) {
@@ -59,7 +78,7 @@ func TestBodies_HostileOnesChangeNothing(t *testing.T) {
 	}
 	for name, spoil := range hostile {
 		for _, rt := range withBodies {
-			got := b.as("admin", rt.method, "/api/v2/services/market"+rt.path, spoil(rt.good), "If-Match", "*")
+			got := b.as("admin", rt.method, rt.at(), spoil(rt.good), "If-Match", "*")
 			if got.status != 400 {
 				t.Errorf("%s: %s %s: %d %.200s", name, rt.method, rt.path, got.status, got.raw)
 			}
@@ -75,10 +94,10 @@ func TestBodies_MustBeThereWhereTheySaySomething(t *testing.T) {
 	b := newBench(t)
 	b.reported("market")
 	for _, rt := range withBodies {
-		if rt.method == "DELETE" || rt.path == "/health-check" {
+		if rt.optional() {
 			continue
 		}
-		if got := b.as("admin", rt.method, "/api/v2/services/market"+rt.path, "", "If-Match", "*"); got.status != 400 {
+		if got := b.as("admin", rt.method, rt.at(), "", "If-Match", "*"); got.status != 400 {
 			t.Errorf("%s %s: %d %s", rt.method, rt.path, got.status, got.raw)
 		}
 	}
@@ -107,6 +126,8 @@ func TestBodies_HaveTheMediaTypesOfTheContract(t *testing.T) {
 		{"nonsense", "operations", "POST", `{"outcomes":[]}`, ";;", "", 415},
 		{"gzip", "operations", "POST", zipped.String(), "application/json", "gzip", 415},
 		{"deflate", "operations", "POST", "x", "", "deflate", 415},
+		{"two codings", "operations", "POST", `{"outcomes":[]}`, "", "identity, gzip", 415},
+		{"gzip where a body may be missing", "health-check", "POST", zipped.String(), "application/json", "gzip", 415},
 		{"merge patch", "config", "PATCH", `{"config":{},"reason":"x"}`, "application/merge-patch+json", "", 200},
 		{"JSON patch", "config", "PATCH", `[]`, "application/json-patch+json", "", 415},
 		{"merge patch for a PUT", "config", "PUT", `{"config":{},"reason":"x"}`, "application/merge-patch+json", "", 415},
@@ -122,13 +143,42 @@ func TestBodies_HaveTheMediaTypesOfTheContract(t *testing.T) {
 	}
 }
 
+func TestBodies_WithAContentEncodingAreNotRead(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.reported("market")
+	for _, rt := range withBodies {
+		for _, codings := range [][]string{{"gzip"}, {"identity", "gzip"}, {"br, identity"}} {
+			r := httptest.NewRequest(rt.method, rt.at(), strings.NewReader(rt.good))
+			r.Header.Set("Authorization", "Bearer "+secrets["admin"])
+			r.Header.Set("If-Match", "*")
+			r.Header["Content-Encoding"] = codings
+			w := httptest.NewRecorder()
+			b.api.ServeHTTP(w, r)
+			if w.Code != 415 {
+				t.Errorf("%s %s with %v: %d %s", rt.method, rt.path, codings, w.Code, w.Body)
+			}
+		}
+	}
+}
+
+func TestReasons_MayBeAsLongInTheQueryAsInTheBody(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.reported("a", "b")
+	reason := strings.Repeat("r", 1024)
+	b.admin(204, "DELETE", "/api/v2/services/a?reason="+reason, "")
+	b.admin(204, "DELETE", "/api/v2/services/b", `{"reason":"`+reason+`"}`)
+	b.admin(400, "PUT", "/api/v2/services/c?reason="+reason+"r", "{}")
+}
+
 func TestBodies_AreReadToALimit(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.reported("market")
 	for _, rt := range withBodies {
 		space := strings.Repeat(" ", maxBody)
-		path := "/api/v2/services/market" + rt.path
+		path := rt.at()
 		if got := b.as("admin", rt.method, path, rt.good+space, "If-Match", "*"); got.status != 413 {
 			t.Errorf("%s %s: %d %.200s", rt.method, rt.path, got.status, got.raw)
 		}
@@ -160,7 +210,7 @@ func TestBodies_NameEveryUnknownField(t *testing.T) {
 	for _, rt := range withBodies {
 		body := strings.TrimSuffix(rt.good, "}") + `,"colour":1,"size":2}`
 		body = strings.Replace(body, "{,", "{", 1)
-		got := b.as("admin", rt.method, "/api/v2/services/market"+rt.path, body, "If-Match", "*")
+		got := b.as("admin", rt.method, rt.at(), body, "If-Match", "*")
 		if got.status != 400 || !slices.Equal(got.fields(), []string{"colour", "size"}) {
 			t.Errorf("%s %s: %d %v", rt.method, rt.path, got.status, got.fields())
 		}
@@ -172,7 +222,7 @@ func TestBodies_ThatAreNotJSONAreCalledSo(t *testing.T) {
 	b := newBench(t)
 	b.reported("market")
 	for _, rt := range withBodies {
-		got := b.as("admin", rt.method, "/api/v2/services/market"+rt.path, "reason=x", "If-Match", "*")
+		got := b.as("admin", rt.method, rt.at(), "reason=x", "If-Match", "*")
 		if !strings.Contains(got.raw, `"the body is not JSON: unexpected 'r', want a value at offset 0"`) {
 			t.Errorf("%s %s: %s", rt.method, rt.path, got.raw)
 		}

@@ -182,3 +182,26 @@ func (a *API) rollback(w http.ResponseWriter, c *call) error {
 	}
 	return writeConfig(w, &v)
 }
+
+// rollbackAgain answers with the version that the rollback made.
+func (a *API) rollbackAgain(w http.ResponseWriter, c *call, was fleet.Request) error {
+	now, err := a.manager.ServiceConfig(c.r.Context(), c.service)
+	if err != nil {
+		return err
+	}
+	version, err := strconv.Atoi(was.Subject)
+	if err != nil { // it made none: what was asked for was in force
+		return writeConfig(w, &now)
+	}
+	if now.Version != version {
+		made, err := a.manager.ConfigVersions(c.r.Context(), c.service, version+1, 1)
+		if err != nil {
+			return err
+		}
+		if len(made) == 0 || made[0].Version != version {
+			return problem.Status(http.StatusConflict, "this request has made version %d already, which is there no more", version)
+		}
+		now = fleet.ConfigView{ConfigVersion: made[0]} // the lint is about what is in force
+	}
+	return writeConfig(w, &now)
+}

@@ -70,7 +70,6 @@ func TestConfig_IsChangedByWhoHasSeenIt(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.reported("market")
-	body := `{"config":{"failureThreshold":3},"reason":"x"}`
 	tests := []struct {
 		ifMatch string
 		status  int
@@ -95,11 +94,11 @@ func TestConfig_IsChangedByWhoHasSeenIt(t *testing.T) {
 		{`"99999999999999999999999999"`, 412}, //
 	}
 	for _, method := range []string{"PUT", "PATCH"} {
-		for _, tt := range tests {
+		for i, tt := range tests {
 			if method == "PATCH" && tt.status == 200 {
 				continue
 			}
-			headers := []string{"If-Match", tt.ifMatch}
+			headers, body := []string{"If-Match", tt.ifMatch}, fmt.Sprintf(`{"config":{"failureThreshold":%d},"reason":"x"}`, i+3)
 			if tt.ifMatch == "" {
 				headers = nil
 			}

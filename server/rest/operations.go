@@ -27,13 +27,17 @@ func (a *API) report(w http.ResponseWriter, c *call) error {
 	if err := bad.err(); err != nil {
 		return err
 	}
-	advice, err := a.manager.Report(c.r.Context(), c.service, outcomes)
+	advice, err := a.manager.ReportOnce(c.r.Context(), c.service, outcomes, c.request)
 	if err != nil {
 		return err
 	}
+	return writeAdvice(w, c.service, advice)
+}
+
+func writeAdvice(w http.ResponseWriter, service string, advice fleet.Advice) error {
 	wait := (advice.RetryAfter + time.Millisecond - 1) / time.Millisecond // whoever waits so long does not come too early
 	return writeJSON(w, http.StatusOK, wire.Report{
-		Service: c.service, State: advice.State.String(), Admit: advice.Admit, RetryAfterMs: int64(wait),
+		Service: service, State: advice.State.String(), Admit: advice.Admit, RetryAfterMs: int64(wait),
 	})
 }
 

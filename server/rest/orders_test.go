@@ -131,7 +131,7 @@ func TestReset_ClosesOrBeginsARecovery(t *testing.T) {
 	if got.status != 200 || got.part("circuit_breaker", "state") != "closed" || got.part("circuit_breaker", "failures") != 0.0 {
 		t.Errorf("to closed: %d %s", got.status, got.raw)
 	}
-	audit := b.store.Audit()
+	audit := b.store.AuditLog()
 	last := audit[len(audit)-1]
 	if last.Actor != "operator-1" || last.Address != "192.0.2.1" || last.Action != "reset" || last.Reason != "fixed" || last.Service != "market" {
 		t.Errorf("audit: %+v", last)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/degenduel/switchgear"
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/wire"
 )
 
 // badFields collects what is wrong with a request. The zero value is nothing.
@@ -78,20 +79,28 @@ func readQuery(r *http.Request, known []string) (url.Values, error) {
 			bad.add(shortened(name), "unknown query parameter")
 		case len(values) > 1 && name != "kind" && name != "status":
 			bad.add(name, "it is given %d times", len(values))
-		case slices.ContainsFunc(values, func(v string) bool { return len(v) > maxQuery || !utf8.ValidString(v) }):
-			bad.add(name, "it is not UTF-8, or longer than %d bytes", maxQuery)
+		case slices.ContainsFunc(values, func(v string) bool { return len(v) > longest(name) || !utf8.ValidString(v) }):
+			bad.add(name, "it is not UTF-8, or longer than %d bytes", longest(name))
 		}
 	}
 	return query, bad.err()
 }
 
+// longest is how many bytes a parameter's value may have.
+func longest(name string) int {
+	if name == "reason" {
+		return wire.MaxReason
+	}
+	return maxQuery
+}
+
 // shortened keeps what somebody made up from filling the answer.
 func shortened(name string) string {
-	const longest = 64
-	if len(name) <= longest {
+	const most = 64
+	if len(name) <= most {
 		return strings.ToValidUTF8(name, "�")
 	}
-	return strings.ToValidUTF8(name[:longest], "") + "…"
+	return strings.ToValidUTF8(name[:most], "") + "…"
 }
 
 // words are the values of a parameter that can be given more than once, or
@@ -134,25 +143,27 @@ func (c *call) moment(bad *badFields, name string) time.Time {
 	return t
 }
 
-// list is a kind of list, which its cursors name, so that one is not taken for
+// listing is a kind of list, which its cursors name, so that one is not taken for
 // another's.
-type list string
+type listing string
 
 // The lists that have cursors.
 const (
-	servicesList list = "s"
-	eventsList   list = "e"
-	versionsList list = "v"
+	servicesList listing = "s"
+	eventsList   listing = "e"
+	versionsList listing = "v"
+	auditList    listing = "a"
+	tokensList   listing = "t"
 )
 
 // cursor is where a list goes on: behind what is there.
-func (l list) cursor(behind string) *string {
+func (l listing) cursor(behind string) *string {
 	s := base64.RawURLEncoding.EncodeToString([]byte(string(l) + ":" + behind))
 	return &s
 }
 
 // after is what the request's cursor stands behind; empty without one.
-func (c *call) after(bad *badFields, l list) string {
+func (c *call) after(bad *badFields, l listing) string {
 	if !c.query.Has("cursor") {
 		return ""
 	}
@@ -166,7 +177,7 @@ func (c *call) after(bad *badFields, l list) string {
 }
 
 // afterID is after for lists in the order of numbers; 0 without a cursor.
-func (c *call) afterID(bad *badFields, l list) int64 {
+func (c *call) afterID(bad *badFields, l listing) int64 {
 	behind := c.after(bad, l)
 	if behind == "" {
 		return 0

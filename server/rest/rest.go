@@ -2,13 +2,18 @@
 //
 // # Promises
 //
-//  1. Nobody without a token whose role allows it learns or changes anything.
+//  1. Nobody without a token whose role and services allow it learns or changes
+//     anything.
 //  2. What is not understood is refused: unknown fields of a body, unknown
 //     query parameters, other methods, paths and media types, each with a
 //     problem (RFC 9457) that names every bad field.
 //  3. A config is changed by who has seen the one in force: of many that have
 //     seen the same, one.
 //  4. A body is read to 1 MiB and no further.
+//  5. A POST with an Idempotency-Key is carried out once, however often it is
+//     sent within a day, also over the end of the process.
+//  6. A change that was refused to somebody who was let in is in the audit log.
+//  7. The document at /api/v2/openapi.json says all of it, and nothing else.
 package rest
 
 import (
@@ -36,6 +41,7 @@ type API struct {
 	auth     *auth.Authenticator
 	problems *problem.Writer
 	mux      *http.ServeMux
+	answers  answers
 }
 
 // New makes an API.
@@ -45,52 +51,6 @@ func New(d Deps) *API {
 		a.mux.Handle(rt.pattern, a.handler(rt))
 	}
 	return a
-}
-
-// route is one line of the contract's table.
-type route struct {
-	pattern string
-	role    auth.Role
-	serve   func(w http.ResponseWriter, c *call) error
-
-	// query are the parameters that it takes; others are refused.
-	query []string
-	// absent: the service of the path need not be there.
-	absent bool
-}
-
-const (
-	services = "/api/v2/services"
-	service  = services + "/{service}"
-)
-
-func (a *API) routes() []route {
-	list := []string{"limit", "cursor"}
-	history := []string{"kind", "since", "until", "limit", "cursor"}
-	reason := []string{"reason"}
-	return []route{
-		{pattern: "GET " + services, role: auth.Viewer, serve: a.listServices, query: append(list, "status", "layer", "q")},
-		{pattern: "GET " + service, role: auth.Viewer, serve: a.getService},
-		{pattern: "PUT " + service, role: auth.Admin, serve: a.putService, query: reason, absent: true},
-		{pattern: "DELETE " + service, role: auth.Admin, serve: a.deleteService, query: reason},
-		{pattern: "GET /api/v2/state", role: auth.Viewer, serve: a.state},
-
-		{pattern: "GET /api/v2/events", role: auth.Viewer, serve: a.listEvents, query: append(history, "service")},
-		{pattern: "GET " + service + "/events", role: auth.Viewer, serve: a.listServiceEvents, query: history, absent: true},
-
-		{pattern: "POST " + service + "/health-check", role: auth.Operator, serve: a.checkHealth},
-		{pattern: "POST " + service + "/reset", role: auth.Operator, serve: a.reset},
-		{pattern: "PUT " + service + "/override", role: auth.Operator, serve: a.putOverride},
-		{pattern: "DELETE " + service + "/override", role: auth.Operator, serve: a.deleteOverride, query: reason},
-
-		{pattern: "GET " + service + "/config", role: auth.Viewer, serve: a.getConfig},
-		{pattern: "PUT " + service + "/config", role: auth.Admin, serve: a.putConfig},
-		{pattern: "PATCH " + service + "/config", role: auth.Admin, serve: a.patchConfig},
-		{pattern: "GET " + service + "/config/versions", role: auth.Viewer, serve: a.listConfigVersions, query: list},
-		{pattern: "POST " + service + "/config/rollback", role: auth.Admin, serve: a.rollback},
-
-		{pattern: "POST " + service + "/operations", role: auth.Agent, serve: a.report},
-	}
 }
 
 // ServeHTTP answers a request.
@@ -103,58 +63,86 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.problems.Write(w, r, problem.NotRouted(w, r, h))
 }
 
-// call is a request that was let in.
+// call is a request on its way.
 type call struct {
 	r       *http.Request
-	id      auth.Identity
-	service string // of its path; empty if that has none
+	id      auth.Identity // the zero Identity before it is let in
+	service string        // of its path; empty if that has none
 	query   url.Values
+	sent    []byte        // the body; nil before it is read
+	reason  string        // of the order, as far as it was read
+	request fleet.Request // without a key if it has none
 }
 
 func (a *API) handler(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := a.admit(rt, r)
 		if err == nil {
-			err = rt.serve(w, c)
+			err = a.once(r.Context(), rt, w, c)
 		}
 		if err != nil {
+			a.noteRefusal(rt, c, err)
 			a.problems.Write(w, r, err)
 		}
 	})
 }
 
-// admit lets a request in: who it is, what it may, and what it speaks of.
-func (a *API) admit(rt route, r *http.Request) (*call, error) {
-	id, err := a.auth.Request(r)
-	if err != nil {
-		return nil, err
+// admit lets a request in: who it is, what it may, and what it speaks of. Beside
+// an error the call has what is known of it.
+func (a *API) admit(rt route, r *http.Request) (c *call, err error) {
+	c = &call{r: r, service: r.PathValue("service")}
+	if rt.open {
+		c.query, err = readQuery(r, rt.query)
+		return c, err
 	}
-	if !id.Role.May(rt.role) {
-		return nil, problem.Status(http.StatusForbidden, "the role %s may not do this, %s may", id.Role, rt.role)
+	if c.id, err = a.auth.Request(r); err != nil {
+		return c, err
 	}
-	c := &call{r: r.WithContext(auth.With(r.Context(), id)), id: id, service: r.PathValue("service")}
-	if c.query, err = readQuery(r, rt.query); err != nil {
-		return nil, err
+	switch {
+	case !c.id.Role.May(rt.role):
+		return c, problem.Status(http.StatusForbidden, "the role %s may not do this, %s may", c.id.Role, rt.role)
+	case rt.global && c.id.Limited():
+		return c, problem.Status(http.StatusForbidden, "the token is for some services only, and this is about all of them")
 	}
-	if c.service == "" {
-		return c, nil
+	if c.query, err = readQuery(r, rt.query); err != nil || c.service == "" {
+		return c, err
 	}
-	if !switchgear.ValidName(c.service) {
-		var bad badFields
-		bad.add("service", "%.130q is no name of a service: it must match [a-z0-9][a-z0-9_.:-]{0,127}", c.service)
-		return nil, bad.err()
+	var bad badFields
+	bad.checkService(c.service)
+	if err := bad.err(); err != nil {
+		return c, err
 	}
-	if !rt.absent {
+	return c, c.mayKnow(c.service)
+}
+
+// mayKnow refuses what the token is not for.
+func (c *call) mayKnow(service string) error {
+	if c.id.Sees(service) {
+		return nil
+	}
+	return problem.Status(http.StatusForbidden, "the token is not for the service %s", service)
+}
+
+func (b *badFields) checkService(name string) {
+	if !switchgear.ValidName(name) {
+		b.add("service", "%.130q is no name of a service: it must match [a-z0-9][a-z0-9_.:-]{0,127}", name)
+	}
+}
+
+// serve answers a request that was let in, and is to be carried out.
+func (a *API) serve(rt route, w http.ResponseWriter, c *call) error {
+	if c.service != "" && !rt.absent {
 		if _, err := a.manager.Service(c.service); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return c, nil
+	return rt.serve(w, c)
 }
 
 // actor is who gives the order.
 func (c *call) actor(reason string) fleet.Actor {
-	return fleet.Actor{Name: c.id.Name, Address: auth.Address(c.r), Reason: reason}
+	c.reason = reason
+	return fleet.Actor{Name: c.id.Name, Address: auth.Address(c.r), Reason: reason, Request: c.request}
 }
 
 // writeJSON answers with v, or says that it cannot.
@@ -163,7 +151,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", jsonType)
 	w.WriteHeader(status)
 	_, _ = w.Write(append(body, '\n')) // nobody is there to read it
 	return nil

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,7 +31,8 @@ func (a *API) listServices(w http.ResponseWriter, c *call) error {
 	page := wire.Services{Services: []wire.Entry{}}
 	for v := range a.manager.ServicesAfter(after) {
 		switch {
-		case c.query.Has("layer") && v.Layer != layer,
+		case !c.id.Sees(v.Service),
+			c.query.Has("layer") && v.Layer != layer,
 			wanted != nil && !slices.Contains(wanted, string(v.Status)),
 			!strings.Contains(v.Service, text) && !strings.Contains(strings.ToLower(v.Description), text):
 			continue
@@ -48,9 +50,12 @@ func (a *API) listServices(w http.ResponseWriter, c *call) error {
 	return writeJSON(w, http.StatusOK, page)
 }
 
-func (a *API) state(w http.ResponseWriter, _ *call) error {
+func (a *API) state(w http.ResponseWriter, c *call) error {
 	board := wire.State{At: wire.Time{Time: time.Now()}, Services: []wire.Entry{}}
 	for _, v := range a.manager.Services() {
+		if !c.id.Sees(v.Service) {
+			continue
+		}
 		entry, err := view.Entry(&v)
 		if err != nil {
 			return err
@@ -77,22 +82,26 @@ func writeEntry(w http.ResponseWriter, status int, v *fleet.View) error {
 }
 
 func (a *API) putService(w http.ResponseWriter, c *call) error {
+	version, err := a.ifThere(c)
+	if err != nil {
+		return err
+	}
 	body, err := c.read(w, jsonType)
 	if err != nil {
 		return err
 	}
 	var bad badFields
 	bad.checkReason(c.query.Get("reason"))
-	def, err := config.DecodeService(body, config.DecodeOptions{Name: c.service})
+	def, err := config.DecodeService(body, config.DecodeOptions{Name: c.service, Known: a.known})
 	if err = bad.addAll("", err); err != nil {
 		return unreadable(err)
 	}
 	if err := bad.err(); err != nil {
 		return err
 	}
-	v, created, err := a.manager.Declare(c.r.Context(), c.service, def, c.actor(c.query.Get("reason")))
+	v, created, err := a.declare(c, version, def)
 	if err != nil {
-		return err
+		return misled(err, c.service, def.Dependencies)
 	}
 	if !created {
 		return writeEntry(w, http.StatusOK, &v)
@@ -101,18 +110,67 @@ func (a *API) putService(w http.ResponseWriter, c *call) error {
 	return writeEntry(w, http.StatusCreated, &v)
 }
 
+func (a *API) known(service string) bool {
+	_, err := a.manager.Service(service)
+	return err == nil
+}
+
+// misled is err, with the very dependency that leads nowhere, or in a circle,
+// where it is about one.
+func misled(err error, service string, dependencies []string) error {
+	var bad badFields
+	if e, ok := errors.AsType[*config.DependencyError](err); ok {
+		for _, f := range e.Fields(service, dependencies) {
+			bad.add(f.Field, "%s", f.Message)
+		}
+	}
+	if named := bad.err(); named != nil {
+		return named
+	}
+	return err
+}
+
+// declare puts the section in force. A request with an If-Match makes no new
+// service.
+func (a *API) declare(c *call, ifVersion int, def config.Service) (v fleet.View, created bool, err error) {
+	by := c.actor(c.query.Get("reason"))
+	if !c.conditional() {
+		return a.manager.Declare(c.r.Context(), c.service, def, by)
+	}
+	if v, err = a.manager.DeclareIf(c.r.Context(), c.service, ifVersion, def, by); fleet.KindOf(err) == fleet.NotFound {
+		err = c.notThere()
+	}
+	return v, false, err
+}
+
+func (c *call) conditional() bool { return len(c.r.Header.Values("If-Match")) > 0 }
+
+func (c *call) notThere() error {
+	return problem.Status(http.StatusPreconditionFailed, "there is no service %s", c.service)
+}
+
+// ifThere is the version that the request was made for; it is refused if there
+// is no such service.
+func (a *API) ifThere(c *call) (int, error) {
+	if c.conditional() && !a.known(c.service) {
+		return 0, c.notThere()
+	}
+	return a.ifMatch(c, false)
+}
+
 func (a *API) deleteService(w http.ResponseWriter, c *call) error {
 	reason, err := c.optionalReason(w)
 	if err != nil {
 		return err
 	}
+	by := c.actor(reason)
 	switch v, err := a.manager.Service(c.service); {
 	case err != nil:
 		return err
 	case v.Source == fleet.SourceCode:
 		return problem.Status(http.StatusConflict, "%s is part of a running program, which would not know", c.service)
 	}
-	if err := a.manager.Remove(c.r.Context(), c.service, c.actor(reason)); err != nil {
+	if err := a.manager.Remove(c.r.Context(), c.service, by); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

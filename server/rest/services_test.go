@@ -4,9 +4,14 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/degenduel/switchgear/config"
+	"github.com/degenduel/switchgear/fleet"
 )
 
 const probedBody = `{"layer":"data","description":"Prices from the Exchange","dependencies":["sync"],` +
@@ -61,10 +66,10 @@ func TestServices_OthersNeedAreNotTakenOut(t *testing.T) {
 	b.reported("sync")
 	b.admin(201, "PUT", "/api/v2/services/market", probedBody)
 	b.admin(409, "DELETE", "/api/v2/services/sync", "")
-	if got := b.admin(400, "PUT", "/api/v2/services/sync", `{"dependencies":["market"]}`); !slices.Contains(got.fields(), "dependencies") {
+	if got := b.admin(400, "PUT", "/api/v2/services/sync", `{"dependencies":["market"]}`); !slices.Equal(got.fields(), []string{"dependencies[0]"}) {
 		t.Errorf("a cycle: %s", got.raw)
 	}
-	if got := b.admin(400, "PUT", "/api/v2/services/other", `{"dependencies":["nowhere"]}`); !slices.Contains(got.fields(), "dependencies") {
+	if got := b.admin(400, "PUT", "/api/v2/services/other", `{"dependencies":["sync","nowhere"],"colour":1}`); !slices.Equal(got.fields(), []string{"colour", "dependencies[1]"}) {
 		t.Errorf("an unknown one: %s", got.raw)
 	}
 	b.admin(404, "GET", "/api/v2/services/other", "")
@@ -174,4 +179,39 @@ func TestState_IsTheWholeBoard(t *testing.T) {
 	if head := b.admin(200, "GET", "/api/v2/services/a", ""); head.header.Get("Content-Type") != "application/json" {
 		t.Errorf("Content-Type %q", head.header.Get("Content-Type"))
 	}
+}
+
+func TestServices_AreChangedByWhoHasSeenThemIfHeSaysSo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const path = "/api/v2/services/market"
+	for _, ifMatch := range []string{"*", `"1"`} {
+		b.admin(412, "PUT", path, `{}`, "If-Match", ifMatch)
+	}
+	b.admin(404, "GET", path, "")
+	b.reported("market")
+	b.admin(412, "PUT", path, `{"layer":"x"}`, "If-Match", `"2"`)
+	b.admin(200, "PUT", path, `{"layer":"edge","config":{"failureThreshold":3}}`, "If-Match", `"1"`)
+	var taken, refused atomic.Int64
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			switch got := b.as("admin", "PUT", path, fmt.Sprintf(`{"config":{"failureThreshold":%d}}`, i+10), "If-Match", `"2"`); got.status {
+			case 200:
+				taken.Add(1)
+			case 412:
+				refused.Add(1)
+			default:
+				t.Errorf("%d %s", got.status, got.raw)
+			}
+		})
+	}
+	all.Wait()
+	if taken.Load() != 1 || refused.Load() != 19 {
+		t.Errorf("%d are taken and %d refused", taken.Load(), refused.Load())
+	}
+	if _, err := b.manager.DeclareIf(t.Context(), "market", 2, config.Service{}, fleet.Actor{}); fleet.KindOf(err) != fleet.Precondition {
+		t.Errorf("it is not looked at again when the change's turn comes: %v", err)
+	}
+	b.admin(200, "PUT", path, `{}`, "If-Match", "*")
 }

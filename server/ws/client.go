@@ -3,13 +3,13 @@ package ws
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/wire"
@@ -35,7 +35,7 @@ const (
 	// client still be told why it is closed.
 	graceTimeout = 3 * time.Second
 
-	statusAuthenticationEnded websocket.StatusCode = wire.CodeAuthenticationEnded
+	closeAuthenticationEnded = wire.CodeAuthenticationEnded
 )
 
 // client is one socket. Its reader takes messages and gives answers to its
@@ -46,16 +46,20 @@ type client struct {
 	address string
 	account *account
 	conn    *conn
-	socket  *websocket.Conn
+	in      incoming
+	epoch   epoch
+	release func() // gives back the place among the identity's sockets
 
 	wake    chan struct{} // there is news
 	answers chan answer
 	closing chan struct{} // closed by end
 
 	endOnce    sync.Once
-	code       websocket.StatusCode
+	code       int
 	reason     string
 	severTimer *time.Timer
+	departed   atomic.Bool // its close frame has come, or its connection has gone
+	ponged     atomic.Bool // since it was pinged
 
 	// The reader's.
 	messages, controls meter
@@ -69,6 +73,7 @@ type client struct {
 	voids  int    // snapshots since it had everything
 	filter filter
 	pinged time.Time
+	asked  bool // a pong is awaited
 }
 
 // answer is what the reader has for the writer: a message, and what is to be
@@ -79,16 +84,23 @@ type answer struct {
 }
 
 func newClient(s *Server, id auth.Identity, address string) *client {
-	return &client{
-		server: s, id: id, address: address,
+	c := &client{
+		server: s, id: id, address: address, epoch: s.hub.epochOf(id), release: func() {},
 		conn: &conn{timeout: s.cfg.WriteTimeout, grace: graceTimeout},
 		wake: make(chan struct{}, 1), answers: make(chan answer, maxAnswers), closing: make(chan struct{}),
 		orderSlots: make(chan struct{}, maxOrders),
 	}
+	if id.Limited() {
+		c.filter.sees = id.Sees
+	}
+	c.in = incoming{control: c.control, empty: c.countControl, timeout: s.cfg.MessageTimeout, overdue: func() {
+		c.end(closePolicy, "a message took too long to come")
+	}}
+	return c
 }
 
 // end has the socket closed with the code. The first call counts.
-func (c *client) end(code websocket.StatusCode, reason string) {
+func (c *client) end(code int, reason string) {
 	c.endOnce.Do(func() {
 		c.code, c.reason = code, reason
 		c.severTimer = time.AfterFunc(endTimeout, c.conn.sever)
@@ -101,23 +113,35 @@ func (c *client) end(code websocket.StatusCode, reason string) {
 func (c *client) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var parts sync.WaitGroup
-	parts.Go(func() { c.read(ctx) })
-	c.write(ctx, &parts)
+	var reading sync.WaitGroup
+	reading.Go(func() { c.read(ctx) })
+	c.write(ctx)
 	<-c.closing
 	cancel()
-	if c.code != websocket.StatusNormalClosure {
-		c.server.log.LogAttrs(ctx, slog.LevelInfo, "stream closed", slog.Int("code", int(c.code)), slog.String("reason", c.reason),
-			slog.String("identity", c.id.Name), slog.String("remote", c.address))
-	}
-	_ = c.socket.Close(c.code, c.reason) // whoever is gone need not be told
+	c.farewell(ctx)
+	reading.Wait()
+	c.release()
+	c.conn.sever()
 	c.severTimer.Stop()
-	parts.Wait()
 	c.orders.Wait()
 }
 
+// farewell says why the socket is closed, or gives the client's own close frame
+// back.
+func (c *client) farewell(ctx context.Context) {
+	first := c.departed.Load()
+	if !first {
+		c.server.log.LogAttrs(ctx, slog.LevelInfo, "stream closed", slog.Int("code", c.code), slog.String("reason", c.reason),
+			slog.String("identity", c.id.Name), slog.String("remote", c.address))
+	}
+	err := c.conn.control(opClose, closePayload(c.code, c.reason)) // whoever is gone need not be told
+	if err == nil && !first {
+		c.conn.hangUp()
+	}
+}
+
 // write sends what the client is to have until it is closing.
-func (c *client) write(ctx context.Context, parts *sync.WaitGroup) {
+func (c *client) write(ctx context.Context) {
 	heartbeat := time.NewTicker(c.server.cfg.HeartbeatInterval)
 	defer heartbeat.Stop()
 	c.pinged = time.Now()
@@ -125,6 +149,11 @@ func (c *client) write(ctx context.Context, parts *sync.WaitGroup) {
 	due := false // a heartbeat: it has to wait until the client has everything
 	err := c.greet()
 	for err == nil {
+		select {
+		case <-c.closing:
+			return
+		default:
+		}
 		var more bool
 		if more, err = c.follow(recs); err != nil {
 			break
@@ -144,7 +173,7 @@ func (c *client) write(ctx context.Context, parts *sync.WaitGroup) {
 			err = c.answer(a)
 		case now := <-heartbeat.C:
 			due = true
-			c.ping(ctx, parts, now)
+			err = c.ping(now)
 		case <-c.wake:
 		}
 	}
@@ -156,16 +185,20 @@ func (c *client) failed(ctx context.Context, err error) {
 	var lost net.Error
 	switch {
 	case errors.Is(err, errSlow):
-		c.end(websocket.StatusTryAgainLater, "too slow")
-	case errors.Is(err, os.ErrDeadlineExceeded): // a frame was cut: there can be no other after it
-		c.end(websocket.StatusTryAgainLater, "too slow")
+		c.end(closeTryLater, "too slow")
+	case errors.Is(err, errNoPong):
+		c.end(closeGoingAway, err.Error())
 		c.conn.sever()
-	case errors.As(err, &lost), errors.Is(err, net.ErrClosed):
-		c.end(websocket.StatusNormalClosure, "")
+	case errors.Is(err, os.ErrDeadlineExceeded): // a frame was cut: there can be no other after it
+		c.end(closeTryLater, "too slow")
+		c.conn.sever()
+	case errors.As(err, &lost), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
+		c.departed.Store(true)
+		c.end(closeNone, "")
 		c.conn.sever()
 	default:
 		c.server.log.LogAttrs(ctx, slog.LevelError, "a change cannot be encoded", slog.Any("error", err))
-		c.end(websocket.StatusInternalError, "internal error")
+		c.end(closeInternal, "internal error")
 	}
 }
 
@@ -184,7 +217,7 @@ func (c *client) greet() error {
 	}
 	f, err := message(wire.ConnectionStatus{
 		Type: wire.TypeConnectionStatus, Timestamp: wire.Time{Time: time.Now()}, Status: "connected",
-		Role: c.id.Role.String(), Epoch: c.server.hub.name, Seq: c.cursor,
+		Role: c.id.Role.String(), Epoch: c.epoch.name, Seq: c.cursor,
 		HeartbeatMs: c.server.cfg.HeartbeatInterval.Milliseconds(),
 	})
 	if err != nil {
@@ -209,7 +242,7 @@ func (c *client) follow(recs []*record) (more bool, err error) {
 	}
 	frames := make([]frame, 0, len(recs))
 	for _, r := range recs {
-		f, err := r.frame(c.server.hub.epoch)
+		f, err := r.frameIn(&c.epoch)
 		if err != nil {
 			return false, err
 		}
@@ -226,12 +259,12 @@ func (c *client) follow(recs []*record) (more bool, err error) {
 }
 
 func (c *client) snapshot() error {
-	snap, err := c.server.snapshots.of(&c.filter)
+	snap, err := c.server.snapshots.of(&c.filter, &c.epoch)
 	if err != nil {
 		return err
 	}
-	for _, page := range snap.pages {
-		if err := c.conn.send(page); err != nil {
+	for i := range snap.pages() {
+		if err := c.conn.send(snap.page(i)); err != nil {
 			return err
 		}
 	}
@@ -250,22 +283,24 @@ func (c *client) answer(a answer) error {
 }
 
 func (c *client) heartbeat() frame {
-	b := place{wire.TypeHeartbeat, time.Now(), c.server.hub.epoch, c.cursor}.append(newFrame(placeSize))
+	b := place{wire.TypeHeartbeat, time.Now(), c.epoch.json, c.cursor}.append(newFrame(placeSize))
 	return seal(append(b, '}'))
 }
 
+var errNoPong = errors.New("no pong")
+
 // ping asks, now and then, whether the client is still there.
-func (c *client) ping(ctx context.Context, parts *sync.WaitGroup, now time.Time) {
-	if now.Sub(c.pinged) < c.server.cfg.PingInterval {
-		return
+func (c *client) ping(now time.Time) error {
+	switch since := now.Sub(c.pinged); {
+	case c.asked && c.ponged.Load():
+		c.asked = false
+	case c.asked && since >= c.server.cfg.PongTimeout:
+		return errNoPong
 	}
-	c.pinged = now
-	parts.Go(func() {
-		ctx, cancel := context.WithTimeout(ctx, c.server.cfg.PongTimeout)
-		defer cancel()
-		if err := c.socket.Ping(ctx); errors.Is(err, context.DeadlineExceeded) {
-			c.end(websocket.StatusGoingAway, "no pong")
-			c.conn.sever()
-		}
-	})
+	if c.asked || now.Sub(c.pinged) < c.server.cfg.PingInterval {
+		return nil
+	}
+	c.pinged, c.asked = now, true
+	c.ponged.Store(false)
+	return c.conn.control(opPing, nil)
 }

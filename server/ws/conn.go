@@ -1,37 +1,24 @@
 package ws
 
 import (
-	"bufio"
 	"errors"
 	"net"
-	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
 // errSlow says that a write was done, but took longer than a client may.
 var errSlow = errors.New("the client is too slow")
 
-const (
-	// controlSize is more than any control frame, header and all. The
-	// websocket package writes nothing else, and each in one Write.
-	controlSize = 256
+// chunkSize is how much is written against one deadline.
+const chunkSize = 32 << 10
 
-	closeFrame = 0x88
-
-	// chunkSize is how much is written against one deadline.
-	chunkSize = 32 << 10
-)
-
-// conn is a connection that the websocket package reads and sends control
-// frames on, while data frames, which all clients share, go past it as they
-// are, many in one system call. A frame of either is never in the midst of one
-// of the other.
+// conn is a connection that two write frames to: the client's writer, many in
+// one system call, and its reader, which answers pings. A frame of either is
+// never in the midst of one of the other.
 type conn struct {
-	net.Conn
+	net.Conn // nil until the handshake is done
 
-	taken   atomic.Bool   // Conn is there
 	timeout time.Duration // for a chunk; then the client is slow
 	grace   time.Duration // how much longer until the connection is given up
 
@@ -40,20 +27,18 @@ type conn struct {
 	chunks net.Buffers
 }
 
-// Write writes one control frame.
-func (c *conn) Write(p []byte) (int, error) {
+// control writes a control frame.
+func (c *conn) control(op byte, payload []byte) error {
+	f := append([]byte{finalBit | op, byte(len(payload))}, payload...) //nolint:gosec // maxControl at most
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended {
-		return 0, net.ErrClosed
-	}
-	if len(p) > 0 && p[0] == closeFrame {
-		c.ended = true
+		return net.ErrClosed
 	}
 	_ = c.SetWriteDeadline(time.Now().Add(c.timeout)) // if it fails so does the write
-	n, err := c.Conn.Write(p)
-	c.ended = c.ended || err != nil
-	return n, err
+	_, err := c.Write(f)
+	c.ended = err != nil || op == opClose
+	return err
 }
 
 // send writes data frames. With errSlow they are written.
@@ -105,27 +90,14 @@ func (c *conn) flush() (late bool, err error) {
 }
 
 // sever ends the connection whatever is under way.
-func (c *conn) sever() {
-	if c.taken.Load() {
-		_ = c.Close() // there is nothing left to do with its error
+func (c *conn) sever() { _ = c.Close() } // there is nothing left to do with its error
+
+// hangUp says that nothing more will be sent, and leaves it to the client to
+// end the connection: to close it at once, with bytes of the client unread,
+// could take the close frame back from the client.
+func (c *conn) hangUp() {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		c.sever()
 	}
-}
-
-// upgrade is a response whose connection, when it is taken over, becomes a
-// conn.
-type upgrade struct {
-	http.ResponseWriter
-
-	conn *conn
-}
-
-// Hijack takes over the connection.
-func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	taken, rw, err := http.NewResponseController(u.ResponseWriter).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	u.conn.Conn = taken
-	u.conn.taken.Store(true)
-	return u.conn, bufio.NewReadWriter(rw.Reader, bufio.NewWriterSize(u.conn, controlSize)), nil
 }

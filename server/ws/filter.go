@@ -11,13 +11,20 @@ import (
 // filter is what a client wants to be told of. The zero filter takes all. It
 // belongs to the client's writer.
 type filter struct {
+	// sees is what the client's token is for, whatever it wants; nil: all.
+	sees func(service string) bool
+
 	services, layers map[string]bool
 	statuses         map[fleet.Status]bool
 
-	// outside are the services that the client knows to be outside of its
-	// statuses. One that is not there is told once more when it leaves them,
-	// or the client would show it as it was for ever.
-	outside map[string]bool
+	// has says of services whether the client, by what it was sent, shows them.
+	// One that it shows is told once more when it leaves the layers or statuses,
+	// or it would be shown as it was for ever. One that is not in it may be shown
+	// by a client that went on from a place: unsure. Such a client was sent what
+	// was up to unsureTo before it said so, and of that more than is told again.
+	has      map[string]bool
+	unsure   bool
+	unsureTo uint64
 }
 
 var statuses = map[fleet.Status]bool{
@@ -38,9 +45,12 @@ func newFilter(m *wire.ClientMessage) (filter, error) {
 			return filter{}, fmt.Errorf("statuses: %.*q is no status", maxEcho, s)
 		}
 		if f.statuses == nil {
-			f.statuses, f.outside = make(map[fleet.Status]bool), make(map[string]bool)
+			f.statuses = make(map[fleet.Status]bool)
 		}
 		f.statuses[fleet.Status(s)] = true
+	}
+	if f.chooses() {
+		f.has = make(map[string]bool)
 	}
 	return f, nil
 }
@@ -61,51 +71,86 @@ func set(names []string) map[string]bool {
 }
 
 // all reports whether the filter takes everything.
-func (f *filter) all() bool { return f.services == nil && f.layers == nil && f.statuses == nil }
+func (f *filter) all() bool { return f.sees == nil && f.services == nil && !f.chooses() }
 
-// covers reports whether a record of the service is looked at. What happens to a
-// service before its first state, of whose layer nobody knows yet, passes any
-// layers: an event too many is better than one too few.
-func (f *filter) covers(service string, layer *string) bool {
-	return (f.services == nil || f.services[service]) && (f.layers == nil || layer == nil || f.layers[*layer])
+// chooses reports whether the filter chooses among states.
+func (f *filter) chooses() bool { return f.layers != nil || f.statuses != nil }
+
+// names reports whether the filter takes the service at all.
+func (f *filter) names(service string) bool {
+	return (f.services == nil || f.services[service]) && (f.sees == nil || f.sees(service))
+}
+
+func (f *filter) hasLayer(layer string) bool { return f.layers == nil || f.layers[layer] }
+
+// wants reports whether the filter takes an update for what is in it.
+func (f *filter) wants(r *record) bool {
+	return f.hasLayer(r.layer) && (f.statuses == nil || f.statuses[r.status])
 }
 
 // takes reports whether a record is to be sent. Statuses choose among states
-// only: an event is never left out because of them.
+// only: an event is never left out because of them. What happens to a service
+// before its first state, of whose layer nobody knows yet, passes any layers: an
+// event too many is better than one too few.
 func (f *filter) takes(r *record, layer *string) bool {
-	if !f.covers(r.service, layer) {
+	switch {
+	case !f.names(r.service):
 		return false
-	}
-	if f.statuses == nil {
+	case !f.chooses():
 		return true
-	}
-	if r.event != nil {
-		if r.event.Kind == fleet.EventRemoved {
-			delete(f.outside, r.service)
+	case r.event != nil:
+		within := layer == nil || f.hasLayer(*layer)
+		switch r.event.Kind { //nolint:exhaustive // the others change nothing here
+		case fleet.EventRegistered:
+			if r.seq > f.unsureTo {
+				f.has[r.service] = false
+			} else {
+				delete(f.has, r.service)
+			}
+		case fleet.EventRemoved: // it may have left the layers just before, and this is all that tells it
+			within = within || f.shows(r.service)
+			delete(f.has, r.service)
 		}
+		return within
+	case f.wants(r):
+		f.has[r.service] = true
 		return true
 	}
-	if f.statuses[r.status] {
-		delete(f.outside, r.service)
-		return true
-	}
-	left := !f.outside[r.service]
-	f.outside[r.service] = true
+	left := f.shows(r.service)
+	f.has[r.service] = false
 	return left
+}
+
+// shows reports whether the client shows the service, or may.
+func (f *filter) shows(service string) bool {
+	has, known := f.has[service]
+	return has || !known && f.unsure
 }
 
 // choose are the records of a snapshot that the filter takes.
 func (f *filter) choose(recs []*record) []*record {
 	var chosen []*record
-	clear(f.outside)
+	clear(f.has)
+	f.unsure, f.unsureTo = false, 0
 	for _, r := range recs {
-		switch {
-		case !f.covers(r.service, &r.layer):
-		case f.statuses != nil && !f.statuses[r.status]:
-			f.outside[r.service] = true
-		default:
-			chosen = append(chosen, r)
+		if !f.names(r.service) || !f.wants(r) {
+			continue
+		}
+		chosen = append(chosen, r)
+		if f.chooses() {
+			f.has[r.service] = true
 		}
 	}
 	return chosen
+}
+
+// goOn finds what a client that had everything up to the cursor does not show,
+// as far as can be told. It was sent what was up to sent.
+func (f *filter) goOn(recs []*record, cursor, sent uint64) {
+	f.unsure, f.unsureTo = true, sent
+	for _, r := range recs {
+		if f.names(r.service) && !f.wants(r) && (r.seq <= cursor || !f.hasLayer(r.layer) && !r.moved) {
+			f.has[r.service] = false
+		}
+	}
 }

@@ -17,9 +17,7 @@ const (
 	// headerRoom is the longest header of a frame that is not masked.
 	headerRoom = 10
 
-	finalText = 0x81
-
-	length16, length64 = 126, 127 // mark a length of 2 or 8 bytes
+	finalText = finalBit | opText
 )
 
 // newFrame is the beginning of a frame whose payload is to be appended.

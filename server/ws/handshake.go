@@ -1,11 +1,20 @@
 package ws
 
 import (
+	"bufio"
+	"bytes"
+	"crypto/sha1" //nolint:gosec // RFC 6455 has it, and as no secret
+	"encoding/base64"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/server/internal/auth"
@@ -16,11 +25,17 @@ import (
 // offers it beside its token, so that the token stands in no answer.
 const Subprotocol = "switchgear.v2"
 
-// maxOffers is how many subprotocols are looked at for a token.
-const maxOffers = 4
+const (
+	// maxOffers is how many subprotocols are looked at for a token.
+	maxOffers = 4
+
+	ticketParameter = "ticket"
+)
 
 // secretParameters are where people put a token in a URL, which ends in logs.
-var secretParameters = []string{"token", "access_token"}
+var secretParameters = []string{
+	"token", "access_token", "id_token", "jwt", "bearer", "authorization", "api_key", "apikey", "key", "secret",
+}
 
 func refuse(kind fleet.Kind, text string) error {
 	return &fleet.Error{Kind: kind, Op: "stream", Err: errors.New(text)}
@@ -28,30 +43,53 @@ func refuse(kind fleet.Kind, text string) error {
 
 // enter says who asks for the stream, and which subprotocol to select: it may
 // be none.
-func (s *Server) enter(r *http.Request) (id auth.Identity, protocol string, err error) {
+func (s *Server) enter(w http.ResponseWriter, r *http.Request) (id auth.Identity, protocol string, err error) {
 	if !auth.OriginAllowed(r, s.cfg.AllowedOrigins) {
 		return id, "", refuse(fleet.Forbidden, "the Origin is neither this server's own nor allowed")
 	}
 	query := r.URL.Query()
-	if slices.ContainsFunc(secretParameters, query.Has) {
-		return id, "", refuse(fleet.Unauthorized, "a token in a URL is refused: it is for the Authorization header or a subprotocol")
+	if s.showsSecret(query) {
+		return id, "", refuse(fleet.Unauthorized, "a token in a URL is refused: it is for the Authorization header or a subprotocol, or for a ticket")
 	}
-	if id, protocol, err = s.authenticate(r); err != nil {
+	if query.Has(ticketParameter) {
+		if err := checkRequest(w, r); err != nil { // before the ticket is spent
+			return id, "", err
+		}
+	}
+	if id, protocol, err = s.authenticate(r, query); err != nil {
 		return id, "", err
 	}
 	if !id.Role.May(auth.Viewer) {
 		return id, "", refuse(fleet.Forbidden, "the stream needs the role viewer")
 	}
-	if !names(r, "Connection", "upgrade") || !names(r, "Upgrade", "websocket") {
-		return id, "", problem.Status(http.StatusUpgradeRequired, "this is a WebSocket: the request must ask to upgrade")
-	}
-	return id, protocol, nil
+	return id, protocol, checkRequest(w, r)
 }
 
-// authenticate finds the token: in the header, or among the subprotocols. One
-// that is offered is selected, wherever the token was found: a client that
-// offers what nobody selects gives up.
-func (s *Server) authenticate(r *http.Request) (id auth.Identity, protocol string, err error) {
+// showsSecret reports whether a parameter is, or could be, a long-lived token.
+func (s *Server) showsSecret(query url.Values) bool {
+	for name, values := range query {
+		if slices.Contains(secretParameters, strings.ToLower(name)) {
+			return true
+		}
+		for _, v := range values {
+			if strings.HasPrefix(v, "eyJ") && strings.Count(v, ".") == 2 {
+				return true
+			}
+			if !auth.ValidSecret(v) { // a JWT would be verified, which costs
+				continue
+			}
+			if _, known := s.auth.Token(v); known {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// authenticate finds the ticket, or the token: in the header, or among the
+// subprotocols. One that is offered is selected, wherever the token was found:
+// a client that offers what nobody selects gives up.
+func (s *Server) authenticate(r *http.Request, query url.Values) (id auth.Identity, protocol string, err error) {
 	offers := list(r, "Sec-WebSocket-Protocol")
 	own := slices.Contains(offers, Subprotocol)
 	offers = slices.DeleteFunc(offers, func(o string) bool { return o == Subprotocol })
@@ -60,6 +98,8 @@ func (s *Server) authenticate(r *http.Request) (id auth.Identity, protocol strin
 		protocol = Subprotocol
 	}
 	switch {
+	case query.Has(ticketParameter):
+		id, err = s.auth.Redeem(r, query.Get(ticketParameter))
 	case len(r.Header.Values("Authorization")) > 0, len(offers) == 0:
 		id, err = s.auth.Request(r)
 	case !known:
@@ -76,6 +116,75 @@ func (s *Server) offered(offers []string) (id auth.Identity, secret string, ok b
 		}
 	}
 	return id, "", false
+}
+
+// checkRequest finds what is wrong with a handshake as such.
+func checkRequest(w http.ResponseWriter, r *http.Request) error {
+	const version = "13"
+	switch keys := r.Header.Values("Sec-WebSocket-Key"); {
+	case r.Method != http.MethodGet:
+		w.Header().Set("Allow", http.MethodGet)
+		return problem.Status(http.StatusMethodNotAllowed, "a WebSocket is opened with GET")
+	case r.ProtoMajor != 1 || r.ProtoMinor < 1, !names(r, "Connection", "upgrade"), !names(r, "Upgrade", "websocket"):
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "websocket")
+		return problem.Status(http.StatusUpgradeRequired, "this is a WebSocket: the request must ask to upgrade, over HTTP/1.1")
+	case !slices.Equal(list(r, "Sec-WebSocket-Version"), []string{version}):
+		w.Header().Set("Sec-WebSocket-Version", version)
+		return problem.Status(http.StatusBadRequest, "Sec-WebSocket-Version must be %s", version)
+	case len(keys) != 1 || !validKey(keys[0]):
+		return problem.Status(http.StatusBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64, once")
+	case r.ContentLength != 0:
+		return problem.Status(http.StatusBadRequest, "a handshake has no body")
+	}
+	return nil
+}
+
+func validKey(key string) bool {
+	const size = 16
+	nonce, err := base64.StdEncoding.DecodeString(strings.TrimSpace(key))
+	return err == nil && len(nonce) == size
+}
+
+// frameBuffer is how much is read from a connection at a time: messages are
+// small, and there are many connections.
+const frameBuffer = 512
+
+// accept takes the connection over and answers the handshake, which must have
+// been checked. After an error the request is still to be answered.
+func accept(w http.ResponseWriter, r *http.Request, protocol string, timeout time.Duration) (net.Conn, *bufio.Reader, error) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, fmt.Errorf("ws: take over the connection: %w", err)
+	}
+	h := w.Header().Clone()
+	h.Set("Upgrade", "websocket")
+	h.Set("Connection", "Upgrade")
+	h.Set("Sec-WebSocket-Accept", accepted(r.Header.Get("Sec-WebSocket-Key")))
+	if protocol != "" {
+		h.Set("Sec-WebSocket-Protocol", protocol)
+	}
+	var b bytes.Buffer
+	b.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
+	_ = h.Write(&b) // a Buffer never fails
+	b.WriteString("\r\n")
+	_ = conn.SetDeadline(time.Time{})
+	_ = conn.SetWriteDeadline(time.Now().Add(timeout)) // if it fails so does the write
+	_, _ = conn.Write(b.Bytes())                       // and then so does the next
+
+	// What the client has sent already, and then the connection.
+	early, _ := rw.Peek(rw.Reader.Buffered())
+	from := io.Reader(conn)
+	if len(early) > 0 {
+		from = io.MultiReader(bytes.NewReader(bytes.Clone(early)), conn)
+	}
+	return conn, bufio.NewReaderSize(from, frameBuffer), nil
+}
+
+// accepted shows that a key was read (RFC 6455, section 4.2.2).
+func accepted(key string) string {
+	sum := sha1.Sum([]byte(strings.TrimSpace(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // as above
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // list is a header's comma-separated words.

@@ -2,6 +2,8 @@ package ws
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/server/internal/auth"
 )
 
 // hub is the one log of what was told that all clients read, each at a cursor
@@ -18,8 +21,7 @@ import (
 // after the cursor has been dropped: then the cursor is void. The manager never
 // waits for a reader, nor one reader for another.
 type hub struct {
-	epoch []byte // JSON
-	name  string // the epoch
+	epoch epoch
 	news  chan struct{}
 
 	mu     sync.RWMutex
@@ -40,12 +42,13 @@ type slot struct {
 // newHub watches m; stop ends that.
 func newHub(m Manager, maxEvents int) (h *hub, stop func(), err error) {
 	h = &hub{
-		name: m.Epoch(), news: make(chan struct{}, 1),
+		epoch: epoch{name: m.Epoch()}, news: make(chan struct{}, 1),
 		latest: make(map[string]*record), events: make([]*record, 0, maxEvents),
 	}
-	if h.epoch, err = json.Marshal(h.name); err != nil {
+	if h.epoch.json, err = json.Marshal(h.epoch.name); err != nil {
 		return nil, nil, err
 	}
+	h.epoch.shared = h.epoch.json
 	// The manager calls tell only once Watch has taken its lock, and not in
 	// Watch: so it may wait for this lock there.
 	h.mu.Lock()
@@ -94,7 +97,9 @@ func (h *hub) remove(service string) {
 
 // put adds an update in the place of the one before it.
 func (h *hub) put(r *record) {
-	h.drop(h.latest[r.service])
+	last := h.latest[r.service]
+	r.moved = last == nil || last.moved || last.layer != r.layer
+	h.drop(last)
 	h.latest[r.service] = r
 	h.log = append(h.log, slot{r.seq, r})
 }
@@ -191,10 +196,37 @@ func (h *hub) at() uint64 {
 	return h.seq
 }
 
-// resume is the cursor of a client that says it has everything up to seq; ok
-// is false if it cannot go on from there.
-func (h *hub) resume(epoch string, seq uint64) (cursor uint64, ok bool) {
+// goOn reports whether a client that has everything up to seq can go on from
+// there, with the filter, which then knows what the client had; it was sent what
+// was up to sent.
+func (h *hub) goOn(seq, sent uint64, f *filter) bool {
 	h.mu.RLock()
-	defer h.mu.RUnlock()
-	return seq, epoch == h.name && h.floor <= seq && seq <= h.seq
+	known := h.floor <= seq && seq <= h.seq
+	h.mu.RUnlock()
+	if known && f.chooses() {
+		_, recs := h.states()
+		f.goOn(recs, seq, sent)
+	}
+	return known
+}
+
+// epoch is what a client's places belong to. Those who see other services than
+// all have one of their own: what they had everything of is not everything.
+type epoch struct {
+	name   string
+	json   []byte
+	shared []byte // JSON of the hub's
+	own    bool   // it is not the hub's
+}
+
+// epochOf is the identity's.
+func (h *hub) epochOf(id auth.Identity) epoch {
+	if !id.Limited() {
+		return h.epoch
+	}
+	patterns := slices.Sorted(slices.Values(id.Services))
+	sum := sha256.Sum256([]byte(strings.Join(slices.Compact(patterns), " ")))
+	e := epoch{name: h.epoch.name + "." + hex.EncodeToString(sum[:6]), shared: h.epoch.json, own: true}
+	e.json, _ = json.Marshal(e.name) // a string is always JSON
+	return e
 }

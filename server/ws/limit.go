@@ -56,17 +56,19 @@ func (a *account) idle(now time.Time) bool {
 	return a.sockets == 0 && now.Sub(a.latest) > limitWindow
 }
 
-// open counts a socket, unless there are max of them; 0 is no cap.
+// open counts a socket, unless there are so many already. A limit below 0 is
+// none.
 func (a *account) open(maxSockets int) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if maxSockets > 0 && a.sockets >= maxSockets {
+	if maxSockets >= 0 && a.sockets >= maxSockets {
 		return false
 	}
 	a.sockets++
 	return true
 }
 
+// close gives back what open took.
 func (a *account) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -87,4 +89,19 @@ func (m *meter) add(limit int, now time.Time) bool {
 	}
 	m.count++
 	return m.count > limit
+}
+
+// refusals chooses the refused messages that are logged: so many a minute, of
+// all clients together. The zero value is ready.
+type refusals struct {
+	mu    sync.Mutex
+	meter meter
+}
+
+// take reports whether to log one.
+func (r *refusals) take(now time.Time) bool {
+	const each = 60
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.meter.add(each, now)
 }

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
 	"go.uber.org/goleak"
 
 	"github.com/degenduel/switchgear"
@@ -21,7 +20,6 @@ import (
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/store/memory"
-	"github.com/degenduel/switchgear/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -44,8 +42,27 @@ type fixture struct {
 	auth  *auth.Authenticator
 	url   string
 	probe *probe
+	log   *syncBuffer // what the server logged
 
 	stop func() // ends Run, and waits for it
+}
+
+// syncBuffer is a log that may be read while it is written.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }
 
 // probe is what the tests' health checks ask.
@@ -73,8 +90,8 @@ func (p *probe) Check(ctx context.Context) error {
 
 func (p *probe) Close() error { return nil }
 
-func tokens(t *testing.T, roles ...string) []fleet.Token {
-	t.Helper()
+func tokens(tb testing.TB, roles ...string) []fleet.Token {
+	tb.Helper()
 	var list []fleet.Token
 	for _, role := range roles {
 		list = append(list, fleet.Token{ID: role, Name: "the " + role, Role: role, Hash: auth.Hash(secrets[role])})
@@ -96,33 +113,47 @@ func (l tight) Accept() (net.Conn, error) {
 	return c, err
 }
 
-func start(t *testing.T, cfg Config, services ...string) *fixture {
-	t.Helper()
-	f := &fixture{store: memory.New(), probe: &probe{}}
+// jwtSecret is what the tests' JWTs are signed with.
+var jwtSecret = []byte(strings.Repeat("j", 32))
+
+func start(tb testing.TB, cfg Config, services ...string) *fixture {
+	tb.Helper()
+	return startWith(tb, cfg, &auth.JWTOptions{Secret: jwtSecret}, services...)
+}
+
+// startWith is start with other JWTs.
+func startWith(tb testing.TB, cfg Config, jwts *auth.JWTOptions, services ...string) *fixture {
+	tb.Helper()
+	f := &fixture{store: memory.New(), probe: &probe{}, log: &syncBuffer{}}
 	var err error
-	f.fleet, err = fleet.New(t.Context(), fleet.Deps{
-		Store: f.store, NewProbe: func(config.HealthCheck) (fleet.Probe, error) { return f.probe, nil },
+	f.fleet, err = fleet.New(tb.Context(), fleet.Deps{
+		Store: f.store, NewProbe: func(config.HealthCheck, fleet.Source) (fleet.Probe, error) { return f.probe, nil },
 	}, fleet.Config{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	managing, stopManaging := context.WithCancel(context.WithoutCancel(t.Context()))
+	managing, stopManaging := context.WithCancel(context.WithoutCancel(tb.Context()))
 	var parts sync.WaitGroup
 	parts.Go(func() { _ = f.fleet.Run(managing) })
-	if f.auth, err = auth.New(tokens(t, "admin", "operator", "viewer", "agent")); err != nil {
-		t.Fatal(err)
+	f.auth, err = auth.NewWith(auth.Options{
+		Tokens: tokens(tb, "admin", "operator", "viewer", "agent"), JWT: jwts, LoginsPerMinute: 1000,
+	})
+	if err != nil {
+		tb.Fatal(err)
 	}
 	for _, name := range services {
-		f.declare(t, name, "")
+		f.declare(tb, name, "")
 	}
-	if f.Server, err = New(Deps{Manager: f.fleet, Auth: f.auth}, cfg); err != nil {
-		t.Fatal(err)
+	if f.Server, err = New(Deps{
+		Manager: f.fleet, Auth: f.auth, Logger: slog.New(slog.NewTextHandler(f.log, nil)),
+	}, cfg); err != nil {
+		tb.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := f.Run(ctx); err != nil {
-			t.Errorf("Run = %v", err)
+			tb.Errorf("Run = %v", err)
 		}
 	})
 	f.stop = func() {
@@ -133,7 +164,7 @@ func start(t *testing.T, cfg Config, services ...string) *fixture {
 	server.Listener = tight{server.Listener}
 	server.Start()
 	f.url = server.URL
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		f.stop()
 		server.Close()
 		stopManaging()
@@ -143,177 +174,28 @@ func start(t *testing.T, cfg Config, services ...string) *fixture {
 }
 
 // declare brings in a reported service that opens after two failures.
-func (f *fixture) declare(t *testing.T, name, layer string) {
-	t.Helper()
-	if _, _, err := f.fleet.Declare(t.Context(), name, config.Service{
+func (f *fixture) declare(tb testing.TB, name, layer string) {
+	tb.Helper()
+	if _, _, err := f.fleet.Declare(tb.Context(), name, config.Service{
 		Layer: layer, Config: switchgear.Config{FailureThreshold: 2, HealthCheckInterval: -1},
 	}, alice); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // open reports the two failures that open a circuit.
-func (f *fixture) open(t *testing.T, name string) {
-	t.Helper()
+func (f *fixture) open(tb testing.TB, name string) {
+	tb.Helper()
 	failure := fleet.Outcome{Outcome: switchgear.Failure, Duration: time.Millisecond, Error: "down"}
-	if _, err := f.fleet.Report(t.Context(), name, []fleet.Outcome{failure, failure}); err != nil {
-		t.Fatal(err)
+	if _, err := f.fleet.Report(tb.Context(), name, []fleet.Outcome{failure, failure}); err != nil {
+		tb.Fatal(err)
 	}
 }
 
-func (f *fixture) reset(t *testing.T, name string) {
-	t.Helper()
-	if _, err := f.fleet.Reset(t.Context(), name, switchgear.Closed, alice); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// msg is any message of the server.
-type msg struct {
-	Type         string
-	Timestamp    json.RawMessage
-	Epoch        string
-	Seq          uint64
-	Status, Role string
-	HeartbeatMs  int64 `json:"heartbeat_ms"`
-	Page, Pages  int
-	Services     json.RawMessage // entries, or names
-	Layers       []string
-	Service      string
-	Event        *wire.Event
-	Breaker      *wire.CircuitBreaker `json:"circuit_breaker"`
-	Healthy      bool
-	Success      bool
-	Code         int
-	Message      string
-	RequestID    string `json:"request_id"`
-	RetryAfterMs int64  `json:"retry_after_ms"`
-
-	raw []byte
-}
-
-func (m msg) entries(t *testing.T) (list []wire.Entry) {
-	t.Helper()
-	if err := json.Unmarshal(m.Services, &list); err != nil {
-		t.Fatal(err)
-	}
-	return list
-}
-
-// peer is a client of the tests.
-type peer struct {
-	*testing.T
-
-	conn *websocket.Conn
-}
-
-// small is a client whose connections have small buffers.
-func small() *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-			if tcp, ok := c.(*net.TCPConn); ok {
-				err = tcp.SetReadBuffer(tightBuffer)
-			}
-			return c, err
-		},
-	}}
-}
-
-func (f *fixture) connect(t *testing.T, role, query string) (*peer, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	conn, response, err := websocket.Dial(ctx, f.url+"/api/v2/ws/circuit-breaker"+query, &websocket.DialOptions{
-		HTTPClient: small(), HTTPHeader: http.Header{"Authorization": {"Bearer " + secrets[role]}},
-	})
-	if err != nil {
-		return nil, err
-	}
-	if response.Body != nil {
-		_ = response.Body.Close()
-	}
-	conn.SetReadLimit(-1)
-	p := &peer{t, conn}
-	t.Cleanup(func() { _ = conn.CloseNow() })
-	return p, nil
-}
-
-func (f *fixture) dial(t *testing.T, role, query string) *peer {
-	t.Helper()
-	p, err := f.connect(t, role, query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-// join dials and reads the first two messages.
-func (f *fixture) join(t *testing.T, role string) (p *peer, status, state msg) {
-	t.Helper()
-	p = f.dial(t, role, "")
-	return p, p.want(wire.TypeConnectionStatus), p.want(wire.TypeServicesState)
-}
-
-func (p *peer) read() (msg, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.Context()), patience)
-	defer cancel()
-	_, data, err := p.conn.Read(ctx)
-	if err != nil {
-		return msg{}, err
-	}
-	m := msg{raw: data}
-	return m, json.Unmarshal(data, &m)
-}
-
-func (p *peer) next() msg {
-	p.Helper()
-	m, err := p.read()
-	if err != nil {
-		p.Fatal(err)
-	}
-	return m
-}
-
-// want is the next message, which must be of the type.
-func (p *peer) want(kind string) msg {
-	p.Helper()
-	m := p.next()
-	if m.Type != kind {
-		p.Fatalf("got %s, want a %s", m.raw, kind)
-	}
-	return m
-}
-
-// find skips to a message of the type.
-func (p *peer) find(kind string) msg {
-	p.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		m := p.next()
-		switch {
-		case m.Type == kind:
-			return m
-		case time.Now().After(deadline): // heartbeats alone are no progress
-			p.Fatalf("no %s within %v", kind, patience)
-		}
-	}
-}
-
-func (p *peer) send(text string) {
-	p.Helper()
-	if err := p.conn.Write(p.Context(), websocket.MessageText, []byte(text)); err != nil {
-		p.Fatal(err)
-	}
-}
-
-// ended skips to the end and returns its code.
-func (p *peer) ended() websocket.StatusCode {
-	p.Helper()
-	for {
-		if _, err := p.read(); err != nil {
-			return websocket.CloseStatus(err)
-		}
+func (f *fixture) reset(tb testing.TB, name string) {
+	tb.Helper()
+	if _, err := f.fleet.Reset(tb.Context(), name, switchgear.Closed, alice); err != nil {
+		tb.Fatal(err)
 	}
 }
 
@@ -333,31 +215,31 @@ func eventually(t *testing.T, what string, holds func() bool) {
 }
 
 // raw is a handshake by hand: what is sent after it is no library's business.
-func (f *fixture) raw(t *testing.T) (net.Conn, *bufio.Reader) {
-	t.Helper()
+func (f *fixture) raw(tb testing.TB) (net.Conn, *bufio.Reader) {
+	tb.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close() })
+	tb.Cleanup(func() { _ = conn.Close() })
 	if err := conn.(*net.TCPConn).SetReadBuffer(tightBuffer); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var b bytes.Buffer
 	b.WriteString("GET /api/v2/ws/circuit-breaker HTTP/1.1\r\nHost: board\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer " + secrets["viewer"] + "\r\n\r\n")
 	if _, err := conn.Write(b.Bytes()); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	r := bufio.NewReader(conn)
 	response, err := http.ReadResponse(r, nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	_ = response.Body.Close()
 	if response.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("handshake: %s", response.Status)
+		tb.Fatalf("handshake: %s", response.Status)
 	}
 	return conn, r
 }

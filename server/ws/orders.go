@@ -3,11 +3,13 @@ package ws
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/degenduel/switchgear"
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/server/internal/view"
 	"github.com/degenduel/switchgear/wire"
 )
@@ -21,12 +23,24 @@ const (
 	orderTimeout = 10 * time.Second
 )
 
-// order carries out a health check or a reset, without keeping the reader.
+// actions are what the audit log calls the orders.
+var actions = map[string]string{wire.TypeHealthCheck: "health check", wire.TypeReset: "reset"}
+
+// order carries out a health check or a reset, if it may, without keeping the
+// reader.
 func (c *client) order(ctx context.Context, m *wire.ClientMessage) {
+	switch {
+	case !c.id.Role.May(auth.Operator):
+		c.refuseOrder(ctx, m, wire.Error{Code: wire.CodeNotAllowed, Message: m.Type + " needs the role operator"})
+		return
+	case !c.id.Sees(m.Service): // whether there is such a service is none of its business
+		c.refuseOrder(ctx, m, wire.Error{Code: wire.CodeNotAllowed, Message: "this token is not for that service"})
+		return
+	}
 	select {
 	case c.orderSlots <- struct{}{}:
 	default:
-		c.refuse(ctx, m, wire.Error{
+		c.refuseOrder(ctx, m, wire.Error{
 			Code: wire.CodeTooMany, RetryAfterMs: time.Second.Milliseconds(), Message: "too many orders under way",
 		})
 		return
@@ -35,11 +49,32 @@ func (c *client) order(ctx context.Context, m *wire.ClientMessage) {
 		defer func() { <-c.orderSlots }()
 		result, err := c.carryOut(ctx, m)
 		if err != nil {
-			c.fail(m, c.errorOf(ctx, m, err))
+			e := c.errorOf(ctx, m, err)
+			if e.Code == wire.CodeConflict {
+				c.noteRefusal(m, e)
+			}
+			c.fail(m, e)
 			return
 		}
 		c.say(result, nil)
 	})
+}
+
+// refuseOrder is refuse for an order, which the audit log has too.
+func (c *client) refuseOrder(ctx context.Context, m *wire.ClientMessage, e wire.Error) {
+	c.noteRefusal(m, e)
+	c.refuse(ctx, m, e)
+}
+
+func (c *client) noteRefusal(m *wire.ClientMessage, e wire.Error) {
+	entry := fleet.AuditEntry{
+		At: time.Now(), Actor: c.id.Name, Address: c.address, Action: actions[m.Type], Reason: m.Reason,
+		Result: fmt.Sprintf("refused: %d %s", e.Code, e.Message),
+	}
+	if switchgear.ValidName(m.Service) {
+		entry.Service = m.Service
+	}
+	c.server.manager.Refused(entry)
 }
 
 func (c *client) carryOut(ctx context.Context, m *wire.ClientMessage) (any, error) {
@@ -59,6 +94,9 @@ func (c *client) carryOut(ctx context.Context, m *wire.ClientMessage) (any, erro
 		to = switchgear.HalfOpen
 	default:
 		return nil, refuse(fleet.Invalid, "to: must be closed or half_open")
+	}
+	if bad := wire.CheckReason(m.Reason); bad != "" {
+		return nil, refuse(fleet.Invalid, "reason: "+bad)
 	}
 	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
 	defer cancel()

@@ -3,6 +3,7 @@ package ws
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/degenduel/switchgear/fleet"
@@ -21,7 +22,7 @@ func TestReset_IsDoneAndAnswered(t *testing.T) {
 			t.Errorf("to %q: got %s", tt.to, m.raw)
 		}
 	}
-	audit := f.store.Audit()
+	audit := f.store.AuditLog()
 	if a := audit[len(audit)-1]; a.Action != "reset" || a.Actor != "the operator" || a.Reason != "it is well" || a.Address != "127.0.0.1" {
 		t.Errorf("audit %+v", a)
 	}
@@ -47,6 +48,50 @@ func TestReset_NeedsAReasonThatSaysSomething(t *testing.T) {
 		if m := p.find(wire.TypeError); m.Code != 4004 || m.RequestID != "r" {
 			t.Errorf("%s: got %s", reason, m.raw)
 		}
+	}
+}
+
+func TestReset_TakesTheReasonsThatRESTTakes(t *testing.T) {
+	t.Parallel()
+	f := start(t, Config{}, "prices")
+	p, _, _ := f.join(t, "operator")
+	for reason, want := range map[string]string{
+		strings.Repeat("x", wire.MaxReason):   wire.TypeResetResult,
+		`two\nlines\tand ünïcödé`:             wire.TypeResetResult,
+		strings.Repeat("x", wire.MaxReason+1): wire.TypeError,
+		`a bell \u0007`:                       wire.TypeError,
+		`a \u007f`:                            wire.TypeError,
+	} {
+		p.send(`{"type":"service:reset_circuit_breaker","service":"prices","request_id":"r","reason":"` + reason + `"}`)
+		m := p.next()
+		for m.RequestID != "r" {
+			m = p.next()
+		}
+		if m.Type != want || want == wire.TypeError && (m.Code != 4004 || !strings.HasPrefix(m.Message, "reason: ")) {
+			t.Errorf("%q: got %s", reason, m.raw)
+		}
+	}
+}
+
+func TestRefusals_AreLoggedNowAndThen(t *testing.T) {
+	t.Parallel()
+	f := start(t, Config{MessagesPerMinute: -1, SocketsPerIdentity: -1})
+	const clients = 80
+	for i := range clients {
+		p, _, _ := f.join(t, "viewer")
+		for range 3 {
+			p.send(fmt.Sprintf(`{"type":"make:coffee","request_id":"r%d"}`, i))
+			if m := p.find(wire.TypeError); m.Code != 4004 {
+				t.Errorf("got %s", m.raw)
+			}
+		}
+	}
+	logged := f.log.String()
+	if n := strings.Count(logged, "message refused"); n != 60 {
+		t.Errorf("%d lines for %d clients that were refused three times each", n, clients)
+	}
+	if !strings.Contains(logged, "make:coffee") || !strings.Contains(logged, "code=4004") {
+		t.Errorf("the log does not say what was refused:\n%.500s", logged)
 	}
 }
 

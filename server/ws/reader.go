@@ -2,19 +2,16 @@ package ws
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"strconv"
 	"time"
 	"unicode/utf8"
 
-	"github.com/coder/websocket"
-
 	"github.com/degenduel/switchgear/internal/strict"
-	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/wire"
 )
 
@@ -27,73 +24,91 @@ const (
 // Once that is closing, what comes is dropped: only the close frame counts.
 func (c *client) read(ctx context.Context) {
 	for {
-		kind, data, err := c.next(ctx)
+		data, err := c.in.next()
 		if err != nil {
-			c.end(statusOf(err))
+			c.stop(err)
 			return
 		}
 		select {
 		case <-c.closing:
-			continue
-		default:
-		}
-		switch {
-		case kind == websocket.MessageBinary:
-			c.end(websocket.StatusUnsupportedData, "messages are text")
-		case !utf8.Valid(data):
-			c.end(websocket.StatusInvalidFramePayloadData, "text must be UTF-8")
 		default:
 			c.receive(ctx, data)
 		}
 	}
 }
 
-// next is the next message.
-func (c *client) next(ctx context.Context) (websocket.MessageType, []byte, error) {
-	// Not ctx: its end would cut the connection before its close frame.
-	kind, r, err := c.socket.Reader(context.WithoutCancel(ctx))
-	if err != nil {
-		return 0, nil, err
+// stop ends the client for an error of reading.
+func (c *client) stop(err error) {
+	if v, ok := errors.AsType[*violation](err); ok {
+		c.end(v.code, v.reason)
+		_, _ = io.Copy(io.Discard, c.in.r) // until it hangs up, or is severed
+		return
 	}
-	overdue := time.AfterFunc(c.server.cfg.MessageTimeout, func() {
-		c.end(websocket.StatusPolicyViolation, "a message took too long to come")
-	})
-	defer overdue.Stop()
-	data, err := io.ReadAll(r)
-	return kind, data, err
+	if errors.Is(err, errFlood) {
+		c.end(closePolicy, err.Error())
+		_, _ = io.Copy(io.Discard, c.in.r)
+		return
+	}
+	left, said := errors.AsType[*departure](err)
+	c.release() // before it learns that it is out, so that it can come back at once
+	c.departed.Store(true)
+	if said {
+		c.end(left.code, left.reason)
+		return
+	}
+	c.end(closeNone, "")
+	c.conn.sever()
 }
 
-// statusOf is the code that an error of reading is closed with, where that has
-// not been done already.
-func statusOf(err error) (websocket.StatusCode, string) {
-	var theirs websocket.CloseError
-	var lost net.Error
-	switch {
-	case errors.As(err, &theirs), errors.As(err, &lost), errors.Is(err, net.ErrClosed),
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return websocket.StatusNormalClosure, ""
-	case errors.Is(err, websocket.ErrMessageTooBig):
-		return websocket.StatusMessageTooBig, "a message is at most 16 KiB"
-	}
-	return websocket.StatusProtocolError, "not the WebSocket protocol"
+// departure is a client's close frame.
+type departure struct {
+	code   int
+	reason string
 }
 
-// controlReceived counts a ping or a pong; it reports whether it is to be
-// answered.
-func (c *client) controlReceived() bool {
+// Error says that it was closed.
+func (*departure) Error() string { return "the client has closed the socket" }
+
+// errFlood ends a client that only sends what needs no answer.
+var errFlood = errors.New("too many control frames")
+
+// control answers a control frame.
+func (c *client) control(op byte, payload []byte) error {
+	switch op {
+	case opClose:
+		if len(payload) == 0 {
+			return &departure{}
+		}
+		return &departure{int(binary.BigEndian.Uint16(payload)), string(payload[2:])}
+	case opPong:
+		c.ponged.Store(true)
+		return c.countControl()
+	}
+	if err := c.countControl(); err != nil {
+		return err
+	}
+	_ = c.conn.control(opPong, payload) // who cannot be answered is found by the writer, too
+	return nil
+}
+
+// countControl counts what is no message.
+func (c *client) countControl() error {
 	if c.controls.add(maxControls, time.Now()) {
-		c.end(websocket.StatusPolicyViolation, "too many control frames")
-		return false
+		return errFlood
 	}
-	return true
+	return nil
 }
 
 // receive acts on a message, if it may.
 func (c *client) receive(ctx context.Context, data []byte) {
+	if !c.server.auth.Active(c.id) {
+		c.end(closeAuthenticationEnded, "the token has ended")
+		return
+	}
 	now := time.Now()
 	limit := c.server.cfg.MessagesPerMinute
 	if limit > 0 && c.messages.add(floodFactor*limit, now) {
-		c.end(websocket.StatusPolicyViolation, "too many messages")
+		c.end(closePolicy, "too many messages")
 		return
 	}
 	wait := c.account.take(limit, now)
@@ -127,10 +142,6 @@ func (c *client) act(ctx context.Context, m *wire.ClientMessage) {
 	case wire.TypeSubscribe:
 		c.subscribe(ctx, m)
 	case wire.TypeHealthCheck, wire.TypeReset:
-		if !c.id.Role.May(auth.Operator) {
-			c.refuse(ctx, m, wire.Error{Code: wire.CodeNotAllowed, Message: m.Type + " needs the role operator"})
-			return
-		}
 		c.order(ctx, m)
 	}
 }
@@ -158,20 +169,26 @@ func (c *client) subscribe(ctx context.Context, m *wire.ClientMessage) {
 		Type: wire.TypeSubscriptionSuccess, Timestamp: wire.Time{Time: time.Now()}, RequestID: m.RequestID,
 		Services: listed(m.Services), Layers: listed(m.Layers), Statuses: listed(m.Statuses),
 	}, func(c *client) {
+		f.sees = c.filter.sees
 		c.filter, c.placed = f, false
 		if m.Since != nil {
-			c.cursor, c.placed = c.server.hub.resume(m.Since.Epoch, m.Since.Seq)
+			c.goOn(m.Since.Epoch, m.Since.Seq)
 		}
 	})
+}
+
+// goOn gives the client the place that it says it had, if that is still known.
+func (c *client) goOn(epoch string, seq uint64) {
+	c.cursor, c.placed = seq, epoch == c.epoch.name && c.server.hub.goOn(seq, c.cursor, &c.filter)
 }
 
 func listed(names []string) []string { return append([]string{}, names...) }
 
 // refuse answers with an error.
 func (c *client) refuse(ctx context.Context, m *wire.ClientMessage, e wire.Error) {
-	if now := time.Now(); now.Sub(c.refusal) >= refusalInterval {
+	if now := time.Now(); now.Sub(c.refusal) >= refusalInterval && c.server.refusals.take(now) {
 		c.refusal = now
-		c.server.log.LogAttrs(ctx, slog.LevelWarn, "message refused", slog.Int("code", e.Code), slog.String("error", e.Message),
+		c.server.log.LogAttrs(ctx, slog.LevelWarn, "message refused", slog.Int("code", e.Code), slog.String("error", cut(e.Message)),
 			slog.String("identity", c.id.Name), slog.String("remote", c.address), slog.String("request_id", string(m.RequestID)))
 	}
 	c.fail(m, e)
@@ -179,23 +196,29 @@ func (c *client) refuse(ctx context.Context, m *wire.ClientMessage, e wire.Error
 
 // fail answers with an error. Anybody may call it.
 func (c *client) fail(m *wire.ClientMessage, e wire.Error) {
-	const longest = 512
-	if len(e.Message) > longest {
-		cut := longest
-		for !utf8.RuneStart(e.Message[cut]) {
-			cut--
-		}
-		e.Message = e.Message[:cut] + "…"
-	}
+	e.Message = cut(e.Message)
 	e.Type, e.Timestamp, e.RequestID = wire.TypeError, wire.Time{Time: time.Now()}, m.RequestID
 	c.say(e, nil)
+}
+
+// cut is the text, or enough of it.
+func cut(text string) string {
+	const longest = 512
+	if len(text) <= longest {
+		return text
+	}
+	end := longest
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "…"
 }
 
 // say gives the writer a message.
 func (c *client) say(v any, then func(*client)) {
 	doc, err := json.Marshal(v)
 	if err != nil { // of types that are always JSON
-		c.end(websocket.StatusInternalError, "internal error")
+		c.end(closeInternal, "internal error")
 		return
 	}
 	c.give(answer{seal(append(newFrame(len(doc)), doc...)), then})

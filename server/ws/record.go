@@ -20,10 +20,12 @@ type record struct {
 	at         time.Time
 	event      *fleet.Event // nil: it is an update
 	status     fleet.Status // of an update
+	moved      bool         // of an update: its service may have been in another layer once
 
 	once  sync.Once
 	view  *fleet.View // of an update, until it is encoded
 	bytes frame       // nil: it cannot be encoded
+	tail  []byte      // its part of the frame after the place
 	entry []byte      // of an update: its part of the frame that is in a snapshot too, without the first brace
 	err   error
 }
@@ -45,15 +47,31 @@ func (r *record) frame(epoch []byte) (frame, error) {
 	return r.bytes, r.err
 }
 
+// frameIn is the frame for a client with an epoch of its own.
+func (r *record) frameIn(e *epoch) (frame, error) {
+	f, err := r.frame(e.shared)
+	if !e.own || err != nil {
+		return f, err
+	}
+	kind := wire.TypeServiceUpdate
+	if r.event != nil {
+		kind = wire.TypeServiceEvent
+	}
+	b := place{kind, r.at, e.json, r.seq}.append(newFrame(placeSize + len(r.tail)))
+	return seal(append(b, r.tail...)), nil
+}
+
 func (r *record) encodeEvent(epoch []byte) error {
 	doc, err := json.Marshal(view.Event(r.event))
 	if err != nil {
 		return err
 	}
 	b := place{wire.TypeServiceEvent, r.at, epoch, r.seq}.append(newFrame(placeSize + len(doc)))
+	head := len(b)
 	b = append(b, `,"event":`...)
 	b = append(b, doc...)
-	r.bytes = seal(append(b, '}'))
+	b = append(b, '}')
+	r.bytes, r.tail = seal(b), b[head:]
 	return nil
 }
 
@@ -67,9 +85,10 @@ func (r *record) encodeUpdate(epoch []byte) error {
 		return err
 	}
 	b := place{wire.TypeServiceUpdate, r.at, epoch, r.seq}.append(newFrame(placeSize + len(doc)))
+	head := len(b)
 	b = append(b, ',')
 	b = append(b, doc[1:]...)
-	r.bytes = seal(b)
-	r.entry = r.bytes[len(r.bytes)-len(doc)+1:]
+	r.bytes, r.tail = seal(b), b[head:]
+	r.entry = r.tail[1:]
 	return nil
 }

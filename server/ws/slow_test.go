@@ -15,7 +15,7 @@ import (
 	"github.com/degenduel/switchgear/wire"
 )
 
-func TestSlowClient_IsCutAndDelaysNobody(t *testing.T) {
+func TestPromiseD_ASlowClientIsCutAndDelaysNobody(t *testing.T) {
 	t.Parallel()
 	f := start(t, Config{WriteTimeout: 500 * time.Millisecond}, append(many(200), "prices")...)
 	fast, _, _ := f.join(t, "viewer")
@@ -43,7 +43,7 @@ func TestSlowClient_IsCutAndDelaysNobody(t *testing.T) {
 	fast.find(wire.TypePong)
 }
 
-func TestSlowClient_ThatTakesItsTimeIsToldWhy(t *testing.T) {
+func TestPromiseD_ASlowClientIsToldWhy(t *testing.T) {
 	t.Parallel()
 	f := start(t, Config{WriteTimeout: 10 * time.Millisecond, PageSize: 1 << 20}, many(400)...)
 	p := f.dial(t, "viewer", "")
@@ -57,7 +57,7 @@ func TestSlowClient_ThatTakesItsTimeIsToldWhy(t *testing.T) {
 	}
 }
 
-func TestSlowClient_ThatLosesEventsIsGivenAFreshState(t *testing.T) {
+func TestPromiseD_WhoWouldLoseEventsIsGivenAFreshState(t *testing.T) {
 	t.Parallel()
 	const kept = 16
 	f := start(t, Config{WriteTimeout: time.Hour, KeptEvents: kept, HeartbeatInterval: time.Hour, PageSize: 1 << 10}, append(many(400), "prices")...)
@@ -80,7 +80,7 @@ func TestSlowClient_ThatLosesEventsIsGivenAFreshState(t *testing.T) {
 	}
 }
 
-func TestSlowClient_ThatNeverCatchesUpIsGivenUp(t *testing.T) {
+func TestPromiseD_WhoNeverCatchesUpIsGivenUp(t *testing.T) {
 	t.Parallel()
 	w := &watched{}
 	known, err := auth.New(nil)

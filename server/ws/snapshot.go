@@ -8,91 +8,37 @@ import (
 	"github.com/degenduel/switchgear/wire"
 )
 
-// snapshot is everything at seq, in pages.
+// snapshot is everything at seq that a filter takes, in pages.
 type snapshot struct {
 	seq   uint64
-	pages []frame
-	made  time.Time
+	at    time.Time
+	epoch []byte // JSON
+
+	// Either parts are what is on the pages, of which each is then made when it
+	// is wanted, so that a slow client costs one page and not all; or shared are
+	// the pages.
+	parts  [][]*record
+	shared []frame
 }
 
-// snapshots makes snapshots. One of all services is made for all who want it
-// meanwhile; it is never older than the moment they asked.
-type snapshots struct {
-	hub      *hub
-	pageSize int // bytes; a page is larger only where one entry is
+// pages is how many there are: one at least.
+func (s *snapshot) pages() int { return max(len(s.parts), len(s.shared)) }
 
-	mu   sync.Mutex // held while one is made
-	last snapshot
-}
-
-// all is a snapshot of all services.
-func (s *snapshots) all() (snapshot, error) {
-	asked := s.hub.at()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.last.pages != nil && s.last.seq >= asked {
-		return s.last, nil
+// page is one of them, from 0.
+func (s *snapshot) page(i int) frame {
+	if s.shared != nil {
+		return s.shared[i]
 	}
-	seq, recs := s.hub.states()
-	made, err := s.make(seq, recs)
-	if err == nil {
-		s.last = made
-	}
-	return made, err
-}
-
-// of is a snapshot of what the filter takes.
-func (s *snapshots) of(f *filter) (snapshot, error) {
-	if f.all() {
-		return s.all()
-	}
-	seq, recs := s.hub.states()
-	return s.make(seq, f.choose(recs))
-}
-
-// forget lets go of a snapshot that nobody has wanted for a while.
-func (s *snapshots) forget(now time.Time) {
-	const old = 10 * time.Second
-	if !s.mu.TryLock() {
-		return // one is being made
-	}
-	defer s.mu.Unlock()
-	if now.Sub(s.last.made) > old {
-		s.last = snapshot{}
-	}
-}
-
-func (s *snapshots) make(seq uint64, recs []*record) (snapshot, error) {
-	var pages [][]*record
-	var page []*record
-	size := 0
-	for _, r := range recs {
-		if _, err := r.frame(s.hub.epoch); err != nil {
-			return snapshot{}, err
-		}
-		if size += len(r.entry) + len("{,"); size > s.pageSize && len(page) > 0 {
-			pages, page, size = append(pages, page), nil, len(r.entry)+len("{,")
-		}
-		page = append(page, r)
-	}
-	pages = append(pages, page) // of no services at all there is one page too
-	made := snapshot{seq: seq, made: time.Now()}
-	for i, p := range pages {
-		made.pages = append(made.pages, s.page(place{wire.TypeServicesState, made.made, s.hub.epoch, seq}, i+1, len(pages), p))
-	}
-	return made, nil
-}
-
-func (s *snapshots) page(at place, number, of int, recs []*record) frame {
+	recs := s.parts[i]
 	size := placeSize
 	for _, r := range recs {
 		size += len(r.entry) + len("{,")
 	}
-	b := at.append(newFrame(size))
+	b := place{wire.TypeServicesState, s.at, s.epoch, s.seq}.append(newFrame(size))
 	b = append(b, `,"page":`...)
-	b = strconv.AppendInt(b, int64(number), 10)
+	b = strconv.AppendInt(b, int64(i+1), 10)
 	b = append(b, `,"pages":`...)
-	b = strconv.AppendInt(b, int64(of), 10)
+	b = strconv.AppendInt(b, int64(len(s.parts)), 10)
 	b = append(b, `,"services":[`...)
 	for i, r := range recs {
 		if i > 0 {
@@ -102,4 +48,77 @@ func (s *snapshots) page(at place, number, of int, recs []*record) frame {
 		b = append(b, r.entry...)
 	}
 	return seal(append(b, "]}"...))
+}
+
+// snapshots makes snapshots. One of all services is made for all who want it
+// meanwhile; it is never older than the moment they asked. Each entry is
+// encoded once for all snapshots, and for the updates too.
+type snapshots struct {
+	hub      *hub
+	pageSize int // bytes; a page is larger only where one entry is
+
+	mu   sync.Mutex // held while one of all is made
+	last snapshot   // of all
+	made int        // how many of all
+}
+
+// all is a snapshot of all services.
+func (s *snapshots) all() (snapshot, error) {
+	asked := s.hub.at()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last.shared != nil && s.last.seq >= asked {
+		return s.last, nil
+	}
+	seq, recs := s.hub.states()
+	snap, err := s.make(seq, recs, s.hub.epoch.json)
+	if err != nil {
+		return snapshot{}, err
+	}
+	shared := make([]frame, snap.pages())
+	for i := range shared {
+		shared[i] = snap.page(i)
+	}
+	snap.shared, snap.parts = shared, nil
+	s.last = snap
+	s.made++
+	return snap, nil
+}
+
+// of is a snapshot of what the filter takes.
+func (s *snapshots) of(f *filter, e *epoch) (snapshot, error) {
+	if f.all() {
+		return s.all()
+	}
+	seq, recs := s.hub.states()
+	return s.make(seq, f.choose(recs), e.json)
+}
+
+// forget lets go of a snapshot that nobody has wanted for a while.
+func (s *snapshots) forget(now time.Time) {
+	const old = 10 * time.Second
+	if !s.mu.TryLock() {
+		return // one is being made
+	}
+	defer s.mu.Unlock()
+	if now.Sub(s.last.at) > old {
+		s.last = snapshot{}
+	}
+}
+
+func (s *snapshots) make(seq uint64, recs []*record, epoch []byte) (snapshot, error) {
+	snap := snapshot{seq: seq, at: time.Now(), epoch: epoch}
+	var page []*record
+	size := 0
+	for _, r := range recs {
+		if _, err := r.frame(s.hub.epoch.json); err != nil {
+			return snapshot{}, err
+		}
+		if size += len(r.entry) + len("{,"); size > s.pageSize && len(page) > 0 {
+			snap.parts, page, size = append(snap.parts, page), nil, len(r.entry)+len("{,")
+		}
+		page = append(page, r)
+	}
+	snap.parts = append(snap.parts, page) // of no services at all there is one page too
+	return snap, nil
 }

@@ -24,8 +24,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"github.com/degenduel/switchgear"
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/server/internal/auth"
@@ -38,6 +36,7 @@ type Manager interface {
 	Watch(tell func(fleet.Change)) (seq uint64, states []fleet.View, stop func())
 	Reset(ctx context.Context, name string, to switchgear.State, by fleet.Actor) (fleet.View, error)
 	CheckHealth(ctx context.Context, name string) (switchgear.Health, fleet.View, error)
+	Refused(e fleet.AuditEntry)
 }
 
 // Deps are what a Server works with.
@@ -73,7 +72,8 @@ type Config struct {
 	// limit.
 	MessagesPerMinute int
 
-	// SocketsPerIdentity caps the sockets of an identity. Default 0: no cap.
+	// SocketsPerIdentity is how many sockets an identity may have open. Default
+	// 20; below 0 there is no limit.
 	SocketsPerIdentity int
 
 	// KeptEvents is how many events are kept for clients that are slow or come
@@ -102,6 +102,7 @@ func (c Config) withDefaults() Config {
 	orDuration(&c.PingInterval, 30*time.Second)
 	orDuration(&c.PongTimeout, 10*time.Second)
 	orInt(&c.MessagesPerMinute, 60)
+	orInt(&c.SocketsPerIdentity, 20)
 	orInt(&c.KeptEvents, 10_000)
 	orInt(&c.PageSize, 256<<10)
 	return c
@@ -111,7 +112,8 @@ const (
 	// readLimit is the largest message of a client, in bytes.
 	readLimit = 16 << 10
 
-	// recheckInterval is how soon a token that has ended ends its sockets.
+	// recheckInterval is how soon a token that has expired ends its sockets. One
+	// that is revoked or changed does it at once.
 	recheckInterval = 500 * time.Millisecond
 )
 
@@ -126,10 +128,11 @@ type Server struct {
 	hub          *hub
 	snapshots    *snapshots
 	stopWatching func()
+	refusals     refusals
 
 	mu       sync.RWMutex
 	clients  map[*client]struct{}
-	accounts map[string]*account // by the token's ID
+	accounts map[string]*account // by the identity's key
 	stopped  bool
 	serving  sync.WaitGroup // the clients
 }
@@ -166,18 +169,24 @@ func (s *Server) Clients() int {
 // with 1001, waits for their end, a few seconds at most, and returns nil.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.stopWatching()
-	recheck := time.NewTicker(recheckInterval)
-	defer recheck.Stop()
+	tick := time.NewTicker(recheckInterval)
+	defer tick.Stop()
 	for {
-		select {
-		case <-s.hub.news:
-			s.wake()
-		case now := <-recheck.C:
-			s.recheck()
-			s.sweep(now)
-		case <-ctx.Done():
-			s.shutdown()
-			return nil
+		changed := s.auth.Changed()
+		s.recheck()
+		for unchanged := true; unchanged; {
+			select {
+			case <-s.hub.news:
+				s.wake()
+			case <-changed:
+				unchanged = false
+			case now := <-tick.C:
+				s.recheck()
+				s.sweep(now)
+			case <-ctx.Done():
+				s.shutdown()
+				return nil
+			}
 		}
 	}
 }
@@ -196,7 +205,7 @@ func (s *Server) recheck() {
 	defer s.mu.RUnlock()
 	for c := range s.clients {
 		if !s.auth.Active(c.id) {
-			c.end(statusAuthenticationEnded, "the token has ended")
+			c.end(closeAuthenticationEnded, "the token has ended")
 		}
 	}
 }
@@ -217,7 +226,7 @@ func (s *Server) shutdown() {
 	s.mu.Lock()
 	s.stopped = true
 	for c := range s.clients {
-		c.end(websocket.StatusGoingAway, "the server is shutting down")
+		c.end(closeGoingAway, "the server is shutting down")
 	}
 	s.mu.Unlock()
 	s.serving.Wait()
@@ -226,31 +235,25 @@ func (s *Server) shutdown() {
 // ServeHTTP takes a client in. It returns at once, so that nothing of the request
 // is kept for as long as the client stays; Run waits for the client.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	id, protocol, err := s.enter(r)
+	id, protocol, err := s.enter(w, r) //nolint:contextcheck // what a token may wait for is for others, too
 	if err != nil {
 		s.problems.Write(w, r, err)
 		return
 	}
 	c := newClient(s, id, auth.Address(r))
-	if epoch, seq, ok := comesFrom(r); ok {
-		c.cursor, c.placed = s.hub.resume(epoch, seq)
-	}
 	if err := s.admit(c); err != nil {
 		s.problems.Write(w, r, err)
 		return
 	}
-	u := &upgrade{ResponseWriter: w, conn: c.conn}
-	c.socket, err = websocket.Accept(u, r, &websocket.AcceptOptions{
-		Subprotocols: []string{protocol}, InsecureSkipVerify: true, // enter has looked at the Origin
-		CompressionMode: websocket.CompressionDisabled,
-		OnPingReceived:  func(context.Context, []byte) bool { return c.controlReceived() },
-		OnPongReceived:  func(context.Context, []byte) { c.controlReceived() },
-	})
-	if err != nil {
-		s.leave(c)
-		return // Accept has answered
+	if epoch, seq, ok := comesFrom(r); ok {
+		c.goOn(epoch, seq)
 	}
-	c.socket.SetReadLimit(readLimit)
+	if c.conn.Conn, c.in.r, err = accept(w, r, protocol, s.cfg.WriteTimeout); err != nil {
+		s.leave(c)
+		s.problems.Write(w, r, err)
+		return
+	}
+	s.join(c)
 	ctx := context.WithoutCancel(r.Context())
 	go func() {
 		defer s.leave(c)
@@ -258,31 +261,45 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 }
 
-// admit counts the client in.
+// admit gives the client a place.
 func (s *Server) admit(c *client) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
 		return refuse(fleet.Unavailable, "the server is shutting down")
 	}
-	a := s.accounts[c.id.TokenID]
+	key := c.id.Key()
+	a := s.accounts[key]
 	if a == nil {
 		a = &account{}
-		s.accounts[c.id.TokenID] = a
+		s.accounts[key] = a
 	}
 	if !a.open(s.cfg.SocketsPerIdentity) {
 		return refuse(fleet.Exhausted, "this identity has as many sockets as it may have")
 	}
-	c.account = a
-	s.clients[c] = struct{}{}
+	c.account, c.release = a, sync.OnceFunc(a.close)
 	s.serving.Add(1)
 	return nil
 }
 
+// join has the client told of everything, also of an end that came meanwhile.
+func (s *Server) join(c *client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clients[c] = struct{}{}
+	switch {
+	case s.stopped:
+		c.end(closeGoingAway, "the server is shutting down")
+	case !s.auth.Active(c.id):
+		c.end(closeAuthenticationEnded, "the token has ended")
+	}
+}
+
+// leave is for a client with a place.
 func (s *Server) leave(c *client) {
+	c.release()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.clients, c)
-	c.account.close()
 	s.serving.Done()
 }

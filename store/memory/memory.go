@@ -6,7 +6,6 @@ package memory
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,6 +27,7 @@ type Store struct {
 	configs  map[string][]fleet.ConfigVersion
 	audit    []fleet.AuditEntry // the ID is the index and one
 	tokens   []fleet.Token
+	requests map[string]fleet.Request
 	failure  error
 }
 
@@ -44,8 +44,8 @@ func (s *Store) Fail(err error) {
 	s.failure = err
 }
 
-// Audit returns all audit entries, the oldest first.
-func (s *Store) Audit() []fleet.AuditEntry {
+// AuditLog returns all audit entries, the oldest first.
+func (s *Store) AuditLog() []fleet.AuditEntry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.audit)
@@ -93,10 +93,15 @@ func (s *Store) Commit(ctx context.Context, b *fleet.Batch) error {
 	if err := s.judge(b.Configs); err != nil {
 		return err
 	}
+	if err := s.judgeTokens(b); err != nil {
+		return err
+	}
 	if s.services == nil {
 		s.services = make(map[string]fleet.ServiceRow)
 		s.configs = make(map[string][]fleet.ConfigVersion)
+		s.requests = make(map[string]fleet.Request)
 	}
+	s.keepTokens(b)
 	for _, name := range b.Removed {
 		delete(s.services, name)
 	}
@@ -203,7 +208,10 @@ func (s *Store) Tokens(ctx context.Context) ([]fleet.Token, error) {
 		return nil, err
 	}
 	defer s.mu.Unlock()
-	out := slices.Clone(s.tokens)
+	out := make([]fleet.Token, len(s.tokens))
+	for i, t := range s.tokens {
+		out[i] = cloneToken(t)
+	}
 	slices.SortFunc(out, func(a, b fleet.Token) int {
 		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
 			return c
@@ -211,23 +219,6 @@ func (s *Store) Tokens(ctx context.Context) ([]fleet.Token, error) {
 		return strings.Compare(a.ID, b.ID)
 	})
 	return out, nil
-}
-
-// AddToken implements [fleet.Store].
-func (s *Store) AddToken(ctx context.Context, t fleet.Token) error {
-	if err := s.lock(ctx, "add token"); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	if slices.ContainsFunc(s.tokens, func(o fleet.Token) bool { return o.ID == t.ID || o.Hash == t.Hash }) {
-		return &fleet.Error{Kind: fleet.Conflict, Op: "add token", Err: errors.New("a token with this ID or this hash is there already")}
-	}
-	t.CreatedAt = moment(t.CreatedAt)
-	if !t.ExpiresAt.IsZero() {
-		t.ExpiresAt = moment(t.ExpiresAt)
-	}
-	s.tokens = append(s.tokens, t)
-	return nil
 }
 
 // Ping implements [fleet.Store].

@@ -31,7 +31,7 @@ func TestStore_FailsUntilItIsMended(t *testing.T) {
 	if err := s.Commit(t.Context(), &fleet.Batch{Audit: []fleet.AuditEntry{{Action: "reset"}}}); err != nil {
 		t.Errorf("Commit = %v", err)
 	}
-	if got := s.Audit(); len(got) != 1 || got[0].Action != "reset" || got[0].ID != 1 {
+	if got := s.AuditLog(); len(got) != 1 || got[0].Action != "reset" || got[0].ID != 1 {
 		t.Errorf("Audit = %+v", got)
 	}
 }

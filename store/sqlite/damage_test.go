@@ -191,32 +191,9 @@ func TestOpen_TakesAnyPath(t *testing.T) {
 func TestStore_WritesNothingMoreToADamagedFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	path := used(t, dir)
+	used(t, dir)
 	s := open(t, dir)
-	// Behind the store's back all pages but the first are overwritten in place.
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { // only then: it would take SQLite's locks away
-		if err := file.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	info, err := file.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	content := make([]byte, info.Size())
-	if _, err := file.ReadAt(content, 0); err != nil {
-		t.Fatal(err)
-	}
-	for number := 1; number < len(content)/page; number++ {
-		scramble(content, number)
-	}
-	if _, err := file.WriteAt(content, 0); err != nil {
-		t.Fatal(err)
-	}
+	spoil(t, dir)
 	// A reader that has nothing in its memory comes upon it first or a writer;
 	// once a writer has, no batch is acknowledged.
 	refused := false

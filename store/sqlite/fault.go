@@ -13,6 +13,9 @@ import (
 // a connection, mean that the store does not answer; a constraint or a bad
 // statement is a fault of ours.
 func faultOf(err error) sqlstore.Fault {
+	if errors.Is(err, ErrDamaged) { // a finding of ours
+		return sqlstore.Fault{Reason: "the database was found damaged", Lasting: true}
+	}
 	e, ok := errors.AsType[*driver.Error](err)
 	if !ok {
 		return sqlstore.Fault{}

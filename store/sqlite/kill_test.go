@@ -27,7 +27,7 @@ func hold(ctx context.Context, dir string) error {
 // commitOnAndOn commits batches of two events and a row, and says of each the
 // ID of its last event and its seq once it is acknowledged.
 func commitOnAndOn(ctx context.Context, dir string) error {
-	s, err := sqlite.Open(ctx, dir, sqlite.Options{})
+	s, err := sqlite.Open(ctx, dir, patient)
 	if err != nil {
 		return err
 	}

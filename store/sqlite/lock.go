@@ -51,8 +51,10 @@ func holder(file *os.File) string {
 	return ""
 }
 
-// release gives the lock up; once is enough.
+// release gives the lock up; once is enough. To close the file is not enough
+// where another goroutine is just starting a process, which has it too until it
+// has become another program.
 func (l *lock) release() error {
-	l.once.Do(func() { l.err = l.file.Close() })
+	l.once.Do(func() { l.err = errors.Join(unlock(l.file), l.file.Close()) })
 	return l.err
 }

@@ -30,6 +30,7 @@ var children = map[string]func(ctx context.Context, dir string) error{
 	"hold":    hold,
 	"commit":  commitOnAndOn,
 	"migrate": dieInMigration,
+	"backup":  backupOnAndOn,
 }
 
 func TestMain(m *testing.M) {
@@ -42,7 +43,7 @@ func TestMain(m *testing.M) {
 	}
 	// Each of rapid's checks has a database of its own, which takes some
 	// time under the race detector. The command line has the last word.
-	if err := flag.Set("rapid.checks", "50"); err != nil {
+	if err := flag.Set("rapid.checks", "30"); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
@@ -100,10 +101,13 @@ func (c *child) kill(t *testing.T) (rest []string) {
 	return rest
 }
 
+// patient are options for a machine that has much else to do.
+var patient = sqlite.Options{Timeout: time.Minute}
+
 // open opens a store that is closed when the test ends.
 func open(t *testing.T, dir string) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
+	s, err := sqlite.Open(t.Context(), dir, patient)
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
@@ -132,45 +136,45 @@ func write(t *testing.T, s *sqlite.Store, seq uint64) {
 }
 
 // foreign is one connection to the database file as another program has it.
-func foreign(t *testing.T, dir string) *sql.Conn {
-	t.Helper()
+func foreign(tb testing.TB, dir string) *sql.Conn {
+	tb.Helper()
 	db, err := sql.Open("sqlite", "file://"+(&url.URL{Path: filepath.ToSlash(filepath.Join(dir, "switchgear.db"))}).EscapedPath())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	conn, err := db.Conn(t.Context())
+	conn, err := db.Conn(tb.Context())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := conn.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 		if err := db.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return conn
 }
 
-func run(t *testing.T, conn *sql.Conn, statement string) {
-	t.Helper()
-	if _, err := conn.ExecContext(t.Context(), statement); err != nil {
-		t.Fatalf("%s: %v", statement, err)
+func run(tb testing.TB, conn *sql.Conn, statement string) {
+	tb.Helper()
+	if _, err := conn.ExecContext(tb.Context(), statement); err != nil {
+		tb.Fatalf("%s: %v", statement, err)
 	}
 }
 
 // line is the one row of a query, its columns joined by |.
-func line(t *testing.T, conn *sql.Conn, query string) string {
-	t.Helper()
-	rows, err := conn.QueryContext(t.Context(), query)
+func line(tb testing.TB, conn *sql.Conn, query string) string {
+	tb.Helper()
+	rows, err := conn.QueryContext(tb.Context(), query)
 	if err != nil {
-		t.Fatalf("%s: %v", query, err)
+		tb.Fatalf("%s: %v", query, err)
 	}
 	defer rows.Close() //nolint:errcheck // Err has it
 	columns, err := rows.Columns()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	values := make([]sql.NullString, len(columns))
 	dest := make([]any, len(columns))
@@ -180,7 +184,7 @@ func line(t *testing.T, conn *sql.Conn, query string) string {
 	var lines []string
 	for rows.Next() {
 		if err := rows.Scan(dest...); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		parts := make([]string, len(values))
 		for i, v := range values {
@@ -189,7 +193,7 @@ func line(t *testing.T, conn *sql.Conn, query string) string {
 		lines = append(lines, strings.Join(parts, "|"))
 	}
 	if err := rows.Err(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -1,18 +1,23 @@
 package sqlite_test
 
 import (
+	"compress/gzip"
 	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	modernc "modernc.org/sqlite"
 
+	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/store/sqlite"
 )
 
@@ -38,37 +43,77 @@ func init() {
 
 // later are our migrations and two more, of which the first may be deadly.
 func later() (fstest.MapFS, error) {
-	const first = "00001_initial.sql"
-	initial, err := os.ReadFile(filepath.Join("migrations", first))
+	all, err := ours()
 	if err != nil {
 		return nil, err
 	}
-	return fstest.MapFS{
-		first: {Data: initial},
-		"00002_deadly.sql": {Data: []byte(`-- +goose Up
+	all["00003_deadly.sql"] = &fstest.MapFile{Data: []byte(`-- +goose Up
 			CREATE TABLE later (n INTEGER);
 			INSERT INTO later VALUES (1), (2);
 			UPDATE api_tokens SET name = 'half';
 			ALTER TABLE audit_log ADD COLUMN more TEXT;
 			INSERT INTO later SELECT die();
 			DROP TABLE audit_log;
-			`)},
-		"00003_last.sql": {Data: []byte("-- +goose Up\nALTER TABLE later ADD COLUMN more TEXT;\n")},
-	}, nil
+			`)}
+	all["00004_last.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nALTER TABLE later ADD COLUMN more TEXT;\n")}
+	return all, nil
 }
 
+// ours are our migrations.
+func ours() (fstest.MapFS, error) {
+	files, err := filepath.Glob(filepath.Join("migrations", "*.sql"))
+	if err != nil {
+		return nil, err
+	}
+	all := make(fstest.MapFS)
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		all[filepath.Base(file)] = &fstest.MapFile{Data: content}
+	}
+	return all, nil
+}
+
+// dieInMigration opens the database with later, or with our own migrations, of
+// which the second is deadly after so many of its statements.
 func dieInMigration(ctx context.Context, dir string) error {
 	migrations, err := later()
+	if after, of := strings.CutPrefix(os.Getenv(deadlyEnv), "after "); of && err == nil {
+		migrations, err = deadlyAfter(after)
+	}
 	if err == nil {
 		_, err = sqlite.OpenWith(ctx, dir, sqlite.Options{}, migrations)
 	}
 	return errors.Join(errors.New("it lived"), err)
 }
 
+const second = "00002_access.sql"
+
+func deadlyAfter(statements string) (fstest.MapFS, error) {
+	all, err := ours()
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(statements)
+	if err != nil {
+		return nil, err
+	}
+	parts := strings.SplitAfter(string(all[second].Data), ";\n")
+	if n == 0 { // behind goose's own line
+		parts[0] = strings.Replace(parts[0], "-- +goose Up\n", "-- +goose Up\nSELECT die();\n", 1)
+	} else {
+		parts[n-1] += "SELECT die();\n"
+	}
+	all[second].Data = []byte(strings.Join(parts, ""))
+	return all, nil
+}
+
 // dieMigrating is the end of a process in the middle of a migration.
-func dieMigrating(t *testing.T, dir string) {
+func dieMigrating(t *testing.T, dir, where string) {
 	t.Helper()
-	c := start(t, "migrate", dir, deadlyEnv+"=1")
+	c := start(t, "migrate", dir, deadlyEnv+"="+where)
 	if said, ok := c.line(); ok {
 		t.Errorf("the child said %q", said)
 	}
@@ -81,7 +126,7 @@ func TestOpen_LeavesNoHalfDatabaseWhenKilledWhileMakingOne(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for range 3 {
-		dieMigrating(t, dir)
+		dieMigrating(t, dir, "later")
 		if _, err := os.Stat(filepath.Join(dir, "switchgear.db")); err == nil {
 			t.Fatal("there is a database")
 		}
@@ -98,7 +143,7 @@ func TestOpen_LeavesTheOldTablesWhenKilledWhileMigrating(t *testing.T) {
 	const schema = "SELECT name, sql FROM sqlite_schema ORDER BY name"
 	before := line(t, foreign(t, dir), schema)
 	for range 3 {
-		dieMigrating(t, dir)
+		dieMigrating(t, dir, "later")
 		if got := line(t, foreign(t, dir), schema); got != before {
 			t.Fatalf("the tables are\n%s\nwant\n%s", got, before)
 		}
@@ -117,7 +162,110 @@ func TestOpen_LeavesTheOldTablesWhenKilledWhileMigrating(t *testing.T) {
 		t.Errorf("after the migration: %s", got)
 	}
 	_, err = sqlite.Open(t.Context(), dir, sqlite.Options{})
-	if !errors.Is(err, sqlite.ErrNewer) || !strings.Contains(fmt.Sprint(err), "version 3, and this one knows 1") {
+	if !errors.Is(err, sqlite.ErrNewer) || !strings.Contains(fmt.Sprint(err), "version 4, and this one knows 2") {
 		t.Errorf("Open of newer tables = %v", err)
 	}
+}
+
+// version1 puts a database that version 1 of the tables has, with some content,
+// in a new directory. It was written by the program of that time.
+func version1(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	packed, err := os.Open(filepath.Join("testdata", "version1.db.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packed.Close() //nolint:errcheck // it was read only
+	r, err := gzip.NewReader(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, "switchgear.db"), content)
+	return dir
+}
+
+func TestOpen_TakesOverADatabaseOfVersion1(t *testing.T) {
+	t.Parallel()
+	dir := version1(t)
+	s := open(t, dir)
+	wantVersion1(t, s)
+	// What is new works beside what is old.
+	b := fleet.Batch{
+		Tokens:   []fleet.Token{{ID: "3", Name: "third", Role: "agent", Hash: "cc", Services: []string{"market_*"}, CreatedBy: "ada"}},
+		Revoked:  []string{"1"},
+		Requests: []fleet.Request{{Key: "k", Fingerprint: "f", At: time.Now()}},
+	}
+	if err := s.Commit(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, s)
+	s = open(t, dir)
+	if got, err := s.Tokens(t.Context()); err != nil || len(got) != 2 || got[0].ID != "3" || got[0].Services[0] != "market_*" || got[1].ID != "2" {
+		t.Errorf("Tokens = %+v, %v", got, err)
+	}
+	if got, err := s.Request(t.Context(), "k"); err != nil || got.Fingerprint != "f" {
+		t.Errorf("Request = %+v, %v", got, err)
+	}
+}
+
+// wantVersion1 wants what the database of version 1 had.
+func wantVersion1(t *testing.T, s *sqlite.Store) {
+	t.Helper()
+	found, err := s.Load(t.Context())
+	if err != nil || len(found.Services) != 2 || found.Versions["market_data_service"] != 3 || found.Seq != 3 {
+		t.Errorf("Load = %+v, %v", found, err)
+	}
+	events, err := s.Events(t.Context(), fleet.EventQuery{Limit: 10})
+	if err != nil || len(events) != 3 || string(events[0].Evidence) != `{"version":3}` {
+		t.Errorf("Events = %+v, %v", events, err)
+	}
+	entries, err := s.Audit(t.Context(), fleet.AuditQuery{Limit: 10, Service: "market_data_service"})
+	if err != nil || len(entries) != 3 || entries[0].Address != "192.0.2.1" {
+		t.Errorf("Audit = %+v, %v", entries, err)
+	}
+	tokens, err := s.Tokens(t.Context())
+	if err != nil || len(tokens) != 2 || tokens[0].Name != "first" || tokens[0].Services != nil || tokens[1].ExpiresAt.IsZero() {
+		t.Errorf("Tokens = %+v, %v", tokens, err)
+	}
+}
+
+// wantVersion wants the tables whole, of version 1 or of version 2.
+func wantVersion(t *testing.T, dir string, versions ...string) {
+	t.Helper()
+	const query = `SELECT (SELECT MAX(version_id) FROM goose_db_version),
+		(SELECT COUNT(*) FROM pragma_table_info('api_tokens') WHERE name IN ('services', 'created_by')),
+		(SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('idempotent_requests', 'idempotent_requests_by_time', 'audit_log_by_service'))`
+	whole := map[string]string{"1": "1|0|0", "2": "2|2|3"}
+	got := line(t, foreign(t, dir), query)
+	for _, version := range versions {
+		if got == whole[version] {
+			return
+		}
+	}
+	t.Errorf("version, new columns, new tables: %s, which is not one of version %v", got, versions)
+}
+
+func TestOpen_LeavesVersion1WhenKilledAnywhereInTheMigration(t *testing.T) {
+	t.Parallel()
+	migrations, err := ours()
+	if err != nil {
+		t.Fatal(err)
+	}
+	statements := strings.Count(string(migrations[second].Data), ";\n")
+	dir, kills := version1(t), 0
+	for kills < 20 {
+		for after := range statements + 1 {
+			dieMigrating(t, dir, fmt.Sprintf("after %d", after))
+			wantVersion(t, dir, "1")
+			kills++
+		}
+	}
+	s := open(t, dir)
+	wantVersion1(t, s)
+	wantVersion(t, dir, "2")
 }

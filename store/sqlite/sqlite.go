@@ -40,11 +40,18 @@ type Options struct {
 
 	// Readers is how many queries read at the same time. Default 4.
 	Readers int
+
+	// CheckInterval is how often the whole file is checked while the store is
+	// in use, the first time that long after its start. A check reads the file
+	// once, at a core's full speed, and holds nobody up. Default 1 h; negative:
+	// never.
+	CheckInterval time.Duration
 }
 
 const (
-	defaultTimeout = 2 * time.Second
-	defaultReaders = 4
+	defaultTimeout       = 2 * time.Second
+	defaultReaders       = 4
+	defaultCheckInterval = time.Hour
 
 	// busyTimeout is how long a write waits for another program that writes
 	// to the file.
@@ -62,7 +69,10 @@ var embedded embed.FS
 type Store struct {
 	*statements
 
+	path string
+	mark *mark
 	lock *lock
+	held *sql.DB // a reader that outlives the others of a store that failed
 }
 
 // statements is the store's SQL: embedded without being shown.
@@ -90,45 +100,59 @@ func open(ctx context.Context, dir string, opts Options, migrations fs.FS) (_ *S
 	if opts.Readers <= 0 {
 		opts.Readers = defaultReaders
 	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
+	if opts.CheckInterval == 0 {
+		opts.CheckInterval = defaultCheckInterval
 	}
-	if err := makeDir(dir); err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
-	}
-	lock, err := acquire(filepath.Join(dir, "switchgear.lock"))
+	path, lock, err := enter(dir)
 	if err != nil {
-		return nil, fmt.Errorf("data directory %s: %w", dir, err)
+		return nil, err
 	}
+	s := &Store{path: path, lock: lock}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, lock.release())
+			err = errors.Join(err, s.mark.close(), lock.release())
 		}
 	}()
-	path := filepath.Join(dir, "switchgear.db")
 	if err := provide(ctx, path, migrations); err != nil {
 		return nil, err
 	}
-	inner, err := connect(ctx, path, opts, migrations)
-	if err != nil {
+	s.mark = openMark(path)
+	if err := s.connect(ctx, opts, migrations); err != nil {
 		return nil, err
 	}
-	return &Store{statements: inner, lock: lock}, nil
+	return s, nil
 }
 
-// connect opens the pools to a file that is there. Nothing is written to it
+// enter makes the directory if there is none and takes its lock; path is that
+// of the database in it.
+func enter(dir string) (path string, _ *lock, err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return "", nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := makeDir(dir); err != nil {
+		return "", nil, fmt.Errorf("data directory: %w", err)
+	}
+	lock, err := acquire(filepath.Join(dir, "switchgear.lock"))
+	if err != nil {
+		return "", nil, fmt.Errorf("data directory %s: %w", dir, err)
+	}
+	return filepath.Join(dir, databaseName), lock, nil
+}
+
+// connect opens the pools to the file, which is there. Nothing is written to it
 // before it is known to be whole and ours.
-func connect(ctx context.Context, path string, opts Options, migrations fs.FS) (_ *statements, err error) {
+func (s *Store) connect(ctx context.Context, opts Options, migrations fs.FS) (err error) {
+	path := s.path
 	read, err := pool(path, opts.Readers, url.Values{"_pragma": {"query_only(1)"}})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	write, err := pool(path, 1, url.Values{
 		"_txlock": {"immediate"},
 		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", fmt.Sprintf("journal_size_limit(%d)", maxJournal)},
 	})
 	if err != nil {
-		return nil, errors.Join(err, read.Close())
+		return errors.Join(err, read.Close())
 	}
 	defer func() {
 		if err != nil {
@@ -136,31 +160,68 @@ func connect(ctx context.Context, path string, opts Options, migrations fs.FS) (
 		}
 	}()
 	if err := check(ctx, read, path); err != nil {
-		return nil, err
+		return err
+	}
+	if err := s.mark.compare(ctx, read); err != nil {
+		return err
 	}
 	if err := sqlstore.Migrate(ctx, write, goose.DialectSQLite3, migrations); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	inner, err := sqlstore.New(ctx, sqlstore.Config{Write: write, Read: read, Dialect: dialect, Timeout: opts.Timeout})
+	s.statements, err = sqlstore.New(ctx, sqlstore.Config{
+		Write: write, Read: read, Dialect: dialect, Timeout: opts.Timeout, Confirm: s.mark.confirm,
+		Check: s.checkAnew, CheckInterval: opts.CheckInterval,
+	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	return inner, nil
+	return nil
+}
+
+// checkAnew checks the file on a connection of its own: one that is in use has
+// pages in its memory and does not look at the disk for them.
+func (s *Store) checkAnew(ctx context.Context) (err error) {
+	if err := s.mark.inPlace(); err != nil {
+		return err
+	}
+	db, err := pool(s.path, 1, url.Values{"_pragma": {"query_only(1)"}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return check(ctx, db, s.path)
 }
 
 // Close waits for the calls that run, empties the journal into the file, and
-// gives the data directory free. Calls after it are Unavailable; a second
+// gives the data directory free. The journal of a store that has failed stays as
+// it is, for the next start to read. Calls after Close are Unavailable; a second
 // Close does nothing.
 func (s *Store) Close() error {
-	err := s.statements.Close(func(write *sql.DB) error {
+	err := s.statements.Close(s.settle)
+	if s.held != nil {
+		err = errors.Join(err, s.held.Close())
+	}
+	return errors.Join(err, s.mark.close(), s.lock.release())
+}
+
+// settle is what Close does last with the connection that writes.
+func (s *Store) settle(write *sql.DB) (err error) {
+	if s.Failure() == nil {
 		// With a program that still reads, the journal stays: the next start
 		// reads it. That is no error.
 		if _, err := write.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
 			return fmt.Errorf("the journal stays beside the file, and nothing is lost: %w", err)
 		}
 		return nil
-	})
-	return errors.Join(err, s.lock.release())
+	}
+	// The connection that closes last writes the journal into the file, which
+	// cannot be trusted to a disk that has failed. One that may not write does
+	// not.
+	if s.held, err = pool(s.path, 1, url.Values{"mode": {"ro"}}); err != nil {
+		return err
+	}
+	_, _ = s.held.ExecContext(context.Background(), "SELECT COUNT(*) FROM sqlite_schema") // the file may not be readable
+	return nil
 }
 
 var dialect = sqlstore.Dialect{
@@ -173,7 +234,9 @@ var dialect = sqlstore.Dialect{
 // pool is up to size connections to a file that is there already, which are
 // kept open.
 func pool(path string, size int, query url.Values) (*sql.DB, error) {
-	query.Set("mode", "rw")
+	if !query.Has("mode") {
+		query.Set("mode", "rw")
+	}
 	query.Set("_busy_timeout", strconv.FormatInt(busyTimeout.Milliseconds(), 10))
 	query.Set("_error_rc", "1") // no text of an older error beside the code of this
 	query.Add("_pragma", "trusted_schema(0)")

@@ -51,12 +51,17 @@ var commitLaws = []law{
 			Events:   []fleet.Event{event(1, "a", fleet.EventRegistered, base)},
 			Configs:  []fleet.ConfigVersion{config("a", 1)},
 			Audit:    []fleet.AuditEntry{audit("register")},
+			Tokens:   []fleet.Token{token("1", "aa")},
+			Requests: []fleet.Request{request("k")},
 		})
 		wantSame(x, "everything", x.everything(), all{
 			Stored:  fleet.Stored{Services: b.Services, Versions: map[string]int{"a": 1}, Seq: 1},
 			Events:  stored(b.Events...),
 			Configs: map[string][]fleet.ConfigVersion{"a": b.Configs},
+			Audit:   b.Audit,
+			Tokens:  b.Tokens,
 		})
+		x.request("k")
 	}},
 	{"WritesNothingOfABatchThatItRefuses", func(x trial) {
 		x.commit(fleet.Batch{
@@ -118,6 +123,7 @@ var commitLaws = []law{
 		wantSame(x, "services", x.load().Services, b.Services)
 		wantSame(x, "events", x.events(fleet.EventQuery{}), stored(b.Events...))
 		wantSame(x, "configs", x.versions("a", 0, 10), b.Configs)
+		wantSame(x, "audit", x.audit(fleet.AuditQuery{}), b.Audit)
 	}},
 	{"TextComesBackAsItWas", func(x trial) {
 		const text = "O'Brien \"said\" \\ $1 ? %s; DROP TABLE service_events; -- Zürich 東京 🔌\n\ttab "
@@ -144,10 +150,12 @@ var commitLaws = []law{
 				Services: []fleet.ServiceRow{{Service: service, Value: json.RawMessage(`{}`), UpdatedAt: at}},
 				Events:   []fleet.Event{event(uint64(i+1), service, fleet.EventReset, at)},
 				Configs:  []fleet.ConfigVersion{c},
+				Audit:    []fleet.AuditEntry{{At: at, Action: "look", Service: service}},
 			})
 			for what, got := range map[string]time.Time{
 				"event":   x.events(fleet.EventQuery{Service: service})[0].At,
 				"config":  x.versions(service, 0, 1)[0].At,
+				"audit":   x.audit(fleet.AuditQuery{Service: service})[0].At,
 				"service": x.load().Services[i].UpdatedAt,
 			} {
 				if !got.Equal(at) || got.Location() != time.UTC {

@@ -33,11 +33,15 @@ var durableLaws = []struct {
 			Audit:    []fleet.AuditEntry{audit("register")},
 		})
 		x.commit(fleet.Batch{Removed: []string{"b"}})
-		x.addToken(token("1", "aa"))
-		before := x.everything()
+		limited := token("1", "aa")
+		limited.Services = []string{"a", "b*"}
+		x.commit(fleet.Batch{Tokens: []fleet.Token{limited, token("2", "bb")}, Requests: []fleet.Request{request("k")}})
+		x.commit(fleet.Batch{Revoked: []string{"2"}})
+		before, asked := x.everything(), x.request("k")
 		for range 2 {
 			x = open()
 			wantSame(x, "everything", x.everything(), before)
+			wantSame(x, "request", x.request("k"), asked)
 		}
 	}},
 	{"IDsGoOn", func(open func() trial) {
@@ -54,10 +58,12 @@ var durableLaws = []struct {
 	{"ConflictsStayConflicts", func(open func() trial) {
 		x := open()
 		x.commit(fleet.Batch{Configs: []fleet.ConfigVersion{config("a", 1)}})
-		x.addToken(token("1", "aa"))
+		x.commit(fleet.Batch{Tokens: []fleet.Token{token("1", "aa")}, Requests: []fleet.Request{request("k")}})
 		x = open()
 		x.refuse(fleet.Batch{Configs: []fleet.ConfigVersion{config("a", 1)}})
-		x.wantKind(x.AddToken(x.Context(), token("1", "bb")), fleet.Conflict)
+		x.refuse(fleet.Batch{Tokens: []fleet.Token{token("1", "bb")}})
+		x.refuse(fleet.Batch{Tokens: []fleet.Token{token("2", "aa")}})
+		x.refuse(fleet.Batch{Requests: []fleet.Request{request("k")}})
 		x.commit(fleet.Batch{Configs: []fleet.ConfigVersion{config("a", 2)}})
 	}},
 }

@@ -62,6 +62,25 @@ var (
 	})
 )
 
+var (
+	someAction = rapid.SampledFrom([]string{"look", "reset", "config"})
+	someID     = rapid.SampledFrom([]string{"1", "2", "3", "4"})
+	someKey    = rapid.SampledFrom([]string{"k", "l", "m", "n"})
+	someToken  = rapid.Custom(func(r *rapid.T) fleet.Token {
+		return fleet.Token{
+			ID: someID.Draw(r, "id"), Name: someText.Draw(r, "name"), Role: "operator", Hash: rapid.SampledFrom([]string{"aa", "bb", "cc", "dd"}).Draw(r, "hash"),
+			Services: rapid.SliceOfN(someService, 0, 2).Draw(r, "for"), CreatedAt: someTime.Draw(r, "created"), CreatedBy: someText.Draw(r, "by"),
+			ExpiresAt: rapid.OneOf(rapid.Just(time.Time{}), someTime).Draw(r, "expires"),
+		}
+	})
+	someRequest = rapid.Custom(func(r *rapid.T) fleet.Request {
+		// As old as a store may forget it, or not; the two clocks read it at
+		// moments of their own.
+		age := rapid.SampledFrom([]time.Duration{0, fleet.RequestsKept - time.Hour, fleet.RequestsKept + time.Hour}).Draw(r, "age")
+		return fleet.Request{Key: someKey.Draw(r, "key"), Fingerprint: someText.Draw(r, "of"), At: time.Now().Add(-age), Subject: someText.Draw(r, "subject")}
+	})
+)
+
 // batch is a random batch, whose versions follow more often than not.
 func (p *pair) batch(r *rapid.T) fleet.Batch {
 	b := fleet.Batch{
@@ -83,7 +102,16 @@ func (p *pair) batch(r *rapid.T) fleet.Batch {
 		b.Configs = append(b.Configs, fleet.ConfigVersion{Service: service, Version: newest[service], Config: someJSON.Draw(r, "config"), At: someTime.Draw(r, "at")})
 	}
 	for range rapid.IntRange(0, 2).Draw(r, "audit") {
-		b.Audit = append(b.Audit, audit("look"))
+		b.Audit = append(b.Audit, fleet.AuditEntry{
+			At: someTime.Draw(r, "at"), Actor: someText.Draw(r, "actor"), Address: someText.Draw(r, "address"), Action: someAction.Draw(r, "action"),
+			Service: rapid.OneOf(rapid.Just(""), someService).Draw(r, "service"), Reason: someText.Draw(r, "reason"), Result: someText.Draw(r, "result"),
+		})
+	}
+	// Few batches have one of these: most of them are conflicts.
+	if rapid.IntRange(0, 2).Draw(r, "access") == 0 {
+		b.Tokens = rapid.SliceOfN(someToken, 0, 2).Draw(r, "tokens")
+		b.Revoked = rapid.SliceOfN(someID, 0, 2).Draw(r, "revoked")
+		b.Requests = rapid.SliceOfN(someRequest, 0, 2).Draw(r, "requests")
 	}
 	return b
 }
@@ -96,10 +124,6 @@ func (p *pair) write(r *rapid.T) {
 	agree(r, "Commit", p.store.Commit(p.store.Context(), &b), p.model.Commit(p.model.Context(), &other))
 	if diff := cmp.Diff(other, b, same); diff != "" {
 		r.Fatalf("the batch afterwards (-model +store):\n%s", diff)
-	}
-	if rapid.IntRange(0, 3).Draw(r, "token") == 0 {
-		made := token(rapid.SampledFrom([]string{"1", "2"}).Draw(r, "id"), rapid.SampledFrom([]string{"aa", "bb"}).Draw(r, "hash"))
-		agree(r, "AddToken", p.store.AddToken(p.store.Context(), made), p.model.AddToken(p.model.Context(), made))
 	}
 }
 
@@ -122,12 +146,39 @@ func (p *pair) ask(r *rapid.T) {
 	if diff := cmp.Diff(want, got, same); diff != "" {
 		r.Fatalf("events of %+v (-model +store):\n%s", q, diff)
 	}
+	p.askAccess(r)
 	service, version := someService.Draw(r, "of"), rapid.IntRange(0, 4).Draw(r, "version")
 	one, err := p.store.ConfigVersion(p.store.Context(), service, version)
 	modelOne, modelErr := p.model.ConfigVersion(p.model.Context(), service, version)
 	agree(r, "ConfigVersion", err, modelErr)
 	if diff := cmp.Diff(modelOne, one, same); diff != "" {
 		r.Fatalf("version %d of %s (-model +store):\n%s", version, service, diff)
+	}
+}
+
+func (p *pair) askAccess(r *rapid.T) {
+	noTime := rapid.Just(time.Time{})
+	q := fleet.AuditQuery{
+		Service: rapid.OneOf(rapid.Just(""), someService).Draw(r, "of"),
+		Actor:   someText.Draw(r, "by"),
+		Action:  rapid.OneOf(rapid.Just(""), someAction).Draw(r, "action"),
+		Since:   rapid.OneOf(noTime, someTime).Draw(r, "since"),
+		Until:   rapid.OneOf(noTime, someTime).Draw(r, "until"),
+		Before:  rapid.Int64Range(0, 15).Draw(r, "before"),
+		Limit:   rapid.IntRange(0, 10).Draw(r, "limit"),
+	}
+	got, err := p.store.Audit(p.store.Context(), q)
+	want, modelErr := p.model.Audit(p.model.Context(), q)
+	agree(r, "Audit", err, modelErr)
+	if diff := cmp.Diff(want, got, same); diff != "" {
+		r.Fatalf("audit of %+v (-model +store):\n%s", q, diff)
+	}
+	key := someKey.Draw(r, "key")
+	one, err := p.store.Request(p.store.Context(), key)
+	modelOne, modelErr := p.model.Request(p.model.Context(), key)
+	agree(r, "Request", err, modelErr)
+	if diff := cmp.Diff(modelOne, one); diff != "" {
+		r.Fatalf("request %q (-model +store):\n%s", key, diff)
 	}
 }
 

@@ -41,6 +41,8 @@ func Run(t *testing.T, open func(t *testing.T) fleet.Store) {
 		{"Events", eventLaws},
 		{"ConfigVersions", configLaws},
 		{"Tokens", tokenLaws},
+		{"Audit", auditLaws},
+		{"Requests", requestLaws},
 		{"Calls", callLaws},
 		{"Concurrency", concurrencyLaws},
 	} {
@@ -140,9 +142,7 @@ func (x trial) tokens() []fleet.Token {
 
 func (x trial) addToken(token fleet.Token) {
 	x.Helper()
-	if err := x.AddToken(x.Context(), token); err != nil {
-		x.Fatalf("AddToken: %v", err)
-	}
+	x.commit(fleet.Batch{Tokens: []fleet.Token{token}})
 }
 
 // all is everything that a store shows.
@@ -150,12 +150,16 @@ type all struct {
 	Stored  fleet.Stored
 	Events  []fleet.Event
 	Configs map[string][]fleet.ConfigVersion
+	Audit   []fleet.AuditEntry
 	Tokens  []fleet.Token
 }
 
 func (x trial) everything() all {
 	x.Helper()
-	out := all{Stored: x.load(), Events: x.events(fleet.EventQuery{}), Configs: make(map[string][]fleet.ConfigVersion), Tokens: x.tokens()}
+	out := all{
+		Stored: x.load(), Events: x.events(fleet.EventQuery{}), Configs: make(map[string][]fleet.ConfigVersion),
+		Audit: x.audit(fleet.AuditQuery{}), Tokens: x.tokens(),
+	}
 	for service := range out.Stored.Versions {
 		out.Configs[service] = x.versions(service, 0, 1000)
 	}
@@ -176,6 +180,8 @@ var same = cmp.Options{
 	cmp.FilterValues(func(a, b []fleet.Event) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
 	cmp.FilterValues(func(a, b []fleet.ConfigVersion) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
 	cmp.FilterValues(func(a, b []fleet.ServiceRow) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
+	cmp.FilterValues(func(a, b []fleet.AuditEntry) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
+	cmp.FilterValues(func(a, b []string) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
 	cmp.FilterValues(func(a, b []fleet.Token) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
 }
 

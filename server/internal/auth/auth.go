@@ -1,11 +1,26 @@
-// Package auth knows who asks: tokens, roles, origins, and how often an address
-// may be wrong about its token.
+// Package auth knows who asks and what he may see: API tokens, JWTs, one-time
+// tickets, roles, the services that a token is for, origins, and how often an
+// address may be wrong about its token.
 //
 // # Promises
 //
-//  1. A secret is never kept, only its SHA-256, nor is one in any error.
+//  1. A secret is never kept, only its SHA-256, nor is one, or a part of one, in
+//     any error or reason.
 //  2. However often an address has failed, a valid token is let in.
-//  3. What failed log-ins cost is bounded, whoever makes them.
+//  3. What failed log-ins cost is bounded, whoever makes them: in memory, and in
+//     questions to the server that has the keys of JWTs.
+//  4. Who asks with a bad token learns that it is bad, and nothing of why.
+//     [Reason] tells it to the log.
+//  5. [Authenticator.Active] is true only for as long as the very token, with
+//     the role and services that it had when it was let in, would be let in
+//     again.
+//  6. A ticket lets in once, whoever races for it.
+//
+// # What callers owe
+//
+// Where keys of JWTs come from a URL, [Authenticator.Run] runs for as long as
+// the Authenticator is in use. Without it the keys are still fetched when a
+// token needs them, but a withdrawn key ends no socket until one does.
 package auth
 
 import (
@@ -14,29 +29,50 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/degenduel/switchgear/fleet"
 )
 
-// Identity is who asks.
-type Identity struct {
-	Name    string
-	Role    Role
-	TokenID string
+// Options are what an Authenticator is made of.
+type Options struct {
+	Tokens []fleet.Token // the first ones, see Set
+	JWT    *JWTOptions   // nil: JWTs are not accepted
 
-	// ExpiresAt is when the token ends; zero is never.
-	ExpiresAt time.Time
+	// LoginsPerMinute is how many failed log-ins of one address are answered as
+	// such in any minute; above, they are Exhausted. 1 to 1000; 0: 10.
+	LoginsPerMinute int
+
+	// Refused is called with each failed log-in that is counted, so at most
+	// LoginsPerMinute times a minute for an address. The reason is one of a few
+	// fixed texts. It must not block. nil: nobody is told.
+	Refused func(r *http.Request, reason string)
+
+	Logger *slog.Logger // nil: nothing is logged
 }
+
+const (
+	defaultLogins = 10
+	maxLogins     = 1000
+)
 
 // Authenticator knows the tokens. All methods are safe for concurrent use.
 type Authenticator struct {
 	known    atomic.Pointer[known]
+	jwt      *verifier // nil: none
 	failures failures
+	tickets  tickets
+	refused  func(*http.Request, string) // may be nil
+
+	mu      sync.Mutex
+	changed chan struct{}
 }
 
 // known is one set of tokens; it is never changed.
@@ -45,15 +81,49 @@ type known struct {
 	byID   map[string]Identity
 }
 
-// New makes an Authenticator that knows the tokens. It returns an error for a
-// role or a hash that is none, and for an ID that two tokens share. Of two
-// tokens with the same secret the later one counts.
+// New is NewWith for API tokens only.
 func New(tokens []fleet.Token) (*Authenticator, error) {
-	a := &Authenticator{}
-	return a, a.Set(tokens)
+	return NewWith(Options{Tokens: tokens})
 }
 
-// Set replaces all tokens at once. After an error nothing has changed.
+// NewWith makes an Authenticator. It returns an error for tokens that Set would
+// refuse, and for options that cannot be; it asks nobody for keys yet.
+func NewWith(o Options) (*Authenticator, error) {
+	if o.LoginsPerMinute == 0 {
+		o.LoginsPerMinute = defaultLogins
+	}
+	if o.LoginsPerMinute < 1 || o.LoginsPerMinute > maxLogins {
+		return nil, fmt.Errorf("auth: %d failed log-ins a minute are not 1 to %d", o.LoginsPerMinute, maxLogins)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	a := &Authenticator{
+		failures: failures{limit: o.LoginsPerMinute},
+		refused:  o.Refused, changed: make(chan struct{}),
+	}
+	if o.JWT != nil {
+		var err error
+		if a.jwt, err = newVerifier(*o.JWT, o.Logger, a.announce); err != nil {
+			return nil, err
+		}
+	}
+	return a, a.Set(o.Tokens)
+}
+
+// Run keeps the keys of JWTs fresh until ctx ends, and then returns nil. It
+// does nothing else, so that without a URL for keys it only waits.
+func (a *Authenticator) Run(ctx context.Context) error {
+	if a.jwt != nil && a.jwt.remote != nil {
+		a.jwt.remote.run(ctx)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// Set replaces all tokens at once. It returns an error for a role, a hash or a
+// pattern that is none, and for an ID that two tokens share; then nothing has
+// changed. Of two tokens with the same secret the later one counts.
 func (a *Authenticator) Set(tokens []fleet.Token) error {
 	next := &known{
 		byHash: make(map[[sha256.Size]byte]Identity, len(tokens)),
@@ -71,11 +141,38 @@ func (a *Authenticator) Set(tokens []fleet.Token) error {
 		if _, ok := next.byID[t.ID]; ok {
 			return fmt.Errorf("auth: two tokens have the ID %s", t.ID)
 		}
-		id := Identity{Name: t.Name, Role: role, TokenID: t.ID, ExpiresAt: t.ExpiresAt}
-		next.byHash[[sha256.Size]byte(hash)], next.byID[t.ID] = id, id
+		for _, p := range t.Services {
+			if !ValidPattern(p) {
+				return fmt.Errorf("auth: token %s: %q is no pattern of services", t.ID, p)
+			}
+		}
+		id := Identity{
+			Name: t.Name, Role: role, TokenID: t.ID, ExpiresAt: t.ExpiresAt,
+			Services: slices.Clone(t.Services), by: [sha256.Size]byte(hash),
+		}
+		next.byHash[id.by], next.byID[t.ID] = id, id
 	}
 	a.known.Store(next)
+	a.announce()
 	return nil
+}
+
+// Changed is closed when an identity may have ended before its time: at each
+// Set, and when a key of JWTs was withdrawn. Whoever waits for it takes it
+// first, then asks Active, then waits. A token that expires closes nothing.
+func (a *Authenticator) Changed() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.changed
+}
+
+// announce is called when what has changed is in place: who asks after it, or
+// takes the new channel, sees it.
+func (a *Authenticator) announce() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	close(a.changed)
+	a.changed = make(chan struct{})
 }
 
 // Hash is what is kept of a secret: its SHA-256 in hex.
@@ -86,52 +183,73 @@ func Hash(secret string) string {
 
 var secretForm = regexp.MustCompile(`^[A-Za-z0-9_-]{20,256}$`)
 
-// ValidSecret reports whether a token can be so: [A-Za-z0-9_-]{20,256}.
+// ValidSecret reports whether an API token can be so: [A-Za-z0-9_-]{20,256}.
 func ValidSecret(secret string) bool { return secretForm.MatchString(secret) }
 
-// Token is whose secret it is, if it is anybody's and has not expired. It looks
-// up the secret's hash, so that how long it takes says nothing about a secret.
+// Token is whose secret it is, if it is anybody's and holds. It looks up the
+// secret's hash, so that how long it takes says nothing about a secret. A JWT
+// of a key that is not known yet may wait some seconds for the keys.
 func (a *Authenticator) Token(secret string) (Identity, bool) {
-	sum := sha256.Sum256([]byte(secret))
-	id, ok := a.known.Load().byHash[sum]
-	if !ok || !ValidSecret(secret) || id.expired(time.Now()) {
-		return Identity{}, false
-	}
-	return id, true
+	id, err := a.identify(context.Background(), secret)
+	return id, err == nil
 }
 
-func (id Identity) expired(now time.Time) bool {
-	return !id.ExpiresAt.IsZero() && !now.Before(id.ExpiresAt)
+// identify returns a refusal, or errNoKeys.
+func (a *Authenticator) identify(ctx context.Context, secret string) (Identity, error) {
+	switch {
+	case ValidSecret(secret):
+		id, ok := a.known.Load().byHash[sha256.Sum256([]byte(secret))]
+		switch {
+		case !ok:
+			return Identity{}, refusal("an unknown token")
+		case id.expired(time.Now()):
+			return Identity{}, refusal("an expired token")
+		}
+		return id, nil
+	case a.jwt != nil && strings.Contains(secret, "."):
+		return a.jwt.identify(ctx, secret)
+	default:
+		return Identity{}, refusal("not the form of a token")
+	}
 }
 
 // Active reports whether an identity that was let in still holds: its token is
-// known, with the same role, and has not expired.
+// known, with the same secret, role and services, and has not expired; of a
+// JWT, that it has not expired and its key is still published. It never waits.
 func (a *Authenticator) Active(id Identity) bool {
-	now, ok := a.known.Load().byID[id.TokenID]
-	return ok && now.Role == id.Role && !now.expired(time.Now())
-}
-
-var (
-	errNoToken  = errors.New("a token is required: Authorization: Bearer TOKEN")
-	errBadToken = errors.New("the token is not valid")
-)
-
-func unauthorized(err error) error {
-	return &fleet.Error{Kind: fleet.Unauthorized, Op: "log-in", Err: err}
+	now := time.Now()
+	if id.account != "" {
+		return a.jwt != nil && !id.expired(now) && a.jwt.holds(id.by)
+	}
+	t, ok := a.known.Load().byID[id.TokenID]
+	return ok && t.by == id.by && t.Role == id.Role && slices.Equal(t.Services, id.Services) && !t.expired(now)
 }
 
 // Login is Token for a request that shows a secret, wherever it shows it. A bad
-// one is Unauthorized; after 10 of them within a minute from one address, bad
-// ones are Exhausted instead, with an error that says how long to wait
-// (RetryAfter() time.Duration).
+// one is Unauthorized; after LoginsPerMinute of them within a minute from one
+// address, bad ones are Exhausted instead, with an error that says how long to
+// wait (RetryAfter() time.Duration). A JWT is Unavailable while no keys could
+// be had at all.
 func (a *Authenticator) Login(r *http.Request, secret string) (Identity, error) {
-	if id, ok := a.Token(secret); ok {
+	id, err := a.identify(r.Context(), secret)
+	switch {
+	case err == nil:
 		return id, nil
+	case errors.Is(err, errNoKeys):
+		return Identity{}, &fleet.Error{Kind: fleet.Unavailable, Op: opLogin, Err: err}
 	}
+	return Identity{}, a.failed(r, err)
+}
+
+// failed counts a log-in that was refused.
+func (a *Authenticator) failed(r *http.Request, why error) error {
 	if wait := a.failures.add(Address(r), time.Now()); wait > 0 {
-		return Identity{}, &fleet.Error{Kind: fleet.Exhausted, Op: "log-in", Err: &tooManyError{wait}}
+		return &fleet.Error{Kind: fleet.Exhausted, Op: opLogin, Err: &tooManyError{wait}}
 	}
-	return Identity{}, unauthorized(errBadToken)
+	if a.refused != nil {
+		a.refused(r, Reason(why))
+	}
+	return unauthorized(why)
 }
 
 // Request is Login with the request's Authorization: Bearer. Without one it is
@@ -146,17 +264,4 @@ func (a *Authenticator) Request(r *http.Request) (Identity, error) {
 		return Identity{}, unauthorized(errNoToken)
 	}
 	return a.Login(r, strings.TrimSpace(secret))
-}
-
-type contextKey struct{}
-
-// With is ctx of a request whose identity is known.
-func With(ctx context.Context, id Identity) context.Context {
-	return context.WithValue(ctx, contextKey{}, id)
-}
-
-// From is the identity that With put there; ok is false if there is none.
-func From(ctx context.Context) (id Identity, ok bool) {
-	id, ok = ctx.Value(contextKey{}).(Identity)
-	return id, ok
 }

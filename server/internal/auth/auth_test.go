@@ -208,82 +208,6 @@ func TestSet_TakesTheLaterOfTwoTokensWithOneSecret(t *testing.T) {
 	}
 }
 
-func TestLogin_LimitsFailuresButNoValidToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := newAuth(t, token("1", "admin", adminSecret))
-		try := func(secret string) error {
-			_, err := a.Request(request(t, "Bearer "+secret))
-			return err
-		}
-		bad := strings.Repeat("x", 30)
-		for i := range 10 {
-			if err := try(bad); fleet.KindOf(err) != fleet.Unauthorized {
-				t.Fatalf("failure %d: %v", i+1, err)
-			}
-			time.Sleep(time.Second)
-		}
-		for range 100 {
-			err := try(bad)
-			if fleet.KindOf(err) != fleet.Exhausted {
-				t.Fatalf("over the limit: %v", err)
-			}
-			if err := try(adminSecret); err != nil {
-				t.Fatalf("a valid token is refused: %v", err)
-			}
-		}
-		time.Sleep(50 * time.Second) // the first failure is a minute ago
-		if err := try(bad); fleet.KindOf(err) != fleet.Unauthorized {
-			t.Errorf("when the first failure is forgotten: %v", err)
-		}
-		if err := try(bad); fleet.KindOf(err) != fleet.Exhausted {
-			t.Errorf("the second is not: %v", err)
-		}
-		for range 20 {
-			if _, err := a.Request(request(t)); fleet.KindOf(err) != fleet.Unauthorized {
-				t.Fatalf("without a token: %v", err)
-			}
-		}
-	})
-}
-
-func TestLogin_SaysHowLongToWait(t *testing.T) {
-	t.Parallel()
-	var f failures
-	now := time.Now()
-	for i := range maxFailures {
-		if wait := f.add("192.0.2.1", now.Add(time.Duration(i)*time.Second)); wait != 0 {
-			t.Fatalf("failure %d: wait %v", i, wait)
-		}
-	}
-	if wait := f.add("192.0.2.1", now.Add(20*time.Second)); wait != 40*time.Second {
-		t.Errorf("wait %v, want 40 s", wait)
-	}
-	if wait := f.add("192.0.2.2", now.Add(20*time.Second)); wait != 0 {
-		t.Errorf("another address waits %v", wait)
-	}
-}
-
-func TestFailures_AreBounded(t *testing.T) {
-	t.Parallel()
-	var f failures
-	now := time.Now()
-	for i := range 3 * maxAddresses {
-		f.add(string(rune('a'+i%26))+time.Duration(i).String(), now.Add(time.Duration(i)*time.Millisecond))
-		if len(f.of) > maxAddresses {
-			t.Fatalf("%d addresses are kept", len(f.of))
-		}
-	}
-	// Those of one IPv6 network are one.
-	var six failures
-	for i := range maxFailures {
-		six.add("2001:db8::"+string(rune('0'+i)), now)
-	}
-	if wait := six.add("2001:db8::ffff", now); wait == 0 {
-		t.Error("an address of the same /64 has tries of its own")
-	}
-}
-
 func TestOriginAllowed_IsExact(t *testing.T) {
 	t.Parallel()
 	allowed := []string{"https://app.example", "http://127.0.0.1:3000"}
@@ -357,8 +281,9 @@ func TestContext_CarriesTheIdentity(t *testing.T) {
 	if _, ok := From(t.Context()); ok {
 		t.Error("an identity out of nothing")
 	}
-	want := Identity{Name: "a", Role: Viewer, TokenID: "1"}
-	if got, ok := From(With(t.Context(), want)); !ok || got != want {
-		t.Errorf("got %+v, %v", got, ok)
+	want := Identity{Name: "a", Role: Viewer, TokenID: "1", Services: []string{"a*"}}
+	got, ok := From(With(t.Context(), want))
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(Identity{})); diff != "" || !ok {
+		t.Errorf("%v (-want +got)\n%s", ok, diff)
 	}
 }

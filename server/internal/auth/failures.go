@@ -8,7 +8,6 @@ import (
 )
 
 const (
-	maxFailures   = 10
 	failureWindow = time.Minute
 
 	// maxAddresses is how many addresses are watched. Above it one that has
@@ -17,22 +16,23 @@ const (
 	maxAddresses = 10_000
 )
 
-// failures are the failed log-ins of the last minute, by address. The zero
-// value has none.
+// failures are the failed log-ins of the last minute, by address.
 type failures struct {
+	limit int // of an address, within the window
+
 	mu    sync.Mutex
 	of    map[string]*attempts
 	swept time.Time
 }
 
-// attempts are when an address failed: a ring.
+// attempts are when an address failed: a ring, as long as the limit.
 type attempts struct {
-	at   [maxFailures]time.Time
-	next int // the oldest
+	at   []time.Time
+	next int // the oldest, once the ring is full
 }
 
 func (a *attempts) latest() time.Time {
-	return a.at[(a.next+maxFailures-1)%maxFailures]
+	return a.at[(a.next+len(a.at)-1)%len(a.at)]
 }
 
 // add counts a failure, unless there were so many within the window that it is
@@ -47,13 +47,15 @@ func (f *failures) add(address string, now time.Time) (wait time.Duration) {
 		f.makeRoom(now)
 		f.of[name] = a
 	}
-	if oldest := a.at[a.next]; !oldest.IsZero() {
-		if wait = failureWindow - now.Sub(oldest); wait > 0 {
-			return wait
-		}
+	if len(a.at) < f.limit {
+		a.at = append(a.at, now)
+		return 0
+	}
+	if wait = failureWindow - now.Sub(a.at[a.next]); wait > 0 {
+		return wait
 	}
 	a.at[a.next] = now
-	a.next = (a.next + 1) % maxFailures
+	a.next = (a.next + 1) % f.limit
 	return 0
 }
 

@@ -101,6 +101,12 @@ func (p *Writer) Write(w http.ResponseWriter, r *http.Request, err error) {
 	_, _ = w.Write(append(body, '\n')) // nobody is there to read it
 }
 
+// Describe is the status that err is answered with, and what is told of it.
+func Describe(err error) (status int, text string) {
+	status = statusOf(err)
+	return status, detail(status, err, fields(err))
+}
+
 func statusOf(err error) int {
 	var own interface{ Status() int }
 	var tooLarge *http.MaxBytesError

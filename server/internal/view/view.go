@@ -116,6 +116,22 @@ func ConfigVersion(v *fleet.ConfigVersion) wire.ConfigVersion {
 	return wire.ConfigVersion{Version: v.Version, Config: v.Config, At: wire.Time{Time: v.At}, Actor: v.Actor, Reason: v.Reason}
 }
 
+// Token is what is told of a token.
+func Token(t *fleet.Token) wire.Token {
+	return wire.Token{
+		ID: t.ID, Name: t.Name, Role: t.Role, Services: append([]string{}, t.Services...),
+		CreatedAt: wire.Time{Time: t.CreatedAt}, CreatedBy: t.CreatedBy, ExpiresAt: wire.Time{Time: t.ExpiresAt},
+	}
+}
+
+// AuditEntry is one line of the audit log on the wire.
+func AuditEntry(e *fleet.AuditEntry) wire.AuditEntry {
+	return wire.AuditEntry{
+		ID: e.ID, At: wire.Time{Time: e.At}, Actor: e.Actor, Address: e.Address, Action: e.Action,
+		Service: text(e.Service), Reason: text(e.Reason), Result: e.Result,
+	}
+}
+
 // hidden stands where a section has what may be a secret.
 const hidden = "…"
 

@@ -17,7 +17,7 @@ const prefix = "service:"
 type statements struct {
 	services, events, audit insert
 
-	remove, newest, config, token *sql.Stmt
+	remove, newest, config, token, revoke, request, forget *sql.Stmt
 }
 
 func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
@@ -44,8 +44,12 @@ func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
 		{&p.newest, "SELECT COALESCE(MAX(version), 0) FROM service_configs WHERE service = $1"},
 		{&p.config, `INSERT INTO service_configs (service, version, config, at, actor, reason)
 			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`},
-		{&p.token, `INSERT INTO api_tokens (id, name, role, hash, created_at, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`},
+		{&p.token, `INSERT INTO api_tokens (id, name, role, hash, services, created_at, created_by, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`},
+		{&p.revoke, "DELETE FROM api_tokens WHERE id = $1"},
+		{&p.request, `INSERT INTO idempotent_requests (key, fingerprint, at, subject)
+			VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`},
+		{&p.forget, "DELETE FROM idempotent_requests WHERE at < $1"},
 	} {
 		if *one.stmt, err = db.PrepareContext(ctx, one.text); err != nil { //nolint:sqlclosecheck // close
 			return err
@@ -56,7 +60,7 @@ func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
 
 func (p *statements) close() error {
 	errs := []error{p.services.close(), p.events.close(), p.audit.close()}
-	for _, stmt := range []*sql.Stmt{p.remove, p.newest, p.config, p.token} {
+	for _, stmt := range []*sql.Stmt{p.remove, p.newest, p.config, p.token, p.revoke, p.request, p.forget} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}
@@ -77,6 +81,9 @@ func (s *Store) Commit(ctx context.Context, b *fleet.Batch) error {
 			return err
 		}
 		if err := s.writeConfigs(ctx, tx, b.Configs); err != nil {
+			return err
+		}
+		if err := s.writeAccess(ctx, tx, b); err != nil {
 			return err
 		}
 		events, err := s.stmts.events.ids(ctx, tx, len(b.Events), func(args []any, i int) []any {
@@ -101,6 +108,9 @@ func (s *Store) Commit(ctx context.Context, b *fleet.Batch) error {
 		}
 		for i, id := range audit {
 			b.Audit[i].ID = id
+		}
+		if s.cfg.Confirm != nil {
+			return s.cfg.Confirm(b)
 		}
 		return nil
 	})

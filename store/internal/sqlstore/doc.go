@@ -8,5 +8,5 @@
 //  2. Reads have connections of their own and never wait for a writer.
 //  3. Every call ends: a context without a deadline gets one.
 //  4. After a fault that leaves in doubt what the disk holds, nothing is
-//     acknowledged any more until the store is opened anew.
+//     acknowledged any more until the store is opened anew, and Failed says so.
 package sqlstore

@@ -19,19 +19,34 @@ var ErrNewer = errors.New("the database was written by a newer version of switch
 // are newer already are ErrNewer, and nothing is touched. One connection is
 // enough for it.
 func Migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, migrations fs.FS) error {
-	p, err := goose.NewProvider(dialect, db, migrations)
+	p, have, err := provider(ctx, db, dialect, migrations)
 	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
-	}
-	have, newest, err := p.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("schema version: %w", err)
-	}
-	if have > newest {
-		return fmt.Errorf("%w: its schema has version %d, and this one knows %d at most", ErrNewer, have, newest)
+		return err
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate from schema version %d: %w", have, err)
 	}
 	return nil
+}
+
+// Version is how many of the migrations the tables have seen; ErrNewer if they
+// have seen others.
+func Version(ctx context.Context, db *sql.DB, dialect goose.Dialect, migrations fs.FS) (int64, error) {
+	_, have, err := provider(ctx, db, dialect, migrations)
+	return have, err
+}
+
+func provider(ctx context.Context, db *sql.DB, dialect goose.Dialect, migrations fs.FS) (p *goose.Provider, have int64, err error) {
+	p, err = goose.NewProvider(dialect, db, migrations)
+	if err != nil {
+		return nil, 0, fmt.Errorf("migrations: %w", err)
+	}
+	have, newest, err := p.GetVersions(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("schema version: %w", err)
+	}
+	if have > newest {
+		return nil, 0, fmt.Errorf("%w: its schema has version %d, and this one knows %d at most", ErrNewer, have, newest)
+	}
+	return p, have, nil
 }

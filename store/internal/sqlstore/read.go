@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -49,12 +48,20 @@ func loadServices(ctx context.Context, tx *sql.Tx) ([]fleet.ServiceRow, error) {
 		})
 }
 
+// selectVersions leaps in the index from service to service and takes the last
+// version of each. To group by service would read every version that ever was.
+const selectVersions = `WITH RECURSIVE found(service) AS (
+	SELECT MIN(service) FROM service_configs
+	UNION ALL
+	SELECT (SELECT MIN(service) FROM service_configs c WHERE c.service > found.service) FROM found WHERE found.service IS NOT NULL
+) SELECT service, (SELECT MAX(version) FROM service_configs c WHERE c.service = found.service) FROM found WHERE service IS NOT NULL`
+
 func loadVersions(ctx context.Context, tx *sql.Tx) (map[string]int, error) {
 	type pair struct {
 		service string
 		version int
 	}
-	pairs, err := collect(ctx, tx, "SELECT service, MAX(version) FROM service_configs GROUP BY service", nil,
+	pairs, err := collect(ctx, tx, selectVersions, nil,
 		func(rows *sql.Rows, p *pair) error { return rows.Scan(&p.service, &p.version) })
 	versions := make(map[string]int, len(pairs))
 	for _, p := range pairs {
@@ -156,30 +163,6 @@ func (s *Store) ConfigVersion(ctx context.Context, service string, version int) 
 
 func scanConfig(rows *sql.Rows, c *fleet.ConfigVersion) error {
 	return rows.Scan(&c.Service, &c.Version, (*[]byte)(&c.Config), instant{&c.At}, &c.Actor, &c.Reason)
-}
-
-// Tokens implements [fleet.Store]: the oldest first.
-func (s *Store) Tokens(ctx context.Context) ([]fleet.Token, error) {
-	var out []fleet.Token
-	err := s.do(ctx, "tokens", func(ctx context.Context) (err error) {
-		out, err = collect(ctx, s.cfg.Read, "SELECT id, name, role, hash, created_at, expires_at FROM api_tokens ORDER BY created_at, id", nil,
-			func(rows *sql.Rows, t *fleet.Token) error {
-				return rows.Scan(&t.ID, &t.Name, &t.Role, &t.Hash, instant{&t.CreatedAt}, instant{&t.ExpiresAt})
-			})
-		return err
-	})
-	return out, err
-}
-
-// AddToken implements [fleet.Store].
-func (s *Store) AddToken(ctx context.Context, t fleet.Token) error {
-	return s.change(ctx, "add token", func(ctx context.Context) error {
-		added, err := written(s.stmts.token.ExecContext(ctx, t.ID, t.Name, t.Role, t.Hash, s.moment(t.CreatedAt), s.moment0(t.ExpiresAt)))
-		if err == nil && !added {
-			err = &fleet.Error{Kind: fleet.Conflict, Err: errors.New("a token with this ID or this hash is there already")}
-		}
-		return err
-	})
 }
 
 // querier is a pool or a transaction.

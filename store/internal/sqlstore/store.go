@@ -12,7 +12,7 @@ import (
 	"github.com/degenduel/switchgear/fleet"
 )
 
-// Config is what a Store works with. All fields are required.
+// Config is what a Store works with. All fields are required but the last three.
 type Config struct {
 	// Write has at most one open connection, and its transactions take the
 	// engine's write lock, if it has one, when they begin.
@@ -25,6 +25,16 @@ type Config struct {
 
 	// Timeout is the deadline of a call whose context has none.
 	Timeout time.Duration
+
+	// Confirm is asked after each Commit that the engine took, before it is
+	// acknowledged. Its errors are judged as the engine's are.
+	Confirm func(*fleet.Batch) error
+
+	// Check looks through the whole database, each CheckInterval from when the
+	// store was opened. It heeds its context, and its errors are judged as the
+	// engine's are: one that lasts makes the store fail for good.
+	Check         func(context.Context) error
+	CheckInterval time.Duration
 }
 
 // Store is a [fleet.Store] over two pools of connections to a database that
@@ -34,6 +44,8 @@ type Store struct {
 	stmts   statements
 	running sync.WaitGroup
 	broken  atomic.Pointer[error] // the fault after which nothing is written
+	failed  chan struct{}         // closed behind broken
+	stop    context.CancelFunc    // ends the checks
 
 	mu     sync.Mutex
 	closed bool
@@ -47,16 +59,67 @@ var errClosed = errors.New("the store is closed")
 // New makes a Store and prepares its statements. The pools become the Store's:
 // Close closes them. After an error they are still the caller's.
 func New(ctx context.Context, cfg Config) (*Store, error) {
-	s := &Store{cfg: cfg}
+	s := &Store{cfg: cfg, failed: make(chan struct{})}
 	if err := s.stmts.prepare(ctx, cfg.Write); err != nil {
 		return nil, errors.Join(err, s.stmts.close())
+	}
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if cfg.Check != nil && cfg.CheckInterval > 0 {
+		s.running.Go(func() { s.watch(ctx) })
 	}
 	return s, nil
 }
 
-// Close refuses further calls, waits for those that run, calls last with the
-// connection that writes, and closes all connections. A second Close does
-// nothing.
+// Failed is closed when the store has failed for good: an fsync failed, or the
+// file was found damaged or gone. Nothing is written any more until it is opened
+// anew, which is best done by a new process.
+func (s *Store) Failed() <-chan struct{} { return s.failed }
+
+// Failure is why the store has failed for good; nil if it has not.
+func (s *Store) Failure() error {
+	if broken := s.broken.Load(); broken != nil {
+		return *broken
+	}
+	return nil
+}
+
+// fail makes the store fail for good. The first reason stands.
+func (s *Store) fail(reason error) {
+	if s.broken.CompareAndSwap(nil, &reason) {
+		close(s.failed)
+	}
+}
+
+// watch checks the database now and then until ctx ends or the store fails. A
+// check that could not be made is made up for by the next.
+func (s *Store) watch(ctx context.Context) {
+	ticker := time.NewTicker(s.cfg.CheckInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.failed:
+			return
+		case <-ticker.C:
+		}
+		if err := s.cfg.Check(ctx); err != nil && ctx.Err() == nil {
+			s.judge(err)
+		}
+	}
+}
+
+// judge says what an error means, and fails the store if it lasts.
+func (s *Store) judge(err error) Fault {
+	fault := s.cfg.Dialect.Fault(err)
+	if fault.Lasting {
+		s.fail(fmt.Errorf("%s: %w", fault.Reason, err))
+	}
+	return fault
+}
+
+// Close refuses further calls, ends the checks, waits for the calls that run,
+// calls last with the connection that writes, and closes all connections. A second Close does nothing.
 func (s *Store) Close(last func(*sql.DB) error) error {
 	s.mu.Lock()
 	if s.closed {
@@ -65,14 +128,11 @@ func (s *Store) Close(last func(*sql.DB) error) error {
 	}
 	s.closed = true
 	s.mu.Unlock()
+	s.stop()
 	s.running.Wait()
 	// The readers go first: the last connection to a SQLite file tidies up,
 	// and that has to be one which may write.
-	err := errors.Join(s.cfg.Read.Close(), s.stmts.close())
-	if s.broken.Load() == nil {
-		err = errors.Join(err, last(s.cfg.Write))
-	}
-	return errors.Join(err, s.cfg.Write.Close())
+	return errors.Join(s.cfg.Read.Close(), s.stmts.close(), last(s.cfg.Write), s.cfg.Write.Close())
 }
 
 // Ping implements [fleet.Store]: it writes, durably, what is there already. On
@@ -87,11 +147,23 @@ func (s *Store) Ping(ctx context.Context) error {
 // change runs what writes, unless an earlier write failed for good.
 func (s *Store) change(ctx context.Context, op string, f func(context.Context) error) error {
 	return s.do(ctx, op, func(ctx context.Context) error {
-		if broken := s.broken.Load(); broken != nil {
-			return unavailable("nothing is written until the store is opened anew", *broken)
+		if err := s.trusted(); err != nil {
+			return err
 		}
-		return f(ctx)
+		if err := f(ctx); err != nil {
+			return err
+		}
+		// Meanwhile a check or a reader may have found that the file is damaged.
+		return s.trusted()
 	})
+}
+
+// trusted is an error if nothing that is written can be trusted any more.
+func (s *Store) trusted() error {
+	if failure := s.Failure(); failure != nil {
+		return unavailable("nothing is written until the store is opened anew", failure)
+	}
+	return nil
 }
 
 // do runs f with a deadline and says of its error what it means.
@@ -127,11 +199,7 @@ func (s *Store) explain(ctx context.Context, op string, err error) error {
 	if known, ok := errors.AsType[*fleet.Error](err); ok {
 		return &fleet.Error{Kind: known.Kind, Op: op, Err: known.Err, Fields: known.Fields}
 	}
-	fault := s.cfg.Dialect.Fault(err)
-	if fault.Lasting {
-		lasting := fmt.Errorf("%s: %w", fault.Reason, err)
-		s.broken.CompareAndSwap(nil, &lasting)
-	}
+	fault := s.judge(err)
 	kind := fleet.Internal
 	switch cause := ctx.Err(); {
 	case cause != nil && !fault.Lasting:

@@ -1,6 +1,6 @@
 //go:build unix && !aix
 
-package demo
+package terminal
 
 import (
 	"os"
@@ -8,8 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminalSize is zero where f is no terminal.
-func terminalSize(f *os.File) (width, height int) {
+func size(f *os.File) (width, height int) {
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
 		return 0, 0

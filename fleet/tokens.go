@@ -1,0 +1,83 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxTokens caps the tokens: each log-in looks among them, and every one is
+// somebody's to remember.
+const maxTokens = 10_000
+
+// Tokens are all tokens, the oldest first.
+func (m *Manager) Tokens() []Token {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return slices.Clone(m.tokens)
+}
+
+// CreateToken keeps a token, of which the name, the role, the hash, the services
+// and the end are given, and returns it with the rest. Conflict if the hash is
+// another's, Exhausted above 10 000 tokens. It is in force when this returns.
+func (m *Manager) CreateToken(ctx context.Context, t Token, by Actor) (Token, error) {
+	const op = "create token"
+	t.ID, t.CreatedAt, t.CreatedBy = rand.Text(), time.Now().UTC().Truncate(time.Microsecond), by.Name
+	err := m.do(ctx, op, &change{
+		plan: func(b *draft) error {
+			switch {
+			case len(m.Tokens()) >= maxTokens:
+				return errorf(Exhausted, op, "there are %d tokens, which is the cap", maxTokens)
+			case slices.ContainsFunc(m.Tokens(), func(o Token) bool { return o.Hash == t.Hash }):
+				return errorf(Conflict, op, "there is a token with this secret already")
+			}
+			b.Tokens = append(b.Tokens, t)
+			by.record(b, op, "", t.ID)
+			return nil
+		},
+		apply: func() { m.setTokens(append(m.Tokens(), t)) },
+	})
+	if err != nil {
+		return Token{}, err
+	}
+	return t, nil
+}
+
+// RevokeToken ends a token; NotFound if there is none with that ID. What it has
+// opened is closed.
+func (m *Manager) RevokeToken(ctx context.Context, id string, by Actor) error {
+	const op = "revoke token"
+	is := func(t Token) bool { return t.ID == id }
+	return m.do(ctx, op, &change{
+		plan: func(b *draft) error {
+			if !slices.ContainsFunc(m.Tokens(), is) {
+				return errorf(NotFound, op, "there is no token %q", id)
+			}
+			b.Revoked = append(b.Revoked, id)
+			by.record(b, op, "", id)
+			return nil
+		},
+		apply: func() { m.setTokens(slices.DeleteFunc(m.Tokens(), is)) },
+	})
+}
+
+// setTokens puts the tokens in force, in the order of the store. The sequencer
+// calls it.
+func (m *Manager) setTokens(tokens []Token) {
+	slices.SortFunc(tokens, func(a, b Token) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
+	})
+	m.mu.Lock()
+	m.tokens = tokens
+	m.mu.Unlock()
+	m.tellTokens()
+}
+
+func (m *Manager) tellTokens() {
+	if m.onTokens != nil {
+		m.onTokens(m.Tokens())
+	}
+}

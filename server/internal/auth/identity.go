@@ -1,0 +1,63 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+	"time"
+)
+
+// Identity is who asks. Those that this package gives out share their Services,
+// which nobody may change.
+type Identity struct {
+	Name    string // of a JWT: its subject
+	Role    Role
+	TokenID string // of a JWT: "jwt:" and a hash of it
+
+	// ExpiresAt is when the token ends; zero is never.
+	ExpiresAt time.Time
+
+	// Services are patterns of the services that the token is for; none is all.
+	Services []string
+
+	// account is the Key of a JWT, and empty of an API token.
+	account string
+
+	// by is what let it in: the hash of the API token's secret, or the
+	// fingerprint of the JWT's key.
+	by [sha256.Size]byte
+}
+
+// Key is what those share who share limits: of an API token its ID, of a JWT
+// its issuer and subject, however many such tokens there are.
+func (id Identity) Key() string {
+	if id.account != "" {
+		return id.account
+	}
+	return id.TokenID
+}
+
+// Limited reports whether the token is for some services only.
+func (id Identity) Limited() bool { return len(id.Services) > 0 }
+
+// Sees reports whether the token is for the service.
+func (id Identity) Sees(service string) bool {
+	return !id.Limited() || slices.ContainsFunc(id.Services, func(p string) bool { return match(p, service) })
+}
+
+func (id Identity) expired(now time.Time) bool {
+	return !id.ExpiresAt.IsZero() && !now.Before(id.ExpiresAt)
+}
+
+type contextKey struct{}
+
+// With is ctx of a request whose identity is known.
+func With(ctx context.Context, id Identity) context.Context {
+	return context.WithValue(ctx, contextKey{}, id)
+}
+
+// From is the identity that With put there; ok is false if there is none.
+func From(ctx context.Context) (id Identity, ok bool) {
+	id, ok = ctx.Value(contextKey{}).(Identity)
+	return id, ok
+}

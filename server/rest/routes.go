@@ -1,0 +1,85 @@
+package rest
+
+import (
+	"net/http"
+
+	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/server/internal/auth"
+)
+
+// route is one line of the contract's table.
+type route struct {
+	pattern string
+	role    auth.Role
+	serve   func(w http.ResponseWriter, c *call) error
+
+	// query are the parameters that it takes; others are refused.
+	query []string
+	// absent: the service of the path need not be there.
+	absent bool
+	// open: nobody needs a token.
+	open bool
+	// global: it is refused to a token that is for some services only.
+	global bool
+
+	// action is what the audit log calls what the route changes; empty: it
+	// changes nothing.
+	action string
+	// again answers a request with an Idempotency-Key of which no more is known
+	// than that it was carried out; nil: that is not known for long.
+	again func(w http.ResponseWriter, c *call, was fleet.Request) error
+}
+
+const (
+	root     = "/api/v2"
+	services = root + "/services"
+	service  = services + "/{service}"
+	tokens   = root + "/tokens"
+)
+
+func (a *API) routes() []route {
+	list := []string{"limit", "cursor"}
+	history := []string{"kind", "since", "until", "limit", "cursor"}
+	audit := []string{"service", "actor", "action", "since", "until", "limit", "cursor"}
+	reason := []string{"reason"}
+	return []route{
+		{pattern: "GET " + services, role: auth.Viewer, serve: a.listServices, query: append(list, "status", "layer", "q")},
+		{pattern: "GET " + service, role: auth.Viewer, serve: a.getService},
+		{pattern: "PUT " + service, role: auth.Admin, serve: a.putService, query: reason, absent: true, action: "declare"},
+		{pattern: "DELETE " + service, role: auth.Admin, serve: a.deleteService, query: reason, action: "remove"},
+		{pattern: "GET " + root + "/state", role: auth.Viewer, serve: a.state},
+
+		{pattern: "GET " + root + "/events", role: auth.Viewer, serve: a.listEvents, query: append(history, "service")},
+		{pattern: "GET " + service + "/events", role: auth.Viewer, serve: a.listServiceEvents, query: history, absent: true},
+
+		{pattern: "POST " + service + "/health-check", role: auth.Operator, serve: a.checkHealth, action: "health check"},
+		{pattern: "POST " + service + "/reset", role: auth.Operator, serve: a.reset, action: "reset", again: a.resetAgain},
+		{pattern: "PUT " + service + "/override", role: auth.Operator, serve: a.putOverride, action: "override"},
+		{pattern: "DELETE " + service + "/override", role: auth.Operator, serve: a.deleteOverride, query: reason, action: "end override"},
+
+		{pattern: "GET " + service + "/config", role: auth.Viewer, serve: a.getConfig},
+		{pattern: "PUT " + service + "/config", role: auth.Admin, serve: a.putConfig, action: "config"},
+		{pattern: "PATCH " + service + "/config", role: auth.Admin, serve: a.patchConfig, action: "config"},
+		{pattern: "GET " + service + "/config/versions", role: auth.Viewer, serve: a.listConfigVersions, query: list},
+		{
+			pattern: "POST " + service + "/config/rollback", role: auth.Admin, serve: a.rollback,
+			action: "config", again: a.rollbackAgain,
+		},
+
+		{pattern: "POST " + service + "/operations", role: auth.Agent, serve: a.report, action: "report", again: a.reportAgain},
+
+		{pattern: "GET " + root + "/audit", role: auth.Admin, serve: a.listAudit, query: audit, global: true},
+		{pattern: "GET " + tokens, role: auth.Admin, serve: a.listTokens, query: list, global: true},
+		{
+			pattern: "POST " + tokens, role: auth.Admin, serve: a.createToken, global: true,
+			action: "create token", again: a.createTokenAgain,
+		},
+		{
+			pattern: "DELETE " + tokens + "/{id}", role: auth.Admin, serve: a.revokeToken, query: reason, global: true,
+			action: "revoke token",
+		},
+		{pattern: "POST " + root + "/ws/tickets", role: auth.Viewer, serve: a.createTicket, action: "create ticket"},
+
+		{pattern: "GET " + root + "/openapi.json", serve: a.document, open: true},
+	}
+}

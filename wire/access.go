@@ -1,0 +1,57 @@
+package wire
+
+// Token is what is told of a token: never its secret.
+type Token struct {
+	ID        string   `json:"id"`
+	Name      string   `json:"name"`
+	Role      string   `json:"role"`
+	Services  []string `json:"services"` // patterns; empty: all
+	CreatedAt Time     `json:"created_at"`
+	CreatedBy string   `json:"created_by"`
+	ExpiresAt Time     `json:"expires_at"` // null: never
+}
+
+// NewToken is the answer to a TokenRequest, the only one that has the secret.
+type NewToken struct {
+	Token
+
+	Secret string `json:"token"`
+}
+
+// Tokens is a page of tokens, newest first.
+type Tokens struct {
+	Tokens     []Token `json:"tokens"`
+	NextCursor *string `json:"next_cursor"`
+}
+
+// TokenRequest asks for a token.
+type TokenRequest struct {
+	Name      string   `json:"name"`
+	Role      string   `json:"role"`
+	Services  []string `json:"services,omitempty"`
+	ExpiresAt *Time    `json:"expires_at,omitempty"`
+}
+
+// AuditEntry is who did what to what, from where, with what result.
+type AuditEntry struct {
+	ID      int64   `json:"id"`
+	At      Time    `json:"at"`
+	Actor   string  `json:"actor"`
+	Address string  `json:"address"`
+	Action  string  `json:"action"`
+	Service *string `json:"service"`
+	Reason  *string `json:"reason"`
+	Result  string  `json:"result"`
+}
+
+// Audit is a page of the audit log, newest first.
+type Audit struct {
+	Audit      []AuditEntry `json:"audit"`
+	NextCursor *string      `json:"next_cursor"`
+}
+
+// Ticket lets its holder open one socket, once.
+type Ticket struct {
+	Ticket    string `json:"ticket"`
+	ExpiresAt Time   `json:"expires_at"`
+}
