@@ -55,6 +55,38 @@ func TestClient_AsksAsTheContractSays(t *testing.T) {
 			},
 			request{Method: "GET", URI: "/api/v2/services?cursor=c%3D&layer=data&limit=7&q=a+b&status=circuit_open"},
 		},
+		"tokens": {
+			func(ctx context.Context, c *client.Client) error {
+				_, err := c.Tokens(ctx, client.Page{Limit: 2})
+				return err
+			},
+			request{Method: "GET", URI: "/api/v2/tokens?limit=2"},
+		},
+		"create token": {
+			func(ctx context.Context, c *client.Client) error {
+				_, err := c.CreateToken(ctx, wire.TokenRequest{Name: "n", Role: "agent", Services: []string{"a*"}, ExpiresAt: &wire.Time{Time: at}})
+				return err
+			},
+			request{Method: "POST", URI: "/api/v2/tokens", Body: `{"name":"n","role":"agent","services":["a*"],"expires_at":"2026-11-23T08:00:00.000Z"}`},
+		},
+		"revoke token": {
+			func(ctx context.Context, c *client.Client) error { return c.RevokeToken(ctx, "id", "lost") },
+			request{Method: "DELETE", URI: "/api/v2/tokens/id?reason=lost"},
+		},
+		"audit": {
+			func(ctx context.Context, c *client.Client) error {
+				_, err := c.Audit(ctx, client.AuditQuery{Service: "s", Actor: "a", Action: "end override", Since: at, Until: at})
+				return err
+			},
+			request{Method: "GET", URI: "/api/v2/audit?action=end+override&actor=a&service=s&since=2026-11-23T08%3A00%3A00Z&until=2026-11-23T08%3A00%3A00Z"},
+		},
+		"ticket": {
+			func(ctx context.Context, c *client.Client) error {
+				_, err := c.Ticket(ctx)
+				return err
+			},
+			request{Method: "POST", URI: "/api/v2/ws/tickets"},
+		},
 		"services, all": {
 			func(ctx context.Context, c *client.Client) error {
 				_, err := c.Services(ctx, client.ServiceQuery{})

@@ -35,6 +35,12 @@ func set(q url.Values, key, value string) {
 	}
 }
 
+func setTime(q url.Values, key string, at time.Time) {
+	if !at.IsZero() {
+		q.Set(key, at.UTC().Format(time.RFC3339Nano))
+	}
+}
+
 // ServiceQuery says which services are wanted. What is empty is not asked for.
 type ServiceQuery struct {
 	Page
@@ -97,11 +103,8 @@ type EventQuery struct {
 func (c *Client) Events(ctx context.Context, query EventQuery) (wire.Events, error) {
 	q := query.query()
 	set(q, "kind", query.Kind)
-	for key, at := range map[string]time.Time{"since": query.Since, "until": query.Until} {
-		if !at.IsZero() {
-			q.Set(key, at.UTC().Format(time.RFC3339Nano))
-		}
-	}
+	setTime(q, "since", query.Since)
+	setTime(q, "until", query.Until)
 	path := api("events")
 	if query.Service != "" {
 		path = service(query.Service, "events") // which says so of a name that no service has had

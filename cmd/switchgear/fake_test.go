@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ func newFakeManager() *fakeManager {
 		{Version: 3, Config: fakeConfig(3, "0.2"), At: at(-time.Minute), Actor: "admin", Reason: "a herd"},
 	}
 	const services, service = "/api/v2/services", "/api/v2/services/{service}"
+	m.handleAccess()
 	m.handle("GET "+services, m.services)
 	m.handle("GET "+service, m.service)
 	m.handle("GET /api/v2/events", m.events)
@@ -98,7 +100,7 @@ func (m *fakeManager) services(r *http.Request) (any, *refusal) {
 	q := r.URL.Query()
 	all := slices.DeleteFunc(fakeEntries(), func(e wire.Entry) bool {
 		return q.Has("status") && e.Status != q.Get("status") || q.Has("layer") && e.Layer != q.Get("layer") ||
-			q.Has("q") && e.Service != q.Get("q")
+			!strings.Contains(e.Service, q.Get("q"))
 	})
 	items, next := page(r, all)
 	return wire.Services{Services: items, NextCursor: next}, nil

@@ -28,6 +28,9 @@ type grammar struct {
 	Demo  demoCmd  `cmd:"" group:"manager" help:"Watch services fail and recover: all of it at work, in one command."`
 	Lint  lintCmd  `cmd:"" group:"manager" help:"Check a config file and say what is wrong with it, or will hurt."`
 
+	Backup  backupCmd  `cmd:"" group:"manager" help:"Copy the database, also while the manager runs."`
+	Restore restoreCmd `cmd:"" group:"manager" help:"Put a copy in the place of the database."`
+
 	Services servicesCmd `cmd:"" group:"client" help:"List the services and their circuits."`
 	Get      getCmd      `cmd:"" group:"client" help:"Show all about one service."`
 	Events   eventsCmd   `cmd:"" group:"client" help:"Show the history, newest first."`
@@ -35,8 +38,13 @@ type grammar struct {
 	Reset    resetCmd    `cmd:"" group:"client" help:"Close a circuit, or begin its recovery now."`
 	Override overrideCmd `cmd:"" group:"client" help:"Force a circuit open or closed for a time."`
 	Config   configCmd   `cmd:"" group:"client" help:"Show and change the configs of services."`
+	Top      topCmd      `cmd:"" group:"client" help:"Watch the services as they change, the worst first."`
+	Token    tokenCmd    `cmd:"" group:"client" help:"Make, list and revoke tokens."`
+	Audit    auditCmd    `cmd:"" group:"client" help:"Show who did what to what, newest first."`
 
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Version       versionCmd       `cmd:"" help:"Print the version."`
+	Completion    completionCmd    `cmd:"" help:"Print what lets a shell complete the commands."`
+	CompleteWords completeWordsCmd `cmd:"" hidden:""`
 }
 
 const description = `Circuit breakers that remember, with a manager that shows them live.

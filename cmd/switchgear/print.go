@@ -19,6 +19,13 @@ func (p *process) printJSON(v any) error {
 	return e.Encode(v)
 }
 
+// printLine prints v for programs that read line by line.
+func (p *process) printLine(v any) error {
+	e := json.NewEncoder(p.stdout)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
 // printTable prints rows in columns, under a header. Cells come from other
 // machines: none can move the cursor.
 func (p *process) printTable(header []string, rows [][]string) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -22,6 +23,7 @@ type serveCmd struct {
 	Data          string   `placeholder:"DIR" help:"Where the database is (SWITCHGEAR_DATA; default ./data)."`
 	Config        string   `placeholder:"FILE" help:"The config file (SWITCHGEAR_CONFIG; default ./switchgear.yaml, if it is there)."`
 	AllowedOrigin []string `placeholder:"ORIGIN" sep:"none" help:"A web page, beside the manager's own, that may open a live stream, such as https://board.example.com; can be repeated (SWITCHGEAR_ALLOWED_ORIGINS)."`
+	AllowedTarget []string `sep:"none" placeholder:"TARGET" help:"What health checks declared over the API may reach beside public addresses: loopback, private, or addresses such as 10.0.0.0/8; can be repeated (SWITCHGEAR_ALLOWED_TARGETS; default nothing)."`
 	LogLevel      string   `placeholder:"LEVEL" help:"debug, info, warn or error (SWITCHGEAR_LOG_LEVEL; default info)."`
 	LogFormat     string   `placeholder:"FORM" help:"text or json (SWITCHGEAR_LOG_FORMAT; default text)."`
 }
@@ -34,14 +36,15 @@ directory, printed once, and written to the file admin-token there, where the ot
 find it.
 
 The first line on the standard output says where it listens; the log goes to the standard
-error. SIGTERM and SIGINT end it when what was begun has ended; a second one kills it. SIGHUP
-puts the services of the config file in force as it is then.`
+error. SIGTERM and SIGINT end it when what was begun has ended; a second one kills it. The
+services of the config file are put in force as they are then when it changes, and at SIGHUP.`
 }
 
 // settings are those of the flags.
 func (c *serveCmd) settings() config.Settings {
 	return config.Settings{
-		Listen: c.Listen, AllowedOrigins: c.AllowedOrigin, Data: c.Data, LogLevel: c.LogLevel, LogFormat: c.LogFormat,
+		Listen: c.Listen, AllowedOrigins: c.AllowedOrigin, AllowedTargets: c.AllowedTarget,
+		Data: c.Data, LogLevel: c.LogLevel, LogFormat: c.LogFormat,
 	}
 }
 
@@ -54,28 +57,32 @@ func (c *serveCmd) Validate() error {
 		return nil
 	}
 	flags := strings.NewReplacer("server.listen", "--listen", "server.allowedOrigins", "--allowed-origin",
+		"server.allowedTargets", "--allowed-target",
 		"store.data", "--data", "log.level", "--log-level", "log.format", "--log-format")
 	var errs []error
 	bad.EachField(func(field, message string) { errs = append(errs, errors.New(flags.Replace(field)+": "+message)) })
 	return errors.Join(errs...)
 }
 
+// configPath is the config file: what was said, or the usual one if it is there.
+func configPath(said string) string {
+	if said == "" {
+		if _, err := os.Stat(defaultConfig); !errors.Is(err, fs.ErrNotExist) {
+			return defaultConfig
+		}
+	}
+	return said
+}
+
 // Run runs the manager until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, p *process) error {
-	env, err := p.environment("SWITCHGEAR_LISTEN", "SWITCHGEAR_ALLOWED_ORIGINS", "SWITCHGEAR_DATA", "SWITCHGEAR_CONFIG",
-		"SWITCHGEAR_LOG_LEVEL", "SWITCHGEAR_LOG_FORMAT", "SWITCHGEAR_ADMIN_TOKEN", "SWITCHGEAR_ADMIN_TOKEN_FILE")
+	env, err := p.environment("SWITCHGEAR_LISTEN", "SWITCHGEAR_ALLOWED_ORIGINS", "SWITCHGEAR_ALLOWED_TARGETS",
+		"SWITCHGEAR_DATA", "SWITCHGEAR_CONFIG", "SWITCHGEAR_MESSAGES_PER_MINUTE", "SWITCHGEAR_SOCKETS_PER_IDENTITY",
+		"SWITCHGEAR_JWT_SECRET", "SWITCHGEAR_JWT_SECRET_FILE", "SWITCHGEAR_LOG_LEVEL", "SWITCHGEAR_LOG_FORMAT", "SWITCHGEAR_ADMIN_TOKEN", "SWITCHGEAR_ADMIN_TOKEN_FILE")
 	if err != nil {
 		return err
 	}
-	path := c.Config
-	if path == "" {
-		path = env.Config
-	}
-	if path == "" {
-		if _, err := os.Stat(defaultConfig); !errors.Is(err, fs.ErrNotExist) {
-			path = defaultConfig
-		}
-	}
+	path := configPath(cmp.Or(c.Config, env.Config))
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)

@@ -25,7 +25,7 @@ func TestServeScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "manager": startManager, "stop-manager": stopManager,
+			"exits": exits, "manager": startManager, "stop-manager": stopManager, "token": keepToken,
 		},
 	})
 }
@@ -86,4 +86,18 @@ func stopManager(ts *testscript.TestScript, neg bool, args []string) {
 	if err != nil {
 		ts.Fatalf("the manager ended with %v", err)
 	}
+}
+
+// keepToken writes the token that was printed to a file: token stdout FILE.
+func keepToken(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: token stdout FILE")
+	}
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		if secret, ok := strings.CutPrefix(line, "token "); ok {
+			ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(secret), 0o600))
+			return
+		}
+	}
+	ts.Fatalf("no token was printed")
 }
