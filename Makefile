@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt check bench fuzz mutants vuln clean
+.PHONY: help build test lint fmt check bench bench-load fuzz mutants vuln clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build dist/switchgear, without cgo
 	CGO_ENABLED=0 go build -trimpath -o dist/ ./cmd/switchgear
@@ -21,6 +21,9 @@ check: ## all that a commit must pass: formatting, tidiness, lint, tests, builds
 
 bench: ## measure breakers beside their peers; BENCH=closed COUNT=6 to choose
 	go -C bench test -run='^$$' -bench='$(or $(BENCH),.)' -benchmem -count=$(or $(COUNT),1)
+
+bench-load: ## measure the manager under load; ARGS="-parts fanout -sockets 1000" to choose
+	go -C bench run ./load $(ARGS)
 
 fuzz: ## run every fuzz target for FUZZTIME (10s)
 	scripts/fuzz.sh

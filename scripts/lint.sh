@@ -10,3 +10,4 @@ for module in . bench tools; do
   cd "$root/$module"
   lint run ./...
 done
+"$root/scripts/openapi.sh"
