@@ -167,7 +167,7 @@ func measure(tb testing.TB, f *fixture, arrived chan time.Time, clients int) (al
 // fails where something is wrong by far: machines and their load differ.
 func TestPromiseF_AChangeReachesAThousandClientsSoon(t *testing.T) {
 	const clients, rounds = 1000, 20
-	f := start(t, Config{SocketsPerIdentity: -1, PingInterval: time.Hour}, "prices")
+	f := start(t, Config{SocketsPerIdentity: -1, PingInterval: time.Hour, WriteTimeout: time.Minute}, "prices")
 	arrived := fanOut(t, f, clients)
 	var p99 []time.Duration
 	for range rounds {
@@ -184,7 +184,7 @@ func TestPromiseF_AChangeReachesAThousandClientsSoon(t *testing.T) {
 func BenchmarkFanOut(b *testing.B) {
 	for _, clients := range []int{100, 1000} {
 		b.Run(number(uint64(clients)), func(b *testing.B) {
-			f := start(b, Config{SocketsPerIdentity: -1, PingInterval: time.Hour}, "prices")
+			f := start(b, Config{SocketsPerIdentity: -1, PingInterval: time.Hour, WriteTimeout: time.Minute}, "prices")
 			arrived := fanOut(b, f, clients)
 			var p99 []time.Duration
 			for b.Loop() {
