@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	gobwas "github.com/gobwas/ws"
+
 	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/wire"
 )
@@ -134,7 +136,7 @@ func (c *client) farewell(ctx context.Context) {
 		c.server.log.LogAttrs(ctx, slog.LevelInfo, "stream closed", slog.Int("code", c.code), slog.String("reason", c.reason),
 			slog.String("identity", c.id.Name), slog.String("remote", c.address))
 	}
-	err := c.conn.control(opClose, closePayload(c.code, c.reason)) // whoever is gone need not be told
+	err := c.conn.control(gobwas.OpClose, closePayload(c.code, c.reason)) // whoever is gone need not be told
 	if err == nil && !first {
 		c.conn.hangUp()
 	}
@@ -302,5 +304,5 @@ func (c *client) ping(now time.Time) error {
 	}
 	c.pinged, c.asked = now, true
 	c.ponged.Store(false)
-	return c.conn.control(opPing, nil)
+	return c.conn.control(gobwas.OpPing, nil)
 }

@@ -23,8 +23,19 @@ type wireCase struct {
 	want string
 }
 
+// What RFC 6455, section 5.2 calls the bits of a frame.
 const (
-	final = finalBit
+	opContinuation = 0x0
+	opText         = 0x1
+	opBinary       = 0x2
+	opClose        = 0x8
+	opPing         = 0x9
+	opPong         = 0xa
+
+	final              = 0x80
+	opBits             = 0x0f
+	maskBit            = 0x80
+	length16, length64 = 126, 127 // mark a length of 2 or 8 bytes
 
 	fText, fMore, fBinary      = final | opText, final | opContinuation, final | opBinary
 	fClose, fPing, fPong       = final | opClose, final | opPing, final | opPong

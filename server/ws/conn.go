@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	gobwas "github.com/gobwas/ws"
 )
 
 // errSlow says that a write was done, but took longer than a client may.
@@ -28,16 +30,19 @@ type conn struct {
 }
 
 // control writes a control frame.
-func (c *conn) control(op byte, payload []byte) error {
-	f := append([]byte{finalBit | op, byte(len(payload))}, payload...) //nolint:gosec // maxControl at most
+func (c *conn) control(op gobwas.OpCode, payload []byte) error {
+	f, err := gobwas.CompileFrame(gobwas.NewFrame(op, true, payload))
+	if err != nil {
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended {
 		return net.ErrClosed
 	}
 	_ = c.SetWriteDeadline(time.Now().Add(c.timeout)) // if it fails so does the write
-	_, err := c.Write(f)
-	c.ended = err != nil || op == opClose
+	_, err = c.Write(f)
+	c.ended = err != nil || op == gobwas.OpClose
 	return err
 }
 

@@ -1,10 +1,12 @@
 package ws
 
 import (
-	"encoding/binary"
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"time"
+
+	gobwas "github.com/gobwas/ws"
 
 	"github.com/degenduel/switchgear/wire"
 )
@@ -13,33 +15,20 @@ import (
 // It is built once, shared by all who are sent it, and never changed.
 type frame []byte
 
-const (
-	// headerRoom is the longest header of a frame that is not masked.
-	headerRoom = 10
-
-	finalText = finalBit | opText
-)
+// headerRoom is the longest header of a frame that is not masked.
+const headerRoom = 10
 
 // newFrame is the beginning of a frame whose payload is to be appended.
 func newFrame(size int) []byte { return make([]byte, headerRoom, headerRoom+size) }
 
 // seal puts the header before what was appended to newFrame.
 func seal(b []byte) frame {
-	start := headerRoom
-	switch n := len(b) - headerRoom; {
-	case 0 <= n && n < length16:
-		start -= 2
-		b[start+1] = byte(n)
-	case n <= 0xffff:
-		start -= 4
-		b[start+1] = length16
-		binary.BigEndian.PutUint16(b[start+2:], uint16(n))
-	default:
-		start -= headerRoom
-		b[start+1] = length64
-		binary.BigEndian.PutUint64(b[start+2:], uint64(n))
-	}
-	b[start] = finalText
+	var head bytes.Buffer
+	_ = gobwas.WriteHeader(&head, gobwas.Header{ // to memory, and of no length that cannot be
+		Fin: true, OpCode: gobwas.OpText, Length: int64(len(b) - headerRoom),
+	})
+	start := headerRoom - head.Len()
+	copy(b[start:], head.Bytes())
 	return b[start:]
 }
 

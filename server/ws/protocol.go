@@ -7,42 +7,26 @@ import (
 	"slices"
 	"time"
 	"unicode/utf8"
-)
 
-// What RFC 6455 calls the bits of a frame.
-const (
-	opContinuation = 0x0
-	opText         = 0x1
-	opBinary       = 0x2
-	opClose        = 0x8
-	opPing         = 0x9
-	opPong         = 0xa
-
-	finalBit     = 0x80
-	reservedBits = 0x70
-	opBits       = 0x0f
-	controlBit   = 0x08
-	maskBit      = 0x80
-
-	length16, length64 = 126, 127 // mark a length of 2 or 8 bytes
-
-	// maxControl is the longest payload of a control frame.
-	maxControl = 125
+	gobwas "github.com/gobwas/ws"
 )
 
 // The codes that a socket is closed with.
 const (
 	closeNone        = 0 // nothing is said
-	closeNormal      = 1000
-	closeGoingAway   = 1001
-	closeProtocol    = 1002
-	closeUnsupported = 1003
-	closeNotUTF8     = 1007
-	closePolicy      = 1008
-	closeTooBig      = 1009
-	closeInternal    = 1011
-	closeTryLater    = 1013
+	closeNormal      = int(gobwas.StatusNormalClosure)
+	closeGoingAway   = int(gobwas.StatusGoingAway)
+	closeProtocol    = int(gobwas.StatusProtocolError)
+	closeUnsupported = int(gobwas.StatusUnsupportedData)
+	closeNotUTF8     = int(gobwas.StatusInvalidFramePayloadData)
+	closePolicy      = int(gobwas.StatusPolicyViolation)
+	closeTooBig      = int(gobwas.StatusMessageTooBig)
+	closeInternal    = int(gobwas.StatusInternalServerError)
+	closeTryLater    = 1013 // in the registry, and not in RFC 6455
 )
+
+// maxControl is the longest payload of a control frame.
+const maxControl = gobwas.MaxControlFramePayloadSize
 
 // violation is what a client may not do: it is closed with the code. Nothing
 // after it can be read.
@@ -56,15 +40,6 @@ func (v *violation) Error() string { return v.reason }
 
 func broken(reason string) error { return &violation{closeProtocol, reason} }
 
-// head is the beginning of a frame.
-type head struct {
-	op    byte
-	final bool
-	size  uint64
-}
-
-func (h *head) control() bool { return h.op&controlBit != 0 }
-
 // incoming reads the messages of a client. It looks at each byte once, as it
 // comes, and keeps no more of a message than has come.
 type incoming struct {
@@ -72,7 +47,7 @@ type incoming struct {
 
 	// control is given each control frame; its error ends the reading. The
 	// payload is only lent.
-	control func(op byte, payload []byte) error
+	control func(op gobwas.OpCode, payload []byte) error
 
 	// empty is told of each frame that brings a message no further.
 	empty func() error
@@ -81,7 +56,8 @@ type incoming struct {
 	timeout time.Duration
 	overdue func()
 
-	room [maxControl]byte
+	head [gobwas.MaxHeaderSize]byte // room for one
+	room [maxControl]byte           // and for the payload of a control frame
 }
 
 // next is the next message. Beside what control and empty return, and errors of
@@ -101,11 +77,11 @@ func (in *incoming) next() ([]byte, error) {
 		if timer == nil {
 			timer = time.AfterFunc(in.timeout, in.overdue)
 		}
-		h, err := in.head(m.begun, len(m.data))
+		h, err := in.header(m.begun, len(m.data))
 		if err != nil {
 			return nil, err
 		}
-		if h.control() {
+		if h.OpCode.IsControl() {
 			if err := in.controlFrame(h); err != nil {
 				return nil, err
 			}
@@ -116,99 +92,92 @@ func (in *incoming) next() ([]byte, error) {
 			continue
 		}
 		m.begun = true
-		if err := in.data(h, &m); err != nil || h.final {
+		if err := in.data(h, &m); err != nil || h.Fin {
 			return m.data, err
 		}
 	}
 }
 
-// head reads the beginning of a frame, up to its mask, and refuses what cannot
-// follow a message of which so much has come.
-func (in *incoming) head(begun bool, had int) (h head, err error) {
-	var b [2]byte
-	if _, err := io.ReadFull(in.r, b[:]); err != nil {
+// header reads the beginning of a frame, and refuses what cannot follow a message
+// of which so much has come. What is too long is refused before its mask has come.
+func (in *incoming) header(begun bool, had int) (h gobwas.Header, err error) {
+	size, err := in.announced()
+	if err != nil {
 		return h, err
 	}
-	h = head{op: b[0] & opBits, final: b[0]&finalBit != 0, size: uint64(b[1] &^ maskBit)}
-	switch {
-	case b[0]&reservedBits != 0:
-		return h, broken("a reserved bit is set")
-	case h.op > opPong, h.op > opBinary && h.op < opClose:
-		return h, broken("an unknown opcode")
-	case b[1]&maskBit == 0:
-		return h, broken("a frame is not masked")
-	case h.control() && (!h.final || h.size > maxControl):
-		return h, broken("a control frame is in parts, or too long")
-	case h.op == opContinuation && !begun:
-		return h, broken("a frame continues nothing")
-	case (h.op == opText || h.op == opBinary) && begun:
-		return h, broken("a message begins in another")
-	}
-	if h.size, err = in.length(h.size); err != nil {
-		return h, err
-	}
-	switch {
-	case h.control():
-	case h.op == opBinary:
-		return h, &violation{closeUnsupported, "messages are text"}
-	case h.size > uint64(readLimit-had): //nolint:gosec // had is readLimit at most
+	if size > uint64(readLimit-had) { //nolint:gosec // had is readLimit at most
 		return h, &violation{closeTooBig, "a message is at most 16 KiB"}
+	}
+	state := gobwas.StateServerSide
+	if begun {
+		state = state.Set(gobwas.StateFragmented)
+	}
+	if h, err = gobwas.ReadHeaderBuffer(in.r, in.head[:0]); err != nil {
+		return h, err
+	}
+	if err := gobwas.CheckHeader(h, state); err != nil {
+		return h, broken(err.Error())
+	}
+	if h.OpCode == gobwas.OpBinary {
+		return h, &violation{closeUnsupported, "messages are text"}
 	}
 	return h, nil
 }
 
-// length is the length that the seven bits stand for.
-func (in *incoming) length(bits uint64) (uint64, error) {
-	var b [8]byte
-	switch bits {
-	case length16:
-		_, err := io.ReadFull(in.r, b[6:])
-		n := binary.BigEndian.Uint64(b[:])
-		if err == nil && n < length16 {
-			err = broken("a length is not written as short as it can be")
-		}
-		return n, err
-	case length64:
-		_, err := io.ReadFull(in.r, b[:])
-		n := binary.BigEndian.Uint64(b[:])
-		if err == nil && (n <= 0xffff || n>>63 != 0) {
-			err = broken("a length is not written as short as it can be, or negative")
-		}
-		return n, err
+// announced is the length of the frame that begins. It reads nothing.
+func (in *incoming) announced() (uint64, error) {
+	first, err := in.r.Peek(2)
+	if err != nil {
+		return 0, err
 	}
-	return bits, nil
+	switch bits := first[1] & 0x7f; bits {
+	case 126:
+		b, err := in.r.Peek(4)
+		if err != nil {
+			return 0, err
+		}
+		n := uint64(binary.BigEndian.Uint16(b[2:]))
+		if n < 126 {
+			err = errNotShortest
+		}
+		return n, err
+	case 127:
+		b, err := in.r.Peek(10)
+		if err != nil {
+			return 0, err
+		}
+		n := binary.BigEndian.Uint64(b[2:])
+		if n <= 0xffff || n>>63 != 0 {
+			err = errNotShortest
+		}
+		return n, err
+	default:
+		return uint64(bits), nil
+	}
 }
 
-func (in *incoming) controlFrame(h head) error {
-	var mask [4]byte
-	if _, err := io.ReadFull(in.r, mask[:]); err != nil {
-		return err
-	}
-	payload := in.room[:h.size]
+var errNotShortest = broken("a length is not written as short as it can be, or negative")
+
+func (in *incoming) controlFrame(h gobwas.Header) error {
+	payload := in.room[:h.Length]
 	if _, err := io.ReadFull(in.r, payload); err != nil {
 		return err
 	}
-	for i := range payload {
-		payload[i] ^= mask[i%4]
-	}
-	if h.op == opClose {
+	gobwas.Cipher(payload, h.Mask, 0)
+	if h.OpCode == gobwas.OpClose {
 		if err := checkClose(payload); err != nil {
 			return err
 		}
 	}
-	return in.control(h.op, payload)
+	return in.control(h.OpCode, payload)
 }
 
 // data reads the payload of a frame into the message.
-func (in *incoming) data(h head, m *partial) error {
-	var mask [4]byte
-	if _, err := io.ReadFull(in.r, mask[:]); err != nil {
-		return err
-	}
-	if h.size == 0 && !h.final {
+func (in *incoming) data(h gobwas.Header, m *partial) error {
+	if h.Length == 0 && !h.Fin {
 		return in.empty()
 	}
-	size := int(h.size) //nolint:gosec // it is readLimit at most
+	size := int(h.Length)
 	for at := 0; at < size; {
 		if _, err := in.r.Peek(1); err != nil {
 			return err
@@ -217,16 +186,16 @@ func (in *incoming) data(h head, m *partial) error {
 		if err != nil {
 			return err
 		}
-		for i := range part {
-			m.data = append(m.data, part[i]^mask[(at+i)%4])
-		}
+		had := len(m.data)
+		m.data = append(m.data, part...)
+		gobwas.Cipher(m.data[had:], h.Mask, at)
 		at += len(part)
 		_, _ = in.r.Discard(len(part)) // they are there
 		if err := m.check(false); err != nil {
 			return err
 		}
 	}
-	if h.final {
+	if h.Fin {
 		return m.check(true)
 	}
 	return nil
@@ -289,5 +258,5 @@ func closePayload(code int, reason string) []byte {
 		return nil
 	}
 	reason = reason[:min(len(reason), maxControl-2)]
-	return append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...) //nolint:gosec // codes are below 5000
+	return gobwas.NewCloseFrameBody(gobwas.StatusCode(code), reason) //nolint:gosec // codes are below 5000
 }

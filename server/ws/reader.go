@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	gobwas "github.com/gobwas/ws"
+
 	"github.com/degenduel/switchgear/internal/strict"
 	"github.com/degenduel/switchgear/wire"
 )
@@ -73,21 +75,21 @@ func (*departure) Error() string { return "the client has closed the socket" }
 var errFlood = errors.New("too many control frames")
 
 // control answers a control frame.
-func (c *client) control(op byte, payload []byte) error {
-	switch op {
-	case opClose:
+func (c *client) control(op gobwas.OpCode, payload []byte) error {
+	if op == gobwas.OpClose {
 		if len(payload) == 0 {
 			return &departure{}
 		}
 		return &departure{int(binary.BigEndian.Uint16(payload)), string(payload[2:])}
-	case opPong:
-		c.ponged.Store(true)
-		return c.countControl()
 	}
 	if err := c.countControl(); err != nil {
 		return err
 	}
-	_ = c.conn.control(opPong, payload) // who cannot be answered is found by the writer, too
+	if op == gobwas.OpPong {
+		c.ponged.Store(true)
+		return nil
+	}
+	_ = c.conn.control(gobwas.OpPong, payload) // who cannot be answered is found by the writer, too
 	return nil
 }
 
