@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"reflect"
 	"time"
 
 	"github.com/degenduel/switchgear/config"
@@ -72,9 +73,13 @@ func (a *App) reload(ctx context.Context) error {
 		a.log.ErrorContext(ctx, "the config file was not put in force", slog.Any("error", err))
 		return err
 	}
+	before := a.file.Settings
 	a.file = file
 	a.warn(ctx, file)
-	a.log.InfoContext(ctx, "the config file is in force", slog.Int("services", len(file.Services)))
+	a.log.InfoContext(ctx, "the services of the config file are in force", slog.Int("services", len(file.Services)))
+	if !reflect.DeepEqual(before, file.Settings) {
+		a.log.WarnContext(ctx, "server, store, auth and log of the config file have changed too: they count at the next start")
+	}
 	return nil
 }
 

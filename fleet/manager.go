@@ -114,6 +114,8 @@ type Manager struct {
 	abandoned     uint64 // changes that a store which was well refused for good
 	storeFailures uint64 // writes that the store did not take
 
+	readiness readiness
+
 	turnedAway atomic.Uint64 // services refused because of the cap
 	refusals   refusals
 	unsaved    unsaved
@@ -280,19 +282,6 @@ func (m *Manager) Watch(tell func(Change)) (seq uint64, states []View, stop func
 		defer m.mu.Unlock()
 		m.watchers = slices.DeleteFunc(m.watchers, func(o *watcher) bool { return o == w })
 	}
-}
-
-// Ready is nil if the manager can remember what it is told.
-func (m *Manager) Ready(ctx context.Context) error {
-	m.mu.RLock()
-	err := m.storeErr
-	m.mu.RUnlock()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	return m.store.Ping(ctx)
 }
 
 // Events is the history, newest first.

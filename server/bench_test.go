@@ -123,6 +123,9 @@ func (b *bench) ask(method, path, from, body string, headers ...string) *httptes
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
+	if host := r.Header.Get("Host"); host != "" {
+		r.Host = host
+	}
 	w := httptest.NewRecorder()
 	b.ServeHTTP(w, r)
 	doc, err := contract()

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -85,7 +88,7 @@ func (s *Server) metrics(registry *prometheus.Registry, version wire.Version) (h
 
 // mayScrape lets in who is on this machine, and who may look.
 func (s *Server) mayScrape(r *http.Request) error {
-	if auth.Loopback(r) && !forwarded(r) {
+	if auth.Loopback(r) && !forwarded(r) && local(r.Host) {
 		return nil
 	}
 	id, err := s.auth.Request(r)
@@ -103,5 +106,20 @@ func (s *Server) mayScrape(r *http.Request) error {
 // forwarded reports whether a proxy on this machine passes on somebody else's
 // request.
 func forwarded(r *http.Request) bool {
-	return r.Header.Get("Forwarded") != "" || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("X-Real-Ip") != ""
+	for _, name := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip"} {
+		if r.Header.Get(name) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// local reports whether a request names this machine as such: a page whose name
+// was made to mean this machine sends its own.
+func local(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil || host == "localhost"
 }

@@ -189,9 +189,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuseOrigin(w, r)
 		return
 	}
-	if r.URL.Path != streamPath { // whose sockets have deadlines of their own
-		s.limitTime(w)
-	}
+	s.limitTime(w) // a socket, when it is one, has deadlines of its own
 	handler, pattern := s.mux.Handler(r)
 	switch {
 	case !clean(r.URL.Path): // the mux would send elsewhere, and a body would be lost on the way

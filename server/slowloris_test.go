@@ -63,6 +63,9 @@ func TestServe_GoesOnAnsweringAmongHundredsOfSlowClients(t *testing.T) {
 		"body": {
 			fmt.Sprintf("PUT /api/v2/services/market HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\nAuthorization: %s\r\n\r\n{", bearer), " ",
 		},
+		"body of a handshake": {
+			"GET /api/v2/ws/circuit-breaker HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", " ",
+		},
 	} {
 		for range each {
 			left.Add(1)

@@ -113,6 +113,11 @@ func wireCases() []wireCase {
 		{"empty binary", one(fr(fBinary, "")), "close=1003"},
 		{"binary in parts", one(fr(opBinary, "x"), fr(fMore, "y")), "close=1003"},
 
+		{"a ping within a message of the limit", one(fr(pText, padded(readLimit)), fr(fPing, strings.Repeat("p", 20)), fr(fMore, "")), "pong=" + strings.Repeat("p", 20) + " echo=p"},
+		{"a long ping that is not masked", one([]byte{fPing, length16, 0x4e, 0x20, 0, 0, 0, 0}), "close=1002"},
+		{"a ping of 20000", one([]byte{fPing, maskBit | length16, 0x4e, 0x20, 0, 0, 0, 0}), "close=1002"},
+		{"20000 bytes of a reserved opcode", one([]byte{final | 0xb, maskBit | length16, 0x4e, 0x20, 0, 0, 0, 0}), "close=1002"},
+
 		{"ping", one(fr(fPing, "")), "pong="},
 		{"ping with payload", one(fr(fPing, "hello")), "pong=hello"},
 		{"ping with bytes", one(fr(fPing, "\x00\xff\xfe\xfd")), "pong=\x00\xff\xfe\xfd"},

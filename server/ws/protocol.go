@@ -101,11 +101,11 @@ func (in *incoming) next() ([]byte, error) {
 // header reads the beginning of a frame, and refuses what cannot follow a message
 // of which so much has come. What is too long is refused before its mask has come.
 func (in *incoming) header(begun bool, had int) (h gobwas.Header, err error) {
-	size, err := in.announced()
+	op, size, err := in.announced()
 	if err != nil {
 		return h, err
 	}
-	if size > uint64(readLimit-had) { //nolint:gosec // had is readLimit at most
+	if op.IsData() && size > uint64(readLimit-had) { //nolint:gosec // had is readLimit at most
 		return h, &violation{closeTooBig, "a message is at most 16 KiB"}
 	}
 	state := gobwas.StateServerSide
@@ -124,36 +124,30 @@ func (in *incoming) header(begun bool, had int) (h gobwas.Header, err error) {
 	return h, nil
 }
 
-// announced is the length of the frame that begins. It reads nothing.
-func (in *incoming) announced() (uint64, error) {
-	first, err := in.r.Peek(2)
+// announced is the kind and the length of the frame that begins. It reads nothing.
+func (in *incoming) announced() (op gobwas.OpCode, size uint64, err error) {
+	b, err := in.r.Peek(2)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	switch bits := first[1] & 0x7f; bits {
+	op, size = gobwas.OpCode(b[0]&0x0f), uint64(b[1]&0x7f)
+	switch size {
 	case 126:
-		b, err := in.r.Peek(4)
-		if err != nil {
-			return 0, err
+		if b, err = in.r.Peek(4); err == nil {
+			size = uint64(binary.BigEndian.Uint16(b[2:]))
 		}
-		n := uint64(binary.BigEndian.Uint16(b[2:]))
-		if n < 126 {
+		if err == nil && size < 126 {
 			err = errNotShortest
 		}
-		return n, err
 	case 127:
-		b, err := in.r.Peek(10)
-		if err != nil {
-			return 0, err
+		if b, err = in.r.Peek(10); err == nil {
+			size = binary.BigEndian.Uint64(b[2:])
 		}
-		n := binary.BigEndian.Uint64(b[2:])
-		if n <= 0xffff || n>>63 != 0 {
+		if err == nil && (size <= 0xffff || size>>63 != 0) {
 			err = errNotShortest
 		}
-		return n, err
-	default:
-		return uint64(bits), nil
 	}
+	return op, size, err
 }
 
 var errNotShortest = broken("a length is not written as short as it can be, or negative")
