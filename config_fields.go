@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 )
 
@@ -92,8 +93,7 @@ func numeric[T int | time.Duration | float64](
 			return outside(float64(v)/unit, low, high)
 		},
 		set: func(c *Config, raw []byte) string {
-			var v float64
-			err := json.Unmarshal(raw, &v)
+			v, err := strconv.ParseFloat(string(raw), 64)
 			*at(c) = -1
 			switch {
 			case !isNumber(raw) || kind == wholeNumber && v != math.Trunc(v):
