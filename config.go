@@ -168,6 +168,9 @@ func (c Config) Resolved() Config {
 	return c
 }
 
+// noSlowRule is the duration of slow calls where the slow-call rule is off.
+const noSlowRule = int64(math.MaxInt64)
+
 // slowRule reports whether the slow-call rule of a resolved config is on.
 func (c *Config) slowRule() bool { return c.SlowCallDuration > 0 && c.SlowCallRateThreshold > 0 }
 

@@ -1,0 +1,112 @@
+package switchgear
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+)
+
+const (
+	// maxStripes bounds what a breaker takes on a machine with many cores.
+	maxStripes = 32
+	// stripesPerProc: with so many, goroutines that are spread at random soon
+	// have one each.
+	stripesPerProc = 4
+	// patience is how many collisions on one stripe spread the goroutines anew.
+	// It is a matter of microseconds, and keeps rare ones from costing anything.
+	patience = 256
+)
+
+// stripe is some goroutines' share of the counters, on a cache line of its own:
+// one word that all cores add to would cost several times the rest of a call.
+type stripe struct {
+	sampler
+
+	successes        atomic.Uint64
+	rejectedOpen     atomic.Uint64
+	rejectedHalfOpen atomic.Uint64
+	rejectedForced   atomic.Uint64
+	collisions       atomic.Uint64
+}
+
+// striping says which goroutine counts where. It is never changed, only replaced.
+type striping struct {
+	salt  uint64
+	all   []stripe // a power of two
+	first *stripe  // what a breaker counted in before it had more than one
+	_     [24]byte // a cache line, so that nobody writes next to it
+}
+
+// number picks by the address of the goroutine's stack, which costs nothing to
+// ask and stays the same from call to call.
+func (s *striping) number() uint64 {
+	var here byte
+	h := uint64(uintptr(unsafe.Pointer(&here))) >> 11 * s.salt //nolint:gosec // the address is only hashed, never followed
+	return h >> 32 & uint64(len(s.all)-1)                      //nolint:gosec // a length
+}
+
+// stripe is where the goroutine counts.
+func (b *Breaker) stripe() *stripe {
+	s := b.striping.Load()
+	return &s.all[s.number()]
+}
+
+// add counts one in a counter of s. A compare-and-swap costs what an addition
+// does, and fails where another core counts in the same line.
+func (b *Breaker) add(s *stripe, c *atomic.Uint64) {
+	if n := c.Load(); !c.CompareAndSwap(n, n+1) {
+		b.collided(s, c)
+	}
+}
+
+// collided is add where two cores meet. A stripe on which they keep meeting
+// makes all goroutines look for another one.
+func (b *Breaker) collided(s *stripe, c *atomic.Uint64) {
+	c.Add(1)
+	if s.collisions.Add(1)%patience != 0 {
+		return
+	}
+	old := b.striping.Load()
+	next := &striping{salt: rand.Uint64() | 1, all: old.all, first: old.first} //nolint:gosec // spreads counters, guards no secret
+	if n := stripeCount(); len(old.all) < n {
+		next.all, next.first = make([]stripe, n), &old.all[0]
+	}
+	b.striping.CompareAndSwap(old, next)
+}
+
+func stripeCount() int {
+	n := 1
+	for n < min(stripesPerProc*runtime.GOMAXPROCS(0), maxStripes) {
+		n *= 2
+	}
+	return n
+}
+
+// successes is the sum of what the stripes and the mutex's holders have counted
+// in the window. The breaker's mutex is held.
+func (b *Breaker) successes() uint64 {
+	n := b.stats().succeeded
+	b.eachStripe(func(s *stripe) { n += s.successes.Load() })
+	return n
+}
+
+func (b *Breaker) rejections() (r Rejections) {
+	b.stats()
+	b.eachStripe(func(s *stripe) {
+		r.Open += s.rejectedOpen.Load()
+		r.HalfOpen += s.rejectedHalfOpen.Load()
+		r.Forced += s.rejectedForced.Load()
+	})
+	return r
+}
+
+func (b *Breaker) eachStripe(do func(*stripe)) {
+	s := b.striping.Load()
+	if s.first != nil {
+		do(s.first)
+	}
+	for i := range s.all {
+		do(&s.all[i])
+	}
+}
