@@ -31,9 +31,9 @@ const (
 const never = math.MinInt64
 
 // Breaker is a circuit breaker: the state machine of one service in one
-// process. All methods are safe for concurrent use. Its admissions take no
-// lock while it is closed or open, and its successes none while it is closed;
-// a failure takes a mutex under which no code of the user's runs.
+// process. All methods are safe for concurrent use. Its admissions wait for no
+// lock while it is closed or open, and its successes for none while it is
+// closed; a failure takes a mutex under which no code of the user's runs.
 type Breaker struct {
 	name string
 

@@ -23,22 +23,23 @@ const (
 type aged [cells]atomic.Uint64
 
 // enter counts an operation in a slice, from 1, and says how many are there
-// then. It is none where that is not possible: the slice has expired, or its cell
-// is a later one's, or holds operations that are still to be given up.
-func (a *aged) enter(slice int64) (there uint64) {
+// then, and whether it met another core there. It is none where that is not
+// possible: the slice has expired, or its cell is a later one's, or holds
+// operations that are still to be given up.
+func (a *aged) enter(slice int64) (there uint64, met bool) {
 	cell := &a[slice%cells]
-	for {
+	for ; ; met = true {
 		old := cell.Load()
 		next := old + 1
 		held, free := int64(old>>cellShift), old&cellCount == 0 || old&cellExpired != 0
 		switch {
 		case held > slice || held == slice && old&(cellExpired|cellCount) >= cellCount || held < slice && !free:
-			return 0
+			return 0, met
 		case held < slice:
 			next = uint64(slice)<<cellShift | 1 //nolint:gosec // a slice is never negative
 		}
 		if cell.CompareAndSwap(old, next) {
-			return next & cellCount
+			return next & cellCount, met
 		}
 	}
 }

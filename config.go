@@ -58,9 +58,12 @@ type Config struct { //nolint:recvcheck // a value for its users; a pointer wher
 
 	// SlowCallDuration and SlowCallRateThreshold open the circuit also if at
 	// least this share of the operations in the window, which are at least
-	// MinimumOperations, took at least this long. During a recovery an
-	// operation that takes this long is a failure. Up to 24 h, and 0 to 1;
-	// default 0, off; both are needed.
+	// MinimumOperations, took at least this long. An operation that has been
+	// running for so long counts before it ends; that is noticed an eighth of
+	// it late at most, or a millisecond if that is more. During a recovery an
+	// operation that took this long is a failure. With the rule on, the clock
+	// is read twice for every operation. Up to 24 h, and 0 to 1; default 0,
+	// off; both are needed.
 	SlowCallDuration      time.Duration
 	SlowCallRateThreshold float64
 

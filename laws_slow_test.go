@@ -15,8 +15,8 @@ func slowRule(least int) Config {
 	}
 }
 
-// begin lets n operations in, and gives back what ends them.
-func begin(t *testing.T, b *Breaker, n int) (end func(error)) {
+// letIn lets n operations in, and gives back what ends them.
+func letIn(t *testing.T, b *Breaker, n int) (end func(error)) {
 	t.Helper()
 	permits := make([]Permit, n)
 	for i := range permits {
@@ -48,7 +48,7 @@ func TestLaw04_SlowBeforeTheyEnd(t *testing.T) {
 		succeed(b)
 		succeed(b)
 		wait(300 * time.Millisecond)
-		end := begin(t, b, 2)
+		end := letIn(t, b, 2)
 		wait(second - 1)
 		wantState(t, b, Closed)
 		wait(second/8 + 1)
@@ -64,7 +64,7 @@ func TestLaw04_SlowBeforeTheyEnd(t *testing.T) {
 	}))
 	t.Run("each is counted once", bubble(func(t *testing.T) {
 		b := newBreaker(t, slowRule(100))
-		end := begin(t, b, 3)
+		end := letIn(t, b, 3)
 		wantSlow(t, b, 0)
 		wait(2 * second)
 		wantSlow(t, b, 3)
@@ -78,7 +78,7 @@ func TestLaw04_SlowBeforeTheyEnd(t *testing.T) {
 	}))
 	t.Run("what is ignored in the end is no operation", bubble(func(t *testing.T) {
 		b := newBreaker(t, slowRule(100))
-		end := begin(t, b, 3)
+		end := letIn(t, b, 3)
 		wait(2 * second)
 		wantSlow(t, b, 3)
 		end(Ignore(errBoom))
@@ -86,7 +86,7 @@ func TestLaw04_SlowBeforeTheyEnd(t *testing.T) {
 	}))
 	t.Run("one that is lost leaves with the window", bubble(func(t *testing.T) {
 		b := newBreaker(t, slowRule(100))
-		begin(t, b, 3)
+		letIn(t, b, 3)
 		wait(2 * second)
 		wantSlow(t, b, 3)
 		wait(100 * second)
@@ -97,16 +97,16 @@ func TestLaw04_SlowBeforeTheyEnd(t *testing.T) {
 		for range 5 {
 			succeed(b)
 		}
-		begin(t, b, 4)
+		letIn(t, b, 4)
 		wait(2 * second)
 		wantState(t, b, Closed)
-		begin(t, b, 1)
+		letIn(t, b, 1)
 		wait(2 * second)
 		wantState(t, b, Open)
 	}))
 	t.Run("of an older generation they count for nothing", bubble(func(t *testing.T) {
 		b := newBreaker(t, slowRule(1))
-		end := begin(t, b, 3)
+		end := letIn(t, b, 3)
 		mustNot(t, b.Reset(Closed, Order{}))
 		wait(2 * second)
 		wantSlow(t, b, 0)
@@ -116,7 +116,7 @@ func TestLaw04_SlowBeforeTheyEnd(t *testing.T) {
 	}))
 	t.Run("a new rule does not open for those that it finds", bubble(func(t *testing.T) {
 		b := newBreaker(t, Config{Jitter: -1})
-		end := begin(t, b, 3)
+		end := letIn(t, b, 3)
 		wait(2 * second)
 		mustNot(t, b.Configure(slowRule(1)))
 		wait(2 * second)
@@ -126,7 +126,7 @@ func TestLaw04_SlowBeforeTheyEnd(t *testing.T) {
 	}))
 	t.Run("a window of another length holds them", bubble(func(t *testing.T) {
 		b := newBreaker(t, slowRule(100))
-		end := begin(t, b, 3)
+		end := letIn(t, b, 3)
 		wait(2 * second)
 		cfg := slowRule(100)
 		cfg.MonitoringWindow = 30 * second
@@ -137,7 +137,7 @@ func TestLaw04_SlowBeforeTheyEnd(t *testing.T) {
 	}))
 	t.Run("without the rule nothing is watched", bubble(func(t *testing.T) {
 		b := newBreaker(t, Config{})
-		begin(t, b, 3)
+		letIn(t, b, 3)
 		if b.watcher.Load() != nil {
 			t.Error("there is a watcher")
 		}

@@ -22,7 +22,7 @@ type Permit struct {
 // words, so that a Permit is returned in registers.
 type timing struct {
 	start int64  // 0 where the operation is not timed
-	tags  uint64 // weight (32) | number of the watcher (16) | lane (16)
+	tags  uint64 // weight (32) | number of the watcher (16) | lane (16); untimed: the stripe's count
 }
 
 // weight is how many operations this one's duration stands for in the statistics.
@@ -44,14 +44,15 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 		return doAllowed(ctx, b, fn)
 	}
 	s := b.stripe()
-	if s.successes.Load() >= s.next.Load() {
+	n := s.successes.Load()
+	if n >= s.next.Load() {
 		return doAllowed(ctx, b, fn)
 	}
 	returned := false
 	defer b.abandonUnless(&returned, word)
 	v, err := fn(ctx)
 	returned = true
-	if n := s.successes.Load(); err != nil || b.word.Load() != word || n >= s.next.Load() || !s.successes.CompareAndSwap(n, n+1) {
+	if err != nil || b.word.Load() != word || !s.succeed(n) {
 		b.end(ctx, word, s, err)
 	}
 	return v, err
@@ -61,7 +62,7 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 // did not succeed at once.
 func (b *Breaker) end(ctx context.Context, word uint64, s *stripe, err error) {
 	if err == nil && b.word.Load() == word {
-		b.succeed(s)
+		b.succeedBeside(s)
 		return
 	}
 	p := Permit{b: b, ctx: ctx, word: word}
@@ -78,8 +79,8 @@ func (b *Breaker) abandonUnless(returned *bool, word uint64) {
 
 // doAllowed is Do with a permit.
 func doAllowed[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error)) (T, error) {
-	p, err := b.Allow(ctx)
-	if err != nil {
+	var p Permit
+	if err := b.admit(ctx, &p); err != nil {
 		var none T
 		return none, err
 	}
@@ -100,17 +101,15 @@ func doAllowed[T any](ctx context.Context, b *Breaker, fn func(context.Context) 
 // the operation. ctx is the operation's: where the permit is the probe of a
 // recovery, its end settles the permit.
 func (b *Breaker) Allow(ctx context.Context) (p Permit, err error) {
-	word := b.word.Load()
-	if word&countsPlain == 0 {
-		err = b.admit(ctx, &p)
-		return p, err
+	if word := b.word.Load(); word&countsPlain != 0 {
+		s := b.stripe()
+		if n := s.successes.Load(); n < s.next.Load() {
+			p.b, p.ctx, p.word, p.tags = b, ctx, word, n
+			return p, nil
+		}
 	}
-	p.b, p.ctx, p.word = b, ctx, word
-	if s := b.stripe(); s.successes.Load() >= s.next.Load() {
-		p.start = b.now()
-		p.tags = weighing(b.sample(s, p.start))
-	}
-	return p, nil
+	err = b.admit(ctx, &p)
+	return p, err
 }
 
 // reject is for a breaker that has rejected, or may: it has its stripes.
@@ -120,8 +119,8 @@ func (b *Breaker) reject(word uint64) error {
 	if word&(stateBits|modeBits) != uint64(Open) {
 		c = s.rejectedOtherwise(word)
 	}
-	if n := c.Load(); !c.CompareAndSwap(n, n+1) {
-		b.collided(s, c)
+	if n := c.Load(); !c.CompareAndSwap(n, n+1) { // add, for it is not inlined
+		b.clashed(s, c)
 	}
 	return b.rejected.Load()
 }
@@ -133,7 +132,9 @@ func (s *stripe) rejectedOtherwise(word uint64) *atomic.Uint64 {
 	return &s.rejectedHalfOpen
 }
 
-// admit is Allow where one load of the word does not settle it.
+// admit is Allow where one load of the word does not settle it, or the operation
+// is to be timed. It fills the permit in place, for to hand one on costs as much
+// as to decide.
 func (b *Breaker) admit(ctx context.Context, p *Permit) error {
 	for {
 		word := b.word.Load()
@@ -145,7 +146,7 @@ func (b *Breaker) admit(ctx context.Context, p *Permit) error {
 			b.lock() // its time is over, and the timer is late
 			b.unlock()
 		case word&admitsPlain != 0:
-			*p = b.admitTimed(ctx, word)
+			b.admitTimed(ctx, word, p)
 			return nil
 		case word&modeBits == 0 && State(word&stateBits) == HalfOpen:
 			if admitted, ok, err := b.admitRecovery(ctx, word); ok {
@@ -161,7 +162,7 @@ func (b *Breaker) admit(ctx context.Context, p *Permit) error {
 }
 
 // admitTimed lets an operation in whose duration is needed.
-func (b *Breaker) admitTimed(ctx context.Context, word uint64) Permit {
+func (b *Breaker) admitTimed(ctx context.Context, word uint64, p *Permit) {
 	now := b.now()
 	weight := uint32(1)
 	if word&countsFast != 0 {
@@ -170,11 +171,11 @@ func (b *Breaker) admitTimed(ctx context.Context, word uint64) Permit {
 			weight = b.sample(s, now)
 		}
 	}
-	p := Permit{b: b, ctx: ctx, word: word, timing: timing{now, weighing(weight)}}
+	p.b, p.ctx, p.word = b, ctx, word
+	p.start, p.tags = now, weighing(weight)
 	if word&watches != 0 {
 		p.tags |= b.enterWatch(word, now)
 	}
-	return p
 }
 
 // Done settles the permit with the operation's error; nil is success. A second
@@ -191,7 +192,9 @@ func (p *Permit) Done(err error) {
 	switch {
 	case p.start == 0:
 		p.b = nil
-		b.succeed(b.stripe())
+		if s := b.stripe(); !s.succeed(p.tags) {
+			b.succeedBeside(s)
+		}
 	case b.timed(p):
 		p.b = nil
 	default:
@@ -220,20 +223,20 @@ func (b *Breaker) timed(p *Permit) bool {
 	}
 	if weight > 0 || s.successes.Load() >= s.next.Load() {
 		t.lastSuccess.Store(now)
+		s.setBrief(took < brief)
 	}
 	b.add(s, &s.successes)
 	return true
 }
 
-// succeed counts a success that moves nothing.
-func (b *Breaker) succeed(s *stripe) {
-	n := s.successes.Load()
-	if !s.successes.CompareAndSwap(n, n+1) {
-		b.collided(s, &s.successes)
-		return
-	}
-	if n >= s.next.Load() { // another is to be measured, so here is a time to tell
+// succeedBeside counts a success that moves nothing, of an operation that was
+// not timed, where another of the stripe has ended meanwhile, or one is to be
+// measured: there is a time to tell then.
+func (b *Breaker) succeedBeside(s *stripe) {
+	if n := s.successes.Add(1); n > s.next.Load() {
 		b.stats().timings.lastSuccess.Store(b.now())
+	} else if s.brief.Load() {
+		b.met(s, 1)
 	}
 }
 
@@ -257,11 +260,9 @@ func (p *Permit) outcome() (o outcome, first bool) {
 	if l != nil && !l.end() {
 		return o, false
 	}
-	o = outcome{
-		kind: Failure, weight: p.weight(), permitted: true, generation: p.word >> generationShift,
-		lease: l, timing: p.timing,
-	}
+	o = outcome{kind: Failure, permitted: true, generation: p.word >> generationShift, lease: l}
 	if p.start != 0 {
+		o.timing, o.weight = p.timing, p.weight()
 		o.took, o.measured = time.Duration(b.now()-p.start), true
 	}
 	return o, true

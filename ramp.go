@@ -40,7 +40,7 @@ func (r *recovery) sliceLength() int64 { return max(r.timeout/slicesPerTimeout, 
 func (r *recovery) enter(b *Breaker, first int64) (slice int64, alone bool) {
 	for b.recovery.Load() == r {
 		slice = (b.now()-first)/r.sliceLength() + 1
-		if there := r.aged.enter(slice); there != 0 {
+		if there, _ := r.aged.enter(slice); there != 0 {
 			return slice, there == 1
 		}
 		b.lock() // the timer is late

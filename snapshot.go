@@ -19,13 +19,14 @@ type Snapshot struct {
 	// Transitions is the number of the last one.
 	Transitions uint64
 
-	// Failures, Successes and Slow are those in the window.
+	// Failures, Successes and Slow are those in the window. Slow operations
+	// that have not ended are among Slow only.
 	Failures, Successes, Slow uint64
 
 	ConsecutiveFailures int
 	LastError           string
 	LastFailure         time.Time
-	LastSuccess         time.Time
+	LastSuccess         time.Time // to the second where not every operation is measured
 	LastReset           time.Time // when the circuit last closed
 	LastRecoveryAttempt time.Time
 	OpenedAt            time.Time // when it last opened; zero while closed
@@ -74,7 +75,7 @@ type Rejections struct {
 	Open, HalfOpen, Forced uint64
 }
 
-// Bucket is a part of the window.
+// Bucket is a part of the window. Operations that have not ended are in none.
 type Bucket struct {
 	From         time.Time `json:"from"`
 	To           time.Time `json:"to"`

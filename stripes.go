@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
@@ -13,9 +14,17 @@ const (
 	// stripesPerProc: with so many, goroutines that are spread at random soon
 	// have one each.
 	stripesPerProc = 4
-	// patience is how many collisions on one stripe spread the goroutines anew.
-	// It is a matter of microseconds, and keeps rare ones from costing anything.
+	// patience is how many meetings on one stripe spread the goroutines anew. It
+	// is a matter of microseconds, and keeps rare ones from costing anything.
 	patience = 256
+	// clash is how many meetings one is worth that happens between a load and
+	// the compare-and-swap right after it: where two cores count as fast as they
+	// can, only one in a hundred thousand does.
+	clash = 64
+	// brief is how short an operation is during which another's end on the same
+	// stripe is taken for a meeting: for longer ones it means nothing, and a
+	// meeting costs them little.
+	brief = int64(time.Microsecond)
 )
 
 // stripe is some goroutines' share of the counters, on a cache line of its own:
@@ -27,7 +36,8 @@ type stripe struct {
 	rejectedOpen     atomic.Uint64
 	rejectedHalfOpen atomic.Uint64
 	rejectedForced   atomic.Uint64
-	collisions       atomic.Uint64
+	meetings         atomic.Uint32
+	brief            atomic.Bool // operations are
 }
 
 // striping says which goroutine counts where. It is never changed, only replaced.
@@ -52,19 +62,35 @@ func (b *Breaker) stripe() *stripe {
 	return &s.all[s.number()]
 }
 
-// add counts one in a counter of s. A compare-and-swap costs what an addition
-// does, and fails where another core counts in the same line.
-func (b *Breaker) add(s *stripe, c *atomic.Uint64) {
-	if n := c.Load(); !c.CompareAndSwap(n, n+1) {
-		b.collided(s, c)
+// succeed counts a success of an operation that found n at its beginning. It
+// does not where another has been counted meanwhile, or one is to be measured.
+func (s *stripe) succeed(n uint64) bool {
+	return n < s.next.Load() && s.successes.CompareAndSwap(n, n+1)
+}
+
+func (s *stripe) setBrief(is bool) {
+	if s.brief.Load() != is {
+		s.brief.Store(is)
 	}
 }
 
-// collided is add where two cores meet. A stripe on which they keep meeting
-// makes all goroutines look for another one.
-func (b *Breaker) collided(s *stripe, c *atomic.Uint64) {
+// add counts one in a counter of s.
+func (b *Breaker) add(s *stripe, c *atomic.Uint64) {
+	if n := c.Load(); !c.CompareAndSwap(n, n+1) {
+		b.clashed(s, c)
+	}
+}
+
+// clashed is add where two cores do it at the same time.
+func (b *Breaker) clashed(s *stripe, c *atomic.Uint64) {
 	c.Add(1)
-	if s.collisions.Add(1)%patience != 0 {
+	b.met(s, clash)
+}
+
+// met is told of meetings of two cores on a stripe, or next to it. Where they
+// keep meeting all goroutines are dealt anew.
+func (b *Breaker) met(s *stripe, meetings uint32) {
+	if n := s.meetings.Add(meetings); n/patience == (n-meetings)/patience {
 		return
 	}
 	old := b.striping.Load()
@@ -73,6 +99,12 @@ func (b *Breaker) collided(s *stripe, c *atomic.Uint64) {
 		next.all, next.first = make([]stripe, n), &old.all[0]
 	}
 	b.striping.CompareAndSwap(old, next)
+	if b.watcher.Load() != nil && b.mu.TryLock() {
+		if w := b.watching(); w != nil {
+			w.widen(len(next.all))
+		}
+		b.unlock()
+	}
 }
 
 func stripeCount() int {

@@ -122,6 +122,11 @@ func (t *timings) turnOver() {
 // 62.5 µs, whichever is more, and what took longer than two minutes counts as
 // two minutes. Slowest is less than the slowest operation took by as much at
 // most.
+//
+// Up to 16 operations a millisecond every one is measured. Where more come, in a
+// share of the cores' own, about one a millisecond is, and stands for those
+// since the one before: the figures are then a sample's, and Last and Slowest are
+// of what was measured.
 type Performance struct {
 	Average, Last time.Duration
 	P50, P95, P99 time.Duration
@@ -181,7 +186,9 @@ func boundOf(part int) int {
 	return len(DurationBounds)
 }
 
-// Durations is a histogram of all operations since the breaker was made.
+// Durations is a histogram of all operations since the breaker was made. Where
+// not every one is measured (see Performance) it is an estimate, and may lack the
+// latest.
 type Durations struct {
 	// Counts has an entry for each of DurationBounds, of the operations that
 	// took less, and one for the rest. They are not cumulative.

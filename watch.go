@@ -51,6 +51,9 @@ func (b *Breaker) watchSlow() {
 
 // widen gives the watcher n lanes, if it has less. The mutex is held.
 func (w *watcher) widen(n int) {
+	if len(*w.lanes.Load()) >= n {
+		return
+	}
 	lanes := slices.Clone(*w.lanes.Load())
 	for len(lanes) < n {
 		lanes = append(lanes, new(aged))
@@ -78,11 +81,14 @@ func (b *Breaker) enterWatch(word uint64, now int64) (tags uint64) {
 	lanes := *w.lanes.Load()
 	number := b.striping.Load().number() & uint64(len(lanes)-1) //nolint:gosec // a length
 	lane, slice := lanes[number], w.slice(now)
-	there := lane.enter(slice)
+	there, met := lane.enter(slice)
 	if there == 0 { // the timer is late
 		b.lock()
 		b.unlock()
-		there = lane.enter(slice)
+		there, met = lane.enter(slice)
+	}
+	if met {
+		b.met(b.stripe(), clash)
 	}
 	if there == 0 {
 		return 0 // its cell is full, at eight million: it is slow when it ends
@@ -142,9 +148,6 @@ func (b *Breaker) stepWatch(now int64) bool {
 	n := uint64(0)
 	for _, lane := range *w.lanes.Load() {
 		n += lane.expire(slice)
-	}
-	if stripes := len(b.striping.Load().all); len(*w.lanes.Load()) < stripes {
-		w.widen(stripes)
 	}
 	b.wake(now)
 	w.hang(&b.stats().window, w.expiry(slice), n)
