@@ -11,9 +11,6 @@ import (
 const (
 	// maxStripes bounds what a breaker takes on a machine with many cores.
 	maxStripes = 32
-	// stripesPerProc: with so many, goroutines that are spread at random soon
-	// have one each.
-	stripesPerProc = 4
 	// patience is how many meetings on one stripe spread the goroutines anew. It
 	// is a matter of microseconds, and keeps rare ones from costing anything.
 	patience = 256
@@ -107,9 +104,12 @@ func (b *Breaker) met(s *stripe, meetings uint32) {
 	}
 }
 
+// stripeCount is half the square of the cores: then one deal in two or three
+// leaves no two of them on one stripe, as with birthdays.
 func stripeCount() int {
+	procs := runtime.GOMAXPROCS(0)
 	n := 1
-	for n < min(stripesPerProc*runtime.GOMAXPROCS(0), maxStripes) {
+	for n < min(procs*procs/2, maxStripes) {
 		n *= 2
 	}
 	return n
