@@ -133,6 +133,13 @@ var defaultRecoverySteps = []float64{0.05, 0.2, 0.5}
 // zero turned into zero. Resolving a resolved Config would read its zeros as
 // defaults again: keep the original for New and Configure.
 func (c Config) Resolved() Config {
+	c = c.resolved()
+	c.RecoverySteps = slices.Clone(c.RecoverySteps)
+	return c
+}
+
+// resolved is Resolved with the steps of c, or the default's own.
+func (c Config) resolved() Config {
 	orInt := func(v *int, d int) {
 		if *v == 0 {
 			*v = d
@@ -165,9 +172,8 @@ func (c Config) Resolved() Config {
 		c.Jitter = 0
 	}
 	if c.RecoverySteps == nil {
-		c.RecoverySteps = defaultRecoverySteps
+		c.RecoverySteps = defaultRecoverySteps // nobody writes to it, so one will do
 	}
-	c.RecoverySteps = slices.Clone(c.RecoverySteps)
 	return c
 }
 

@@ -149,9 +149,9 @@ func (b *Breaker) Configure(cfg Config) error {
 }
 
 func (b *Breaker) setConfig(cfg Config) {
-	resolved := cfg.Resolved()
-	if cfg.RecoverySteps == nil {
-		resolved.RecoverySteps = defaultRecoverySteps // nobody writes to it, so one will do
+	resolved := cfg.resolved()
+	if cfg.RecoverySteps != nil {
+		resolved.RecoverySteps = slices.Clone(cfg.RecoverySteps)
 	}
 	slow := noSlowRule
 	if resolved.slowRule() {
