@@ -19,8 +19,8 @@ fmt: ## format the Go files
 check: ## all that a commit must pass: formatting, tidiness, lint, tests, builds for three systems
 	scripts/check.sh
 
-bench: ## measure breakers beside their peers; BENCH=closed COUNT=6 to choose
-	go -C bench test -run='^$$' -bench='$(or $(BENCH),.)' -benchmem -count=$(or $(COUNT),1)
+bench: ## measure the breaker beside its peers into bench/RESULTS.md; ROUNDS=9 ONLY='switchgear*' to choose
+	go -C bench run . -rounds=$(or $(ROUNDS),9) -only='$(or $(ONLY),*)' $(if $(ONLY),,-into=RESULTS.md)
 
 bench-load: ## measure the manager under load; ARGS="-parts fanout -sockets 1000" to choose
 	go -C bench run ./load $(ARGS)

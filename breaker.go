@@ -1,10 +1,8 @@
 package switchgear
 
 import (
-	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,20 +18,22 @@ const (
 	modeShift = 2
 
 	rejects     = 1 << 4 // every operation is turned away
-	admitsPlain = 1 << 5 // every operation is let in and holds nothing
-	countsPlain = 1 << 6 // a fast success needs no more than a count
-	endsSoon    = 1 << 7 // what rejects is about to end: look at the clock
+	endsSoon    = 1 << 5 // what rejects is about to end: look at the clock
+	admitsPlain = 1 << 6 // every operation is let in and holds nothing
+	watches     = 1 << 7 // besides, every operation is timed and watched
+	countsFast  = 1 << 8 // a success that is not slow needs no more than a count
+	countsPlain = 1 << 9 // besides, it need not be timed
 
-	generationShift = 8
+	generationShift = 12
 )
 
 // never is the time of what has not happened.
 const never = math.MinInt64
 
 // Breaker is a circuit breaker: the state machine of one service in one
-// process. All methods are safe for concurrent use. Its admissions take no
-// lock while it is closed or open, and its successes none while it is closed;
-// a failure takes a mutex under which no code of the user's runs.
+// process. All methods are safe for concurrent use. Its admissions wait for no
+// lock while it is closed or open, and its successes for none while it is
+// closed; a failure takes a mutex under which no code of the user's runs.
 type Breaker struct {
 	name string
 
@@ -42,12 +42,15 @@ type Breaker struct {
 	base time.Time
 
 	word     atomic.Uint64
-	config   atomic.Pointer[Config] // resolved
-	slowFrom atomic.Int64           // SlowCallDuration, or the largest number where the rule is off
+	striping atomic.Pointer[striping]
 	rejected atomic.Pointer[OpenError]
 	counters atomic.Pointer[counters]
+	config   atomic.Pointer[Config]   // resolved
 	recovery atomic.Pointer[recovery] // of a breaker that is half-open in mode auto
+	watcher  atomic.Pointer[watcher]  // of a breaker that has a slow-call rule
+	slowFrom atomic.Int64             // SlowCallDuration, or the largest number where the rule is off
 	due      atomic.Int64             // when the clock next moves something
+	sampled  atomic.Bool              // some stripe may measure less than every operation
 
 	// awaitsCheck and wantsCheck are a Service's, set before anyone else knows
 	// the breaker: recoveries begin with its health check.
@@ -68,6 +71,8 @@ type Breaker struct {
 	timer      *time.Timer
 	armed      int64
 	lost       *lease // a probe whose context unlock is to let go of
+	sampleEnd  int64  // when sampling is looked at again
+	watchers   uint16 // how many there have been
 
 	failed, ignored   uint64 // totals
 	succeededApart    uint64 // successes that are in no window
@@ -132,178 +137,16 @@ func (b *Breaker) Name() string { return b.name }
 // only.
 func (b *Breaker) now() int64 { return int64(time.Since(b.base)) }
 
-// stats are the breaker's counters, made by the first that asks.
+// stats are the breaker's counters, made by the first that asks. The stripes
+// come with them.
 func (b *Breaker) stats() *counters {
 	if c := b.counters.Load(); c != nil {
 		return c
 	}
 	b.counters.CompareAndSwap(nil, newCounters(b.config.Load().MonitoringWindow))
-	return b.counters.Load()
-}
-
-// Permit is an operation that was let in. Its Done must be called once, by one
-// goroutine; it is a value, but not for copying.
-type Permit struct {
-	b     *Breaker
-	ctx   context.Context //nolint:containedctx // an outcome is judged by the caller's own context
-	word  uint64
-	start int64
-	lease *lease // of a recovery
-}
-
-// Allow asks whether an operation may run. The error is an *OpenError, which
-// wraps ErrOpen; otherwise the permit's Done must be called with what came of
-// the operation. ctx is the operation's: where the permit is the probe of a
-// recovery, its end settles the permit.
-func (b *Breaker) Allow(ctx context.Context) (Permit, error) {
-	word := b.word.Load()
-	if word&admitsPlain != 0 {
-		return Permit{b: b, ctx: ctx, word: word, start: b.now()}, nil
-	}
-	return b.admit(ctx)
-}
-
-func (b *Breaker) reject(word uint64) error {
-	s := b.stats().stripe()
-	switch {
-	case Mode(word&modeBits>>modeShift) == ForcedOpen:
-		s.rejectedForced.Add(1)
-	case State(word&stateBits) == HalfOpen:
-		s.rejectedHalfOpen.Add(1)
-	default:
-		s.rejectedOpen.Add(1)
-	}
-	return b.rejected.Load()
-}
-
-// admit is Allow where one load of the word does not settle it.
-func (b *Breaker) admit(ctx context.Context) (Permit, error) {
-	for {
-		word := b.word.Load()
-		switch {
-		case word&rejects != 0:
-			if word&endsSoon == 0 || b.now() < b.due.Load() {
-				return Permit{}, b.reject(word)
-			}
-			b.lock() // its time is over, and the timer is late
-			b.unlock()
-		case word&admitsPlain != 0:
-			return Permit{b: b, ctx: ctx, word: word, start: b.now()}, nil
-		case word&modeBits == 0 && State(word&stateBits) == HalfOpen:
-			if p, ok, err := b.admitRecovery(ctx, word); ok {
-				return p, err
-			}
-		default: // idle
-			now := b.lock()
-			b.wake(now)
-			b.unlock()
-		}
-	}
-}
-
-// Done settles the permit with the operation's error; nil is success. A second
-// call does nothing. What the error means is said at Config.Classify.
-func (p *Permit) Done(err error) {
-	b := p.b
-	if b == nil {
-		return
-	}
-	if err == nil {
-		now := b.now()
-		took := now - p.start
-		word := b.word.Load()
-		if word&countsPlain != 0 && (word^p.word)>>generationShift == 0 && took < b.slowFrom.Load() {
-			c := b.stats()
-			c.stripe().successes.Add(1)
-			c.timings.add(time.Duration(took))
-			c.timings.lastSuccess.Store(now)
-			p.b = nil
-			return
-		}
-	}
-	b.settle(p, err)
-}
-
-// settle is Done where counting is not enough.
-func (b *Breaker) settle(p *Permit, err error) {
-	o, first := p.outcome()
-	if !first {
-		return
-	}
-	// Deferred, so that the place is free even if the user's classifier panics.
-	defer func() { b.record(o) }()
-	o.judge(p.ctx, b.config.Load(), err)
-}
-
-// outcome is a failure until it is judged otherwise. It reports whether the
-// permit has not been settled before.
-func (p *Permit) outcome() (o outcome, first bool) {
-	b, l := p.b, p.lease
-	p.b = nil
-	if l != nil && !l.end() {
-		return o, false
-	}
-	return outcome{
-		kind: Failure, took: time.Duration(b.now() - p.start), measured: true,
-		permitted: true, generation: p.word >> generationShift, lease: l,
-	}, true
-}
-
-// abandon settles the permit of an operation that did not return: a panic is a
-// failure, a runtime.Goexit is ignored. No classifier is asked. It is called by
-// a deferred function, and looks who runs that, for recover would cost the
-// panic its stack.
-func (p *Permit) abandon() {
-	b := p.b
-	o, first := p.outcome()
-	if !first {
-		return
-	}
-	if exiting() {
-		o.kind = Ignored
-	} else {
-		o.text = "the operation panicked"
-	}
-	b.record(o)
-}
-
-func exiting() bool {
-	var pcs [8]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
-	for {
-		frame, more := frames.Next()
-		switch frame.Function {
-		case "runtime.Goexit":
-			return true
-		case "runtime.gopanic":
-			return false
-		}
-		if !more {
-			return false
-		}
-	}
-}
-
-// Do runs fn, with ctx, if b admits it, and records what comes of it exactly
-// once: a return, an error, a panic, which goes on with its own stack, or a
-// runtime.Goexit. The value and the error are fn's. A rejection is a zero value
-// and an *OpenError, which wraps ErrOpen; fn is then not called.
-func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error)) (T, error) {
-	p, err := b.Allow(ctx)
-	if err != nil {
-		var none T
-		return none, err
-	}
-	returned := false
-	defer func() {
-		if !returned {
-			p.abandon()
-		}
-	}()
-	v, err := fn(ctx)
-	returned = true
-	p.Done(err)
-	return v, err
+	c := b.counters.Load()
+	b.striping.CompareAndSwap(nil, &c.alone)
+	return c
 }
 
 // State is where the breaker stands now.

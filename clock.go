@@ -48,6 +48,12 @@ func (b *Breaker) tick() {
 func (b *Breaker) arm() {
 	due := b.nextDue()
 	b.due.Store(due)
+	// An operation that was first of its slice meanwhile has looked at due
+	// before it was stored, or is seen here.
+	for next := b.nextDue(); next < due; next = b.nextDue() {
+		due = next
+		b.due.Store(due)
+	}
 	switch {
 	case due == b.armed:
 		return
@@ -83,6 +89,12 @@ func (b *Breaker) nextDue() int64 {
 	if b.busy {
 		due = min(due, b.stats().window.next())
 	}
+	if b.sampled.Load() {
+		due = min(due, b.sampleEnd)
+	}
+	if w := b.watching(); w != nil {
+		due = min(due, w.due())
+	}
 	if b.rejecting() && !b.soon {
 		due = min(due, b.rejectsUntil()-lead)
 	}
@@ -112,6 +124,9 @@ func (b *Breaker) advance(now int64) {
 				b.busy = false
 				b.setWord()
 			}
+		case b.sampled.Load() && now >= b.sampleEnd:
+			b.endSampling()
+		case b.stepWatch(now):
 		case b.rejecting() && !b.soon && now >= b.rejectsUntil()-lead:
 			b.soon = true
 			b.setWord()
@@ -129,12 +144,12 @@ func (b *Breaker) advance(now int64) {
 // roll moves what is counted by time on to now.
 func (b *Breaker) roll(now int64) {
 	c := b.stats()
-	c.window.roll(now, c.successes())
+	c.window.roll(now, b.successes())
 	c.timings.roll(now, b.config.Load().MonitoringWindow)
 }
 
 // activity changes with every operation.
-func (b *Breaker) activity() uint64 { return b.stats().successes() + b.failed + b.ignored }
+func (b *Breaker) activity() uint64 { return b.successes() + b.failed + b.ignored }
 
 // wake arms the window's timer, which an idle breaker has let go of.
 func (b *Breaker) wake(now int64) {
@@ -174,9 +189,19 @@ func (b *Breaker) setWord() {
 		}
 	case (m != Auto || b.state == Closed) && b.busy:
 		word |= admitsPlain
-		if b.streak == 0 {
-			word |= countsPlain
+		slowRule := b.slowFrom.Load() != noSlowRule
+		if b.watchSlow(); slowRule {
+			word |= watches
 		}
+		if b.streak == 0 {
+			word |= countsFast
+			if !slowRule {
+				word |= countsPlain
+			}
+		}
+	}
+	if b.rejecting() || b.state != Closed {
+		b.stats() // a rejection counts in it
 	}
 	b.word.Store(word)
 }
@@ -212,6 +237,10 @@ func (b *Breaker) evidence(rule string, t tally) Evidence {
 	}
 	if r := b.recovery.Load(); b.state == HalfOpen && r != nil {
 		ev.InFlight = r.inFlight()
+	} else if b.state == Closed && b.slowFrom.Load() != noSlowRule {
+		if ev.InFlight = 0; b.watching() != nil {
+			ev.InFlight = b.watching().inFlight(&b.stats().window)
+		}
 	}
 	return ev
 }
@@ -228,7 +257,12 @@ func (b *Breaker) counts() tally {
 // windowCounts is what the window holds; roll comes first.
 func (b *Breaker) windowCounts() tally {
 	c := b.stats()
-	return c.window.counts(c.successes())
+	t := c.window.counts(b.successes())
+	if w := b.watching(); w != nil {
+		t.hanging = w.hanging(&c.window)
+		t.slow += t.hanging
+	}
+	return t
 }
 
 func (b *Breaker) openCircuit(now int64, ev Evidence, asked time.Duration) {
@@ -275,7 +309,7 @@ func (b *Breaker) closeCircuit(rule string, by Order) {
 	ev := b.evidence(rule, b.counts())
 	b.endRecovery()
 	c := b.stats()
-	c.window.clear(c.successes())
+	c.window.clear(b.successes())
 	b.streak, b.attempts, b.failedRecoveries = 0, 0, 0
 	b.trip, b.openedAt = nil, 0
 	b.lastReset = stampOf(time.Now())

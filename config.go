@@ -58,9 +58,12 @@ type Config struct { //nolint:recvcheck // a value for its users; a pointer wher
 
 	// SlowCallDuration and SlowCallRateThreshold open the circuit also if at
 	// least this share of the operations in the window, which are at least
-	// MinimumOperations, took at least this long. During a recovery an
-	// operation that takes this long is a failure. Up to 24 h, and 0 to 1;
-	// default 0, off; both are needed.
+	// MinimumOperations, took at least this long. An operation that has been
+	// running for so long counts before it ends; that is noticed an eighth of
+	// it late at most, or a millisecond if that is more. During a recovery an
+	// operation that took this long is a failure. With the rule on, the clock
+	// is read twice for every operation. Up to 24 h, and 0 to 1; default 0,
+	// off; both are needed.
 	SlowCallDuration      time.Duration
 	SlowCallRateThreshold float64
 
@@ -130,6 +133,13 @@ var defaultRecoverySteps = []float64{0.05, 0.2, 0.5}
 // zero turned into zero. Resolving a resolved Config would read its zeros as
 // defaults again: keep the original for New and Configure.
 func (c Config) Resolved() Config {
+	c = c.resolved()
+	c.RecoverySteps = slices.Clone(c.RecoverySteps)
+	return c
+}
+
+// resolved is Resolved with the steps of c, or the default's own.
+func (c Config) resolved() Config {
 	orInt := func(v *int, d int) {
 		if *v == 0 {
 			*v = d
@@ -162,11 +172,13 @@ func (c Config) Resolved() Config {
 		c.Jitter = 0
 	}
 	if c.RecoverySteps == nil {
-		c.RecoverySteps = defaultRecoverySteps
+		c.RecoverySteps = defaultRecoverySteps // nobody writes to it, so one will do
 	}
-	c.RecoverySteps = slices.Clone(c.RecoverySteps)
 	return c
 }
+
+// noSlowRule is the duration of slow calls where the slow-call rule is off.
+const noSlowRule = int64(math.MaxInt64)
 
 // slowRule reports whether the slow-call rule of a resolved config is on.
 func (c *Config) slowRule() bool { return c.SlowCallDuration > 0 && c.SlowCallRateThreshold > 0 }

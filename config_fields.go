@@ -155,7 +155,12 @@ func maxResetTimeoutField() wireField {
 		return 1 // resetTimeoutMs is a bad field itself
 	}
 	f := derivedField(from(1), maxResetTimeout)
-	f.check = func(c *Config) string { return from(low(c)).check(c) }
+	f.check = func(c *Config) string {
+		if c.MaxResetTimeout == 0 {
+			return ""
+		}
+		return from(low(c)).check(c)
+	}
 	set := f.set
 	f.set = func(c *Config, raw []byte) string {
 		if set(c, raw) == "" {

@@ -102,7 +102,8 @@
 //     nothing.
 //  4. The circuit opens within the call that records the outcome which makes the
 //     rule true, and once, however many fail at the same time. A fast success
-//     never opens it.
+//     never opens it. Operations that have been running for SlowCallDuration
+//     are slow before they end, and open it by the clock.
 //  5. A failure that is older than the window does not count; one that is younger
 //     than nine tenths of it does. The wall clock may jump: time is monotonic.
 //  6. An open circuit admits nothing for its open time, which jitter and a
@@ -135,7 +136,7 @@
 //  17. Restore gives an open circuit the time it had left and never more than its
 //     open time; what was half-open begins its recovery anew.
 //  18. A breaker has no goroutine, an idle closed one no timer, and its memory does
-//     not grow with use. Admission while closed or open takes no lock and
+//     not grow with use. Admission while closed or open waits for no lock and
 //     allocates nothing; no code of the user's runs under a lock.
 //
 // All methods of Breaker and Service are safe for concurrent use.

@@ -187,6 +187,9 @@ func (m *model) landmarks() []time.Duration {
 			at = append(at, p.expires)
 		}
 	}
+	for _, p := range m.watched() {
+		at = append(at, p.slowAt)
+	}
 	length := m.cfg.MonitoringWindow
 	for _, e := range m.events[max(0, len(m.events)-3):] {
 		at = append(at, e.late+length-length/10, e.late+length)

@@ -42,7 +42,7 @@ func (h *machine) compare() {
 	if m.state == Open {
 		check("OpenTime", s.OpenTime, m.openTime)
 	}
-	failures, successes, slow := m.window()
+	failures, successes, slow, _ := m.window()
 	wrong = append(wrong, outOf("Failures", s.Failures, failures)...)
 	wrong = append(wrong, outOf("Successes", s.Successes, successes)...)
 	wrong = append(wrong, outOf("Slow", s.Slow, slow)...)

@@ -24,6 +24,11 @@ func (m *model) advance(to time.Duration) {
 				m.endOverride(Order{Actor: m.override.Actor, Reason: m.override.Reason})
 			})
 		}
+		for _, p := range m.watched() {
+			if p.hangs == nil {
+				consider(p.slowAt, m.becomeSlow)
+			}
+		}
 		if m.mode() == Auto && m.state == Open {
 			consider(m.until, func() { m.beginRecovery(RuleResetTimeout, Order{}) })
 		}
@@ -156,13 +161,22 @@ func (m *model) counts() [3]span3 {
 	if r := m.recovery; r != nil {
 		return [3]span3{exactly(r.failures), exactly(r.successes)}
 	}
-	failures, successes, slow := m.window()
+	failures, successes, slow, _ := m.window()
 	return [3]span3{failures, successes, slow}
 }
 
 // inFlight is how many operations of the recovery have not ended. Those given up
 // some time ago may be among them.
 func (m *model) inFlight() (n [2]int) {
+	if m.state == Closed && m.slowRule() {
+		_, _, _, hanging := m.window()
+		for _, p := range m.watched() {
+			if p.hangs == nil {
+				n[0]++
+			}
+		}
+		return [2]int{n[0] + int(hanging.low), n[0] + int(hanging.high)}
+	}
 	if m.recovery == nil {
 		return [2]int{-1, -1}
 	}
@@ -227,8 +241,11 @@ func (m *model) reset(to State, by Order) (refused bool) {
 }
 
 func (m *model) configure(cfg Config) {
-	was := m.cfg
+	was, ruled := m.cfg, m.slowRule()
 	m.cfg = resolve(cfg)
+	if ruled != m.slowRule() {
+		m.watching = nil
+	}
 	if was.MonitoringWindow != m.cfg.MonitoringWindow {
 		m.rebucket(was.MonitoringWindow)
 	}
@@ -249,8 +266,16 @@ func (m *model) configure(cfg Config) {
 // from then on to a tenth of its length.
 func (m *model) rebucket(length time.Duration) {
 	m.events = slices.DeleteFunc(m.events, func(e event) bool { return m.now-e.late >= length })
+	var events []*event
 	for i := range m.events {
-		e := &m.events[i]
+		events = append(events, &m.events[i])
+	}
+	for _, p := range m.watched() {
+		if p.hangs != nil {
+			events = append(events, p.hangs)
+		}
+	}
+	for _, e := range events {
 		e.perhaps = e.perhaps || m.now-e.early >= length-length/10
 		e.early -= length / 10
 		e.late = min(e.late+length/10, m.now)
@@ -266,6 +291,7 @@ func (m *model) restore(cfg Config, jump time.Duration) {
 	}
 	mode := m.mode()
 	m.cfg = resolve(cfg)
+	m.made = m.now
 	m.generation++
 	m.recovery = nil
 	for _, shown := range []*time.Duration{&m.lastFailure, &m.lastSuccess, &m.lastReset, &m.lastAttempt, &m.openedAt} {
@@ -333,5 +359,7 @@ func (m *model) checkEnded(c modelCheck, err error, took time.Duration) {
 }
 
 func (m *model) slow(took time.Duration) bool {
-	return m.cfg.SlowCallDuration > 0 && m.cfg.SlowCallRateThreshold > 0 && took >= m.cfg.SlowCallDuration
+	return m.slowRule() && took >= m.cfg.SlowCallDuration
 }
+
+func (m *model) slowRule() bool { return m.cfg.SlowCallDuration > 0 && m.cfg.SlowCallRateThreshold > 0 }

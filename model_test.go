@@ -2,6 +2,7 @@ package switchgear
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -45,6 +46,9 @@ type model struct {
 	log    []edge
 
 	recovery *modelRecovery // in half-open in mode auto
+
+	made     time.Duration  // when the breaker was, whose clock cuts the slices
+	watching []*modelPermit // in flight, and slow before they end
 }
 
 const notYet = time.Duration(math.MinInt64)
@@ -98,6 +102,9 @@ type modelPermit struct {
 	contextEnds time.Duration // the deadline of its context; 0 is none
 	expired     bool
 	settled     bool
+
+	slowAt time.Duration // of one that is watched
+	hangs  *event        // since it is slow
 }
 
 // ended is how an operation ended.
@@ -202,6 +209,11 @@ func (m *model) admit() *modelPermit {
 	p := &modelPermit{generation: m.generation, start: m.now}
 	r := m.recovery
 	if r == nil {
+		if m.slowRule() {
+			eighth := m.cfg.SlowCallDuration / 8
+			p.slowAt = m.now - (m.now-m.made)%eighth + eighth + m.cfg.SlowCallDuration
+			m.watching = append(m.watching, p)
+		}
 		return p
 	}
 	if r.firstSuccess == notYet {
@@ -223,7 +235,7 @@ func (m *model) settle(p *modelPermit, e ended) {
 	if p.settled {
 		return
 	}
-	p.settled = true
+	p.settled, p.hangs = true, nil
 	m.count(e.kind)
 	if p.generation == m.generation && !p.expired {
 		m.outcome(e)
@@ -283,10 +295,37 @@ func (m *model) countInWindow(e ended) {
 	}
 }
 
-// window counts what must be in the window, and what may be.
-func (m *model) window() (failures, successes, slow span3) {
+// watched are the operations that are in flight and watched.
+func (m *model) watched() []*modelPermit {
+	m.watching = slices.DeleteFunc(m.watching, func(p *modelPermit) bool {
+		return p.settled || p.generation != m.generation
+	})
+	return m.watching
+}
+
+// becomeSlow is what the clock does to operations in flight.
+func (m *model) becomeSlow() {
+	for _, p := range m.watched() {
+		if p.slowAt == m.now && p.hangs == nil {
+			p.hangs = &event{early: m.now, late: m.now}
+		}
+	}
+	if m.mode() == Auto && m.state == Closed {
+		m.judge(ended{kind: Ignored, slow: true})
+	}
+}
+
+// window counts what must be in the window, and what may be. The slow ones are
+// among the others; those that hang are neither failures nor successes yet.
+func (m *model) window() (failures, successes, slow, hanging span3) {
 	length := m.cfg.MonitoringWindow
-	for _, e := range m.events {
+	events := slices.Clone(m.events)
+	for _, p := range m.watched() {
+		if p.hangs != nil {
+			events = append(events, *p.hangs)
+		}
+	}
+	for i, e := range events {
 		must := !e.perhaps && m.now-e.early < length-length/10
 		may := m.now-e.late < length
 		add := func(n *span3) {
@@ -297,21 +336,25 @@ func (m *model) window() (failures, successes, slow span3) {
 				n.high++
 			}
 		}
-		if e.failure {
+		switch {
+		case i >= len(m.events):
+			add(&hanging)
+		case e.failure:
 			add(&failures)
-		} else {
+		default:
 			add(&successes)
 		}
-		if e.slow {
+		if e.slow || i >= len(m.events) {
 			add(&slow)
 		}
 	}
-	return failures, successes, slow
+	return failures, successes, slow, hanging
 }
 
 // judge opens the circuit where the rule of section 2 is true.
 func (m *model) judge(e ended) {
-	f, s, slow := m.window()
+	f, s, slow, hanging := m.window()
+	total := span3{f.low + s.low + hanging.low, f.high + s.high + hanging.high}
 	var must bool
 	var rules []string
 	rule := func(name string, surely, perhaps bool) {
@@ -336,8 +379,8 @@ func (m *model) judge(e ended) {
 	}
 	if share := m.cfg.SlowCallRateThreshold; e.slow {
 		rule(RuleSlowCalls,
-			f.low+s.low >= least && float64(slow.low) >= share*float64(f.high+s.high),
-			f.high+s.high >= least && float64(slow.high) >= share*float64(f.low+s.low))
+			total.low >= least && float64(slow.low) >= share*float64(total.high),
+			total.high >= least && float64(slow.high) >= share*float64(total.low))
 	}
 	if !must {
 		w, ok := m.witness(m.number + 1)

@@ -3,7 +3,6 @@ package switchgear
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 )
@@ -122,12 +121,16 @@ func (b *Breaker) Configure(cfg Config) error {
 	wasDisabled := b.config.Load().Disabled
 	b.roll(now)
 	c := b.stats()
-	successes := c.successes()
+	successes := b.successes()
 	parts := c.window.parts(now, successes)
 	b.setConfig(cfg)
 	if span := int64(b.config.Load().MonitoringWindow); span != c.window.span {
+		old := c.window
 		c.window.fill(span, now, successes, parts)
 		c.timings.turn = now / span
+		if w := b.watching(); w != nil {
+			w.rebucket(&old, &c.window)
+		}
 	}
 	if b.state == Open {
 		b.setUntil()
@@ -146,15 +149,17 @@ func (b *Breaker) Configure(cfg Config) error {
 }
 
 func (b *Breaker) setConfig(cfg Config) {
-	resolved := cfg.Resolved()
-	if cfg.RecoverySteps == nil {
-		resolved.RecoverySteps = defaultRecoverySteps // nobody writes to it, so one will do
+	resolved := cfg.resolved()
+	if cfg.RecoverySteps != nil {
+		resolved.RecoverySteps = slices.Clone(cfg.RecoverySteps)
 	}
-	slow := int64(math.MaxInt64)
+	slow := noSlowRule
 	if resolved.slowRule() {
 		slow = int64(resolved.SlowCallDuration)
 	}
-	b.slowFrom.Store(slow)
+	if b.slowFrom.Swap(slow) != slow {
+		b.watcher.Store(nil) // what it has counted is of another rule
+	}
 	b.unset = cfg.unset()
 	b.config.Store(&resolved)
 }

@@ -18,9 +18,11 @@ type outcome struct {
 	asked      time.Duration // the wait that a failure's error asks for
 	generation uint64
 	lease      *lease
+	timing     timing
 
-	measured  bool // took is known
-	permitted bool // it was let in, or begun, in that generation
+	weight    uint32 // how many operations took stands for in the statistics
+	measured  bool   // took is known
+	permitted bool   // it was let in, or begun, in that generation
 }
 
 // judge says what err means. It calls the user's code.
@@ -71,14 +73,14 @@ func classify(ctx context.Context, cfg *Config, err error) Outcome {
 // duration. It belongs to the state in which it is recorded: closed, to the
 // window; half-open, to the recovery; open, to the totals only.
 func (b *Breaker) RecordSuccess(d time.Duration) {
-	b.record(outcome{kind: Success, took: max(d, 0), measured: true})
+	b.record(outcome{kind: Success, took: max(d, 0), measured: true, weight: 1})
 }
 
 // HandleError counts the outcome of work that ran elsewhere by its error, as
 // an operation's; nil is a success. It belongs to the state in which it is
 // recorded.
 func (b *Breaker) HandleError(err error, d time.Duration) {
-	o := outcome{kind: Failure, took: max(d, 0), measured: true}
+	o := outcome{kind: Failure, took: max(d, 0), measured: true, weight: 1}
 	defer func() { b.record(o) }()
 	o.judge(context.Background(), b.config.Load(), err)
 }
@@ -93,6 +95,9 @@ func (b *Breaker) record(o outcome) {
 	stale := o.permitted && o.generation != b.generation
 	if o.lease != nil && !o.lease.recovery.leave(o.lease) {
 		stale = true // it has been a failure of the recovery already
+	}
+	if w := b.watchOf(o.generation, o.timing); w != nil && !w.leave(o.timing) {
+		w.forget(&b.stats().window, o.timing)
 	}
 	inWindow := !stale && (b.state == Closed || b.mode() != Auto)
 	b.countTotal(o, inWindow)
@@ -133,8 +138,8 @@ func (b *Breaker) note(now int64, o outcome) {
 	} else {
 		t.lastSuccess.Store(now)
 	}
-	if o.measured {
-		t.add(o.took)
+	if o.weight > 0 && t.add(o.took, o.weight) {
+		t.turnOver()
 	}
 }
 
@@ -145,7 +150,7 @@ func (b *Breaker) countInWindow(now int64, o outcome) {
 		b.stats().window.fail(now)
 	} else {
 		b.streak = 0
-		b.stats().stripe().successes.Add(1)
+		b.stats().succeeded++
 	}
 	if b.isSlow(o) {
 		b.stats().window.slow()
@@ -161,16 +166,16 @@ func (b *Breaker) isSlow(o outcome) bool {
 func (b *Breaker) judgeWindow(now int64, o outcome) {
 	cfg := b.config.Load()
 	t := b.windowCounts()
-	enough := t.total() >= uint64(cfg.MinimumOperations) //nolint:gosec // validated to be positive
+	least := uint64(cfg.MinimumOperations) //nolint:gosec // validated to be positive
 	var rule string
 	switch {
 	case o.kind == Failure && t.failures >= uint64(cfg.FailureThreshold) && cfg.FailureRateThreshold == 0: //nolint:gosec // as above
 		rule = RuleFailureThreshold
-	case o.kind == Failure && t.failures >= uint64(cfg.FailureThreshold) && enough && t.atLeast(t.failures, cfg.FailureRateThreshold): //nolint:gosec // as above
+	case o.kind == Failure && t.failures >= uint64(cfg.FailureThreshold) && t.total() >= least && t.atLeast(t.failures, cfg.FailureRateThreshold): //nolint:gosec // as above
 		rule = RuleFailureRate
 	case o.kind == Failure && cfg.ConsecutiveFailureThreshold > 0 && b.streak >= cfg.ConsecutiveFailureThreshold:
 		rule = RuleConsecutiveFailures
-	case b.isSlow(o) && enough && t.atLeast(t.slow, cfg.SlowCallRateThreshold):
+	case b.isSlow(o) && t.total()+t.hanging >= least && t.slowAtLeast(cfg.SlowCallRateThreshold):
 		rule = RuleSlowCalls
 	default:
 		return

@@ -6,20 +6,6 @@ import (
 	"time"
 )
 
-const (
-	// slicesPerTimeout is how finely operations of a recovery are told apart
-	// by age: an operation that hangs is noticed an eighth of probeTimeout
-	// late at most.
-	slicesPerTimeout = 8
-	// cells is how many slices are remembered: those of the timeout, the one
-	// that is filling, and as many again for a late timer.
-	cells = 16
-
-	cellExpired = 1 << 23 // the flag of a cell whose operations have been given up
-	cellCount   = cellExpired - 1
-	cellShift   = 24
-)
-
 // takeSecond reports whether the operation is the one that its second admits;
 // taken is the last second that did, and age the time since they are counted.
 func takeSecond(taken *atomic.Int64, age int64) bool {
@@ -49,29 +35,18 @@ func (c *Config) shareAt(age int64) float64 {
 
 func (r *recovery) sliceLength() int64 { return max(r.timeout/slicesPerTimeout, 1) }
 
-// expiry is when the operations of a slice have all outlived the timeout.
-func (r *recovery) expiry(slice, first int64) int64 {
-	return first + slice*r.sliceLength() + r.timeout
-}
-
 // enter counts an operation in the slice of now, and says whether it is the
-// only one there.
+// only one there. There is none if the recovery is over.
 func (r *recovery) enter(b *Breaker, first int64) (slice int64, alone bool) {
-	for {
+	for b.recovery.Load() == r {
 		slice = (b.now()-first)/r.sliceLength() + 1
-		cell := &r.cells[slice%cells]
-		old := cell.Load()
-		next := old + 1
-		switch held := int64(old >> cellShift); {
-		case held > slice || held == slice && old&cellExpired != 0:
-			continue // time has passed since the clock was read
-		case held < slice:
-			next = uint64(slice)<<cellShift | 1 //nolint:gosec // a slice is never negative
+		if there, _ := r.aged.enter(slice); there != 0 {
+			return slice, there == 1
 		}
-		if cell.CompareAndSwap(old, next) {
-			return slice, next&cellCount == 1
-		}
+		b.lock() // the timer is late
+		b.unlock()
 	}
+	return 0, false
 }
 
 // leave takes an operation out. It answers false where the operation had been
@@ -81,42 +56,23 @@ func (r *recovery) leave(l *lease) bool {
 		r.probe.CompareAndSwap(l, nil)
 		return true
 	}
-	cell := &r.cells[l.slice%cells]
-	for {
-		old := cell.Load()
-		if int64(old>>cellShift) != l.slice {
-			return false
-		}
-		if cell.CompareAndSwap(old, old-1) {
-			return old&cellExpired == 0
-		}
-	}
+	return r.aged.leave(l.slice)
 }
 
 // inFlight is how many operations have not ended.
 func (r *recovery) inFlight() int {
-	n := 0
+	n := r.aged.inFlight(true)
 	if r.probe.Load() != nil {
 		n++
-	}
-	for i := range r.cells {
-		n += int(r.cells[i].Load() & cellCount)
 	}
 	return n
 }
 
-// oldest is the slice that expires first, and when.
+// oldest is the slice that expires first, and when its operations have all
+// outlived the timeout.
 func (r *recovery) oldest() (slice, at int64) {
-	at = math.MaxInt64
-	first := r.firstSuccess.Load()
-	for i := range r.cells {
-		c := r.cells[i].Load()
-		if c&cellExpired != 0 || c&cellCount == 0 {
-			continue
-		}
-		if held := int64(c >> cellShift); r.expiry(held, first) < at {
-			slice, at = held, r.expiry(held, first)
-		}
+	if slice = r.aged.oldest(); slice == 0 {
+		return 0, math.MaxInt64
 	}
-	return slice, at
+	return slice, r.firstSuccess.Load() + slice*r.sliceLength() + r.timeout
 }

@@ -27,7 +27,7 @@ type recovery struct {
 	second       atomic.Int64          // the last second, from 1, that admitted its operation
 	advised      atomic.Int64          // the same of advice before the first success
 	drawn        atomic.Uint64         // how many operations the share was asked for
-	cells        [cells]atomic.Uint64  // slice number | expired | operations in flight
+	aged         aged                  // those after it
 
 	// The breaker's mutex guards these.
 	failures, successes uint64
@@ -82,11 +82,14 @@ func (b *Breaker) admitRecovery(ctx context.Context, word uint64) (p Permit, ok 
 		return Permit{}, true, b.reject(word)
 	}
 	slice, alone := r.enter(b, first)
+	if slice == 0 {
+		return Permit{}, false, nil
+	}
 	if alone { // its expiry is to be waited for
 		b.lock()
 		b.unlock()
 	}
-	return Permit{b: b, ctx: ctx, word: word, start: now, lease: &lease{recovery: r, slice: slice}}, true, nil
+	return Permit{b: b, ctx: ctx, word: word, timing: timing{now, weighing(1)}, lease: &lease{recovery: r, slice: slice}}, true, nil
 }
 
 // Advise says whether an operation may run that nobody will settle, and if not,
@@ -129,7 +132,7 @@ func (b *Breaker) takeProbe(ctx context.Context, r *recovery) (Permit, bool) {
 	if ctx != nil && ctx.Done() != nil {
 		b.watchProbe(ctx, r, l)
 	}
-	return Permit{b: b, ctx: ctx, word: word, start: now, lease: l}, true
+	return Permit{b: b, ctx: ctx, word: word, timing: timing{now, weighing(1)}, lease: l}, true
 }
 
 // watchProbe lets the end of the context settle the probe, for as long as it
@@ -217,15 +220,7 @@ func (b *Breaker) probeTimedOut(now int64, r *recovery, l *lease) {
 // sliceTimedOut gives up the operations of a slice. They are failures of the
 // recovery now, and count in the totals when they end.
 func (b *Breaker) sliceTimedOut(now int64, r *recovery, slice int64) {
-	cell := &r.cells[slice%cells]
-	var n uint64
-	for {
-		old := cell.Load()
-		if cell.CompareAndSwap(old, old|cellExpired) {
-			n = old & cellCount
-			break
-		}
-	}
+	n := r.aged.expire(slice)
 	b.lastError = timedOutText(r.timeout)
 	b.lastFailure = stampOf(time.Now())
 	for range n {
@@ -277,7 +272,7 @@ func (b *Breaker) recoveryFailed(now int64, r *recovery, rule string, operation 
 	if operation && r.firstSuccess.Load() != 0 && cfg.FailureRateThreshold > 0 && !r.failing(cfg) {
 		return
 	}
-	ev := b.evidence(rule, tally{r.failures, r.successes, 0})
+	ev := b.evidence(rule, tally{failures: r.failures, successes: r.successes})
 	b.failedRecoveries++
 	b.openCircuit(now, ev, asked)
 }
@@ -312,7 +307,7 @@ func (b *Breaker) beginCheck(probing bool) check {
 // endCheck lets the outcome of a health check move the breaker.
 // Classify is asked about operations: a check that failed has failed.
 func (b *Breaker) endCheck(c check, err *checkError, took time.Duration) {
-	o := outcome{kind: Success, took: took, measured: true, permitted: true, generation: c.generation}
+	o := outcome{kind: Success, took: took, measured: true, weight: 1, permitted: true, generation: c.generation}
 	if err != nil {
 		o.kind, o.text, o.asked = Failure, err.text, err.wait
 	}

@@ -19,13 +19,14 @@ type Snapshot struct {
 	// Transitions is the number of the last one.
 	Transitions uint64
 
-	// Failures, Successes and Slow are those in the window.
+	// Failures, Successes and Slow are those in the window. Slow operations
+	// that have not ended are among Slow only.
 	Failures, Successes, Slow uint64
 
 	ConsecutiveFailures int
 	LastError           string
 	LastFailure         time.Time
-	LastSuccess         time.Time
+	LastSuccess         time.Time // to the second where not every operation is measured
 	LastReset           time.Time // when the circuit last closed
 	LastRecoveryAttempt time.Time
 	OpenedAt            time.Time // when it last opened; zero while closed
@@ -74,7 +75,7 @@ type Rejections struct {
 	Open, HalfOpen, Forced uint64
 }
 
-// Bucket is a part of the window.
+// Bucket is a part of the window. Operations that have not ended are in none.
 type Bucket struct {
 	From         time.Time `json:"from"`
 	To           time.Time `json:"to"`
@@ -109,7 +110,7 @@ func (b *Breaker) snapshot() Snapshot {
 		OpenTime: b.openTime, RetryAsked: b.asked, JitterDrawn: b.drawn,
 		RecoveryAttempts: b.attempts, FailedRecoveries: b.failedRecoveries,
 		AdmittedShare: b.admittedShare(now),
-		Operations:    b.operations(c), Performance: c.timings.performance(),
+		Operations:    b.operations(), Performance: c.timings.performance(),
 		Window: b.buckets(wall, now),
 	}
 	if at := c.timings.lastSuccess.Load(); at != never {
@@ -148,10 +149,10 @@ func (b *Breaker) admittedShare(now int64) float64 {
 	return b.config.Load().shareAt(now - r.firstSuccess.Load())
 }
 
-func (b *Breaker) operations(c *counters) Operations {
-	r := c.rejections()
+func (b *Breaker) operations() Operations {
+	r := b.rejections()
 	return Operations{
-		Successful: b.succeededApart + c.successes(), Failed: b.failed, Ignored: b.ignored,
+		Successful: b.succeededApart + b.successes(), Failed: b.failed, Ignored: b.ignored,
 		Rejected: b.rejectedBefore + r.Open + r.HalfOpen + r.Forced,
 	}
 }
@@ -160,7 +161,7 @@ func (b *Breaker) buckets(wall time.Time, now int64) []Bucket {
 	at := func(t int64) time.Time { return wall.Add(time.Duration(t - now)).UTC() }
 	var buckets []Bucket
 	c := b.stats()
-	for _, p := range c.window.parts(now, c.successes()) {
+	for _, p := range c.window.parts(now, b.successes()) {
 		k := Bucket{
 			From: at(p.from), To: at(p.to),
 			Failures: p.tally.failures, Successes: p.tally.successes, Slow: p.tally.slow,
@@ -177,7 +178,7 @@ func (b *Breaker) buckets(wall time.Time, now int64) []Bucket {
 func (b *Breaker) Operations() Operations {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.operations(b.stats())
+	return b.operations()
 }
 
 // Counts are what a breaker has counted since it was made in this process, for
@@ -193,7 +194,7 @@ func (b *Breaker) Counts() Counts {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.stats()
-	return Counts{Rejections: c.rejections(), Durations: c.timings.durations(), Edges: b.edges}
+	return Counts{Rejections: b.rejections(), Durations: c.timings.durations(), Edges: b.edges}
 }
 
 // Restore puts the breaker where the snapshot was: state, mode, totals, window,
@@ -251,9 +252,9 @@ func (b *Breaker) Restore(s Snapshot) error {
 
 func (b *Breaker) restoreCounts(s Snapshot, wall time.Time, now int64) {
 	c := b.stats()
-	r := c.rejections()
+	r := b.rejections()
 	// What has been counted before is taken off again; the sums wrap.
-	b.succeededApart = s.Operations.Successful - c.successes()
+	b.succeededApart = s.Operations.Successful - b.successes()
 	b.failed, b.ignored = s.Operations.Failed, s.Operations.Ignored
 	b.rejectedBefore = s.Operations.Rejected - r.Open - r.HalfOpen - r.Forced
 	b.transitions = s.Transitions
@@ -275,11 +276,11 @@ func (b *Breaker) restoreCounts(s Snapshot, wall time.Time, now int64) {
 	var parts []part
 	for _, k := range s.Window {
 		parts = append(parts, part{
-			from: at(k.From), to: at(k.To) + 1, tally: tally{k.Failures, k.Successes, k.Slow},
+			from: at(k.From), to: at(k.To) + 1, tally: tally{failures: k.Failures, successes: k.Successes, slow: k.Slow},
 			first: at(k.FirstFailure), last: at(k.LastFailure),
 		})
 	}
-	c.window.fill(c.window.span, now, c.successes(), parts)
+	c.window.fill(c.window.span, now, b.successes(), parts)
 }
 
 // stamp is a wall time in nanoseconds since 1970; zero is none. A time.Time is

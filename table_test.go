@@ -95,6 +95,11 @@ func tableEvents() map[string]drive {
 		}),
 		"the failure that reaches consecutiveFailureThreshold":  times(4, fail),
 		"the slow operation that reaches slowCallRateThreshold": times(3, slowly),
+		"the operation in flight that reaches slowCallRateThreshold": driven(func(t *testing.T, b *Breaker) {
+			t.Helper()
+			letIn(t, b, 3)
+			wait(tableConfig.SlowCallDuration + tableConfig.SlowCallDuration/8)
+		}),
 		"an operation": driven(func(t *testing.T, b *Breaker) {
 			t.Helper()
 			if do(b, nil) {

@@ -44,7 +44,8 @@ type Evidence struct {
 	Rule string // one of the Rule constants
 
 	// Failures, Successes and Slow are those in the window; of a transition
-	// out of half-open they are those of the recovery.
+	// out of half-open they are those of the recovery. Slow operations that
+	// have not ended are among Slow only.
 	Failures, Successes, Slow uint64
 
 	ConsecutiveFailures int
@@ -56,9 +57,11 @@ type Evidence struct {
 	// Open; 0 otherwise.
 	OpenTime time.Duration
 
-	// InFlight is how many operations of the recovery had not ended, of a
-	// transition out of half-open; -1 where nothing counts them. What was given
-	// up long before need not be among them.
+	// InFlight is how many operations had not ended: those of the recovery, of
+	// a transition out of half-open, and all, of one out of closed where the
+	// slow-call rule is set; -1 where nothing counts them. What was given up
+	// long before, or has been slow for longer than the window, need not be
+	// among them.
 	InFlight int
 }
 

@@ -80,15 +80,21 @@ func (w *window) counts(successes uint64) tally {
 	return t
 }
 
-// tally is how many operations ended how. The slow ones are among the others.
-type tally struct{ failures, successes, slow uint64 }
+// tally is how many operations ended how. The slow ones are among the others;
+// those that are slow but have not ended are hanging.
+type tally struct{ failures, successes, slow, hanging uint64 }
 
 func (t tally) total() uint64 { return t.failures + t.successes }
 
-// atLeast reports whether n of the operations are at least that share.
-func (t tally) atLeast(n uint64, share float64) bool {
-	return t.total() > 0 && float64(n) >= share*float64(t.total())
-}
+// atLeast reports whether n of the operations that have ended are at least that
+// share.
+func (t tally) atLeast(n uint64, share float64) bool { return isShare(n, t.total(), share) }
+
+// slowAtLeast is atLeast of the slow ones, among which are those that have not
+// ended.
+func (t tally) slowAtLeast(share float64) bool { return isShare(t.slow, t.total()+t.hanging, share) }
+
+func isShare(n, of uint64, share float64) bool { return of > 0 && float64(n) >= share*float64(of) }
 
 // part is a stretch of a window on its way into another.
 type part struct {
@@ -107,7 +113,7 @@ func (w *window) parts(now int64, successes uint64) []part {
 		}
 		p := part{
 			from: n * w.span / windowSlots, to: min((n+1)*w.span/windowSlots, now+1),
-			tally: tally{uint64(s.failures), end - s.start, uint64(s.slow)},
+			tally: tally{failures: uint64(s.failures), successes: end - s.start, slow: uint64(s.slow)},
 			first: s.first, last: s.last,
 		}
 		if p.tally != (tally{}) {

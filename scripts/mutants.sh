@@ -35,7 +35,7 @@ plant() {
     echo "mutants.sh: $name: the changed code does not build" >&2
     exit 1
   fi
-  if (cd "$copy" && go test -count=1 -vet=off -timeout=30s -run='^Test(Law|State|Hot)' . >"$copy/log" 2>&1); then
+  if (cd "$copy" && go test -count=1 -vet=off -timeout=30s -run='^Test(Law|State|Hot|Sampling|Stripes)' . >"$copy/log" 2>&1); then
     alive+=("$name")
     printf '%-22s LIVES\n' "$name"
   else
@@ -66,15 +66,16 @@ plant window-short window.go \
   'const windowSlots = 10' 'const windowSlots = 8'
 plant window-long window.go \
   'max(w.head+1, n-windowSlots+1)' 'max(w.head+2, n-windowSlots+1)'
-plant no-release-on-panic breaker.go \
-  'if !returned {' 'if !returned && false {'
+plant no-release-on-panic permit.go \
+  'if !returned {' 'if !returned && false {' \
+  'if !*returned {' 'if !*returned && false {'
 plant wall-clock breaker.go \
   'return int64(time.Since(b.base))' 'return int64(time.Now().Round(0).Sub(b.base))'
 plant one-probe-more recovery.go \
   'if r.probe.Load() != nil {' 'if r.probe.Load() != nil && r.drawn.Add(1) != 1 {' \
   'r.firstSuccess.Load() != 0 || r.probe.Load() != nil {' 'r.firstSuccess.Load() != 0 {'
 plant no-clear-on-close clock.go \
-  'c.window.clear(c.successes())' '_ = c'
+  'c.window.clear(b.successes())' '_ = c'
 plant callback-in-lock observe.go \
   'o.queue = append(o.queue, v)' 'o.deliver(v)'
 plant number-reused clock.go \
@@ -82,18 +83,33 @@ plant number-reused clock.go \
 
 plant no-deadline recovery.go \
   'at = min(at, l.deadline)' '_ = l.deadline'
-plant hang-not-seen ramp.go \
+plant hang-not-seen cells.go \
   'cell.CompareAndSwap(old, next)' 'cell.CompareAndSwap(old, old)'
 plant row-not-broken outcome.go \
   'b.streak = 0' '_ = b.streak'
 plant backoff-kept clock.go \
   'b.streak, b.attempts, b.failedRecoveries = 0, 0, 0' 'b.streak, b.attempts = 0, 0'
-plant goexit-counted breaker.go \
+plant goexit-counted permit.go \
   'o.kind = Ignored' 'o.kind = Failure'
 plant time-left-unbounded snapshot.go \
   'min(max(s.NextAttemptAt.Sub(wall), 0), s.OpenTime)' 'max(s.NextAttemptAt.Sub(wall), 0)'
 plant second-not-given ramp.go \
   'second > last' 'second > last+1'
+
+plant slow-only-at-its-end watch.go \
+  'b.judgeWindow(now, outcome' '_, _ = now, (outcome'
+plant slow-twice outcome.go \
+  'w.forget(&b.stats().window, o.timing)' '_ = w'
+plant slow-for-good watch.go \
+  'if in.number(h.at) > in.head-windowSlots {
+			n += h.n' 'if h.n > 0 {
+			n += h.n'
+plant sample-weighs-one sampling.go \
+  'return uint32(min(max(seen, 1), 2*maxGap))' 'return min(uint32(seen), 1)'
+plant sampling-for-good sampling.go \
+  '			s.next.Store(1)' '			_ = s'
+plant stripes-stay stripes.go \
+  'b.striping.CompareAndSwap(old, next)' '_ = next'
 
 if ((${#alive[@]})); then
   echo "mutants.sh: no test catches: ${alive[*]}" >&2

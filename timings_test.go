@@ -51,7 +51,7 @@ func TestTimings_AreThoseOfAList(t *testing.T) {
 			turn += int64(sample(r, "turns", 0, 0, 0, 0, 1, 2))
 			counted.roll(turn*int64(span), span)
 			d := time.Duration(rapid.Int64Range(0, int64(20*time.Second)).Draw(r, "took"))
-			counted.add(d)
+			counted.add(d, 1)
 			all = append(all, taken{turn, d})
 		}
 		var latest []time.Duration

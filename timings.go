@@ -3,64 +3,27 @@ package switchgear
 import (
 	"math"
 	"math/bits"
-	"runtime"
 	"sync/atomic"
 	"time"
-	"unsafe"
 )
 
-// counters are what operations write. They come into being with a breaker's
-// first operation, so that an unused breaker is small.
+// counters are what operations write, beside the stripes. They come into being
+// with a breaker's first operation, so that an unused breaker is small.
 type counters struct {
-	stripes []stripe // a power of two
+	first   [1]stripe // all stripes, until two cores meet on it
+	alone   striping
 	timings timings
-	window  window // the breaker's mutex guards it
-}
 
-// stripe is one goroutine's share of the counters, on a cache line of its own:
-// one word that all cores add to would cost several times the rest of a call.
-type stripe struct {
-	successes        atomic.Uint64
-	rejectedOpen     atomic.Uint64
-	rejectedHalfOpen atomic.Uint64
-	rejectedForced   atomic.Uint64
-	_                [32]byte
+	// The breaker's mutex guards these.
+	succeeded uint64 // successes in the window that were counted under it
+	window    window
 }
 
 func newCounters(span time.Duration) *counters {
-	n := 1
-	for n < min(runtime.GOMAXPROCS(0), 8) {
-		n *= 2
-	}
-	c := &counters{stripes: make([]stripe, n), window: window{span: int64(span)}}
+	c := &counters{window: window{span: int64(span)}}
+	c.alone.all = c.first[:]
 	c.timings.lastSuccess.Store(never)
 	return c
-}
-
-// stripe picks by the address of the goroutine's stack, which costs nothing to
-// ask and stays the same from call to call.
-func (c *counters) stripe() *stripe {
-	var here byte
-	h := uint64(uintptr(unsafe.Pointer(&here))) >> 11 //nolint:gosec // the address is only hashed, never followed
-	h *= 0x9E3779B97F4A7C15                           // 2^64 / golden ratio: Knuth's multiplicative hash
-	return &c.stripes[h>>32&uint64(len(c.stripes)-1)] //nolint:gosec // a length
-}
-
-func (c *counters) successes() (n uint64) {
-	for i := range c.stripes {
-		n += c.stripes[i].successes.Load()
-	}
-	return n
-}
-
-func (c *counters) rejections() (r Rejections) {
-	for i := range c.stripes {
-		s := &c.stripes[i]
-		r.Open += s.rejectedOpen.Load()
-		r.HalfOpen += s.rejectedHalfOpen.Load()
-		r.Forced += s.rejectedForced.Load()
-	}
-	return r
 }
 
 // The histogram is log-linear: four equal parts of each doubling, counted from
@@ -70,6 +33,11 @@ func (c *counters) rejections() (r Rejections) {
 const (
 	histogramParts = 4 * 20
 	unitsPerMs     = 16
+
+	// fullCount and fullSum leave room for what is counted until somebody turns
+	// the present over.
+	fullCount = 1 << 31
+	fullSum   = 1 << 61
 )
 
 // timings are the durations of operations: of the present monitoring window,
@@ -110,10 +78,13 @@ func histogramEdge(part int) time.Duration {
 	return time.Duration(units * int64(time.Millisecond) / unitsPerMs)
 }
 
-func (t *timings) add(d time.Duration) {
-	t.sum.Add(int64(d))
-	t.present[histogramPart(d)].Add(1)
+// add counts an operation that stands for so many. It reports whether the
+// present is to be turned over before its time, so that no counter wraps.
+func (t *timings) add(d time.Duration, weight uint32) (full bool) {
 	t.last.Store(int64(d))
+	n := t.present[histogramPart(d)].Add(weight)
+	sum := t.sum.Add(int64(min(float64(d)*float64(weight), fullSum)))
+	return n >= fullCount || sum >= fullSum
 }
 
 // roll moves on to the monitoring window of now. The breaker's mutex is held.
@@ -139,7 +110,9 @@ func (t *timings) turnOver() {
 		t.previous[i] = uint16(n >> t.previousShift) //nolint:gosec // the shift sees to it
 	}
 	t.previousSum = t.sum.Swap(0)
-	t.beforeSum += t.previousSum
+	if t.beforeSum += t.previousSum; t.beforeSum < 0 {
+		t.beforeSum = math.MaxInt64
+	}
 }
 
 // Performance is how long operations took that ended in the present or the
@@ -149,6 +122,11 @@ func (t *timings) turnOver() {
 // 62.5 µs, whichever is more, and what took longer than two minutes counts as
 // two minutes. Slowest is less than the slowest operation took by as much at
 // most.
+//
+// Up to 16 operations a millisecond every one is measured. Where more come, in a
+// share of the cores' own, about one a millisecond is, and stands for those
+// since the one before: the figures are then a sample's, and Last and Slowest are
+// of what was measured.
 type Performance struct {
 	Average, Last time.Duration
 	P50, P95, P99 time.Duration
@@ -208,7 +186,9 @@ func boundOf(part int) int {
 	return len(DurationBounds)
 }
 
-// Durations is a histogram of all operations since the breaker was made.
+// Durations is a histogram of all operations since the breaker was made. Where
+// not every one is measured (see Performance) it is an estimate, and may lack the
+// latest.
 type Durations struct {
 	// Counts has an entry for each of DurationBounds, of the operations that
 	// took less, and one for the rest. They are not cumulative.
@@ -217,7 +197,7 @@ type Durations struct {
 }
 
 func (t *timings) durations() Durations {
-	d := Durations{Counts: t.before, Sum: time.Duration(t.beforeSum + t.sum.Load())}
+	d := Durations{Counts: t.before, Sum: time.Duration(t.beforeSum) + min(time.Duration(t.sum.Load()), math.MaxInt64-time.Duration(t.beforeSum))}
 	for i := range t.present {
 		d.Counts[boundOf(i)] += uint64(t.present[i].Load())
 	}

@@ -1,0 +1,304 @@
+package switchgear
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+// Permit is an operation that was let in. Its Done must be called once, by one
+// goroutine; it is a value, but not for copying.
+type Permit struct {
+	timing
+
+	b     *Breaker
+	ctx   context.Context //nolint:containedctx // an outcome is judged by the caller's own context
+	word  uint64
+	lease *lease // of a recovery
+}
+
+// timing is what is known of when an operation began. It is no more than two
+// words, so that a Permit is returned in registers.
+type timing struct {
+	start int64  // 0 where the operation is not timed
+	tags  uint64 // weight (32) | number of the watcher (16) | lane (16); untimed: the stripe's count
+}
+
+// weight is how many operations this one's duration stands for in the statistics.
+func (t timing) weight() uint32 { return uint32(t.tags >> 32) }
+
+func weighing(n uint32) uint64 { return uint64(n) << 32 }
+
+// Do runs fn, with ctx, if b admits it, and records what comes of it exactly
+// once: a return, an error, a panic, which goes on with its own stack, or a
+// runtime.Goexit. The value and the error are fn's. A rejection is a zero value
+// and an *OpenError, which wraps ErrOpen; fn is then not called.
+func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error)) (T, error) {
+	word := b.word.Load()
+	if word&countsPlain == 0 {
+		if word&(rejects|endsSoon) == rejects {
+			var none T
+			return none, b.reject(word)
+		}
+		return doAllowed(ctx, b, fn)
+	}
+	s := b.stripe()
+	n := s.successes.Load()
+	if n >= s.next.Load() {
+		return doAllowed(ctx, b, fn)
+	}
+	returned := false
+	defer b.abandonUnless(&returned, word)
+	v, err := fn(ctx)
+	returned = true
+	if err != nil || b.word.Load() != word || !s.succeed(n) {
+		b.end(ctx, word, s, err)
+	}
+	return v, err
+}
+
+// end settles an operation that was not timed, where a count is not enough or
+// did not succeed at once.
+func (b *Breaker) end(ctx context.Context, word uint64, s *stripe, err error) {
+	if err == nil && b.word.Load() == word {
+		b.succeedBeside(s)
+		return
+	}
+	p := Permit{b: b, ctx: ctx, word: word}
+	p.settle(err)
+}
+
+// abandonUnless settles an operation that was not timed and did not return.
+func (b *Breaker) abandonUnless(returned *bool, word uint64) {
+	if !*returned {
+		p := Permit{b: b, word: word}
+		p.abandon()
+	}
+}
+
+// doAllowed is Do with a permit.
+func doAllowed[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error)) (T, error) {
+	var p Permit
+	if err := b.admit(ctx, &p); err != nil {
+		var none T
+		return none, err
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			p.abandon()
+		}
+	}()
+	v, err := fn(ctx)
+	returned = true
+	p.Done(err)
+	return v, err
+}
+
+// Allow asks whether an operation may run. The error is an *OpenError, which
+// wraps ErrOpen; otherwise the permit's Done must be called with what came of
+// the operation. ctx is the operation's: where the permit is the probe of a
+// recovery, its end settles the permit.
+func (b *Breaker) Allow(ctx context.Context) (p Permit, err error) {
+	if word := b.word.Load(); word&countsPlain != 0 {
+		s := b.stripe()
+		if n := s.successes.Load(); n < s.next.Load() {
+			p.b, p.ctx, p.word, p.tags = b, ctx, word, n
+			return p, nil
+		}
+	}
+	err = b.admit(ctx, &p)
+	return p, err
+}
+
+// reject is for a breaker that has rejected, or may: it has its stripes.
+func (b *Breaker) reject(word uint64) error {
+	s := b.stripe()
+	c := &s.rejectedOpen
+	if word&(stateBits|modeBits) != uint64(Open) {
+		c = s.rejectedOtherwise(word)
+	}
+	if n := c.Load(); !c.CompareAndSwap(n, n+1) { // add, for it is not inlined
+		b.clashed(s, c)
+	}
+	return b.rejected.Load()
+}
+
+func (s *stripe) rejectedOtherwise(word uint64) *atomic.Uint64 {
+	if Mode(word&modeBits>>modeShift) == ForcedOpen {
+		return &s.rejectedForced
+	}
+	return &s.rejectedHalfOpen
+}
+
+// admit is Allow where one load of the word does not settle it, or the operation
+// is to be timed. It fills the permit in place, for to hand one on costs as much
+// as to decide.
+func (b *Breaker) admit(ctx context.Context, p *Permit) error {
+	for {
+		word := b.word.Load()
+		switch {
+		case word&rejects != 0:
+			if word&endsSoon == 0 || b.now() < b.due.Load() {
+				return b.reject(word)
+			}
+			b.lock() // its time is over, and the timer is late
+			b.unlock()
+		case word&admitsPlain != 0:
+			b.admitTimed(ctx, word, p)
+			return nil
+		case word&modeBits == 0 && State(word&stateBits) == HalfOpen:
+			if admitted, ok, err := b.admitRecovery(ctx, word); ok {
+				*p = admitted
+				return err
+			}
+		default: // idle
+			now := b.lock()
+			b.wake(now)
+			b.unlock()
+		}
+	}
+}
+
+// admitTimed lets an operation in whose duration is needed.
+func (b *Breaker) admitTimed(ctx context.Context, word uint64, p *Permit) {
+	now := b.now()
+	weight := uint32(1)
+	if word&countsFast != 0 {
+		s := b.stripe()
+		if weight = 0; s.successes.Load() >= s.next.Load() {
+			weight = b.sample(s, now)
+		}
+	}
+	p.b, p.ctx, p.word = b, ctx, word
+	p.start, p.tags = now, weighing(weight)
+	if word&watches != 0 {
+		p.tags |= b.enterWatch(word, now)
+	}
+}
+
+// Done settles the permit with the operation's error; nil is success. A second
+// call does nothing. What the error means is said at Config.Classify.
+func (p *Permit) Done(err error) {
+	b := p.b
+	if b == nil {
+		return
+	}
+	if err != nil || p.word&countsFast == 0 || b.word.Load() != p.word {
+		p.settle(err)
+		return
+	}
+	switch {
+	case p.start == 0:
+		p.b = nil
+		if s := b.stripe(); !s.succeed(p.tags) {
+			b.succeedBeside(s)
+		}
+	case b.timed(p):
+		p.b = nil
+	default:
+		p.settle(nil)
+	}
+}
+
+// timed counts a success that is not slow; it reports whether it is one.
+func (b *Breaker) timed(p *Permit) bool {
+	now := b.now()
+	took := now - p.start
+	if took >= b.slowFrom.Load() {
+		return false
+	}
+	if w := b.watchOf(p.word>>generationShift, p.timing); w != nil && !w.leave(p.timing) {
+		b.lock() // it was given up since the clock was read
+		w.forget(&b.stats().window, p.timing)
+		b.unlock()
+	}
+	s, t := b.stripe(), &b.stats().timings
+	weight := p.weight()
+	if weight > 0 && t.add(time.Duration(took), weight) {
+		b.lock()
+		t.turnOver()
+		b.unlock()
+	}
+	if weight > 0 || s.successes.Load() >= s.next.Load() {
+		t.lastSuccess.Store(now)
+		s.setBrief(took < brief)
+	}
+	b.add(s, &s.successes)
+	return true
+}
+
+// succeedBeside counts a success that moves nothing, of an operation that was
+// not timed, where another of the stripe has ended meanwhile, or one is to be
+// measured: there is a time to tell then.
+func (b *Breaker) succeedBeside(s *stripe) {
+	if n := s.successes.Add(1); n > s.next.Load() {
+		b.stats().timings.lastSuccess.Store(b.now())
+	} else if s.brief.Load() {
+		b.met(s, 1)
+	}
+}
+
+// settle is Done where counting is not enough.
+func (p *Permit) settle(err error) {
+	b := p.b
+	o, first := p.outcome()
+	if !first {
+		return
+	}
+	// Deferred, so that the place is free even if the user's classifier panics.
+	defer func() { b.record(o) }()
+	o.judge(p.ctx, b.config.Load(), err)
+}
+
+// outcome is a failure until it is judged otherwise. It reports whether the
+// permit has not been settled before.
+func (p *Permit) outcome() (o outcome, first bool) {
+	b, l := p.b, p.lease
+	p.b = nil
+	if l != nil && !l.end() {
+		return o, false
+	}
+	o = outcome{kind: Failure, permitted: true, generation: p.word >> generationShift, lease: l}
+	if p.start != 0 {
+		o.timing, o.weight = p.timing, p.weight()
+		o.took, o.measured = time.Duration(b.now()-p.start), true
+	}
+	return o, true
+}
+
+// abandon settles the permit of an operation that did not return: a panic is a
+// failure, a runtime.Goexit is ignored. No classifier is asked. It is called by
+// a deferred function, and looks who runs that, for recover would cost the
+// panic its stack.
+func (p *Permit) abandon() {
+	b := p.b
+	o, first := p.outcome()
+	if !first {
+		return
+	}
+	if exiting() {
+		o.kind = Ignored
+	} else {
+		o.text = "the operation panicked"
+	}
+	b.record(o)
+}
+
+func exiting() bool {
+	var pcs [8]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	for {
+		frame, more := frames.Next()
+		switch frame.Function {
+		case "runtime.Goexit":
+			return true
+		case "runtime.gopanic":
+			return false
+		}
+		if !more {
+			return false
+		}
+	}
+}
