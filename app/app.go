@@ -105,7 +105,10 @@ func (a *App) listen(ctx context.Context) (err error) {
 }
 
 // join opens the store and puts manager and server over it.
-func (a *App) join(ctx context.Context) error {
+func (a *App) join(ctx context.Context) (err error) {
+	if a.auth, err = a.authenticator(); err != nil { // before anything is made that stays
+		return err
+	}
 	store, err := sqlite.Open(ctx, a.settings.Data, sqlite.Options{})
 	if err != nil {
 		return err
@@ -113,9 +116,6 @@ func (a *App) join(ctx context.Context) error {
 	a.store = store
 	a.cleanUps.Push("store", func(context.Context) error { return store.Close() })
 	if err := a.firstToken(ctx, store); err != nil {
-		return err
-	}
-	if a.auth, err = a.authenticator(); err != nil {
 		return err
 	}
 	// Who declares a check over the API may not reach all that the file may.
@@ -197,7 +197,7 @@ func (a *App) Run(ctx context.Context) error {
 }
 
 func (a *App) serve(ctx context.Context) error {
-	if err := a.manager.ApplyFile(ctx, a.file.Services); err != nil {
+	if err := a.applyFile(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop before it listened: that is no failure
 		}
@@ -215,6 +215,21 @@ func (a *App) serve(ctx context.Context) error {
 		reloading.Wait()
 	}()
 	return a.server.Serve(ctx, a.listener)
+}
+
+// applyFile puts the services of the config file in force. Where there is none,
+// those that an earlier start took from one stay: to forget a flag takes nothing
+// out.
+func (a *App) applyFile(ctx context.Context) error {
+	if a.opts.ConfigPath != "" {
+		return a.manager.ApplyFile(ctx, a.file.Services)
+	}
+	kept, err := a.manager.KeepFile(ctx)
+	if len(kept) > 0 && err == nil {
+		a.log.WarnContext(ctx, "there is no config file: the services of the last one stay as they are; "+
+			"a file without them, or DELETE /api/v2/services/{service}, takes them out", slog.Any("services", kept))
+	}
+	return err
 }
 
 // Serve is New and Run.

@@ -31,6 +31,9 @@ func (a *App) authenticator() (*server.Authenticator, error) {
 	}
 	if a.settings.JWT != nil {
 		j := a.settings.JWT.Resolved()
+		if j.Issuer == "" || j.Audience == "" {
+			a.log.Warn("auth.jwt has no issuer or no audience: tokens that were signed with these keys for others are accepted too")
+		}
 		secret, err := j.Key()
 		if err != nil {
 			return nil, err

@@ -54,7 +54,7 @@ func TestManager_RefusalsAreAudited(t *testing.T) {
 		}
 		time.Sleep(35 * time.Second)
 		log := store.AuditLog()
-		if got := log[len(log)-1].Result; len(log) != 301 || got != "9700 more refusals were not listed" {
+		if got := log[len(log)-1].Result; len(log) != 301 || got != "9700 more refusals of known actors were not listed" {
 			t.Errorf("%d entries, the last %q", len(log), got)
 		}
 		if got := b.Measure().RefusalsDropped; got != 9700 {
@@ -70,16 +70,16 @@ func TestManager_RefusalsAreAudited(t *testing.T) {
 		store := memory.New()
 		b := start(t, store, &upstream{})
 		store.Fail(errors.New("away"))
-		for minute := range 10 {
-			for range 250 {
-				b.Refused(refusal(minute))
+		for range 10 {
+			for i := range 250 {
+				b.Refused(refusal(i))
 			}
 			time.Sleep(time.Minute)
 		}
 		store.Fail(nil)
 		time.Sleep(3 * time.Second)
 		log := store.AuditLog()
-		if got := log[len(log)-1].Result; len(log) != 1001 || got != "1500 more refusals were not listed" {
+		if got := log[len(log)-1].Result; len(log) != 1001 || got != "1500 more refusals of known actors were not listed" {
 			t.Errorf("%d entries, the last %q", len(log), got)
 		}
 		for i := range 301 {
@@ -89,7 +89,7 @@ func TestManager_RefusalsAreAudited(t *testing.T) {
 			t.Fatal(err)
 		}
 		log = store.AuditLog()
-		if got := log[len(log)-1].Result; len(log) != 1302 || got != "1 more refusals were not listed" {
+		if got := log[len(log)-1].Result; len(log) != 1302 || got != "1 more refusals of known actors were not listed" {
 			t.Errorf("%d entries, the last %q", len(log), got)
 		}
 	})

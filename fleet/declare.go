@@ -2,9 +2,11 @@ package fleet
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/degenduel/switchgear"
@@ -271,8 +273,19 @@ func (m *Manager) retire(s *member) {
 	})
 }
 
-// Remove takes a service out; its history stays. Conflict while others depend
-// on it.
+// DependantsError is why a service cannot be taken out: others depend on it.
+type DependantsError struct {
+	Service string
+	Names   []string // sorted, at least one
+}
+
+// Error names them.
+func (e *DependantsError) Error() string {
+	return fmt.Sprintf("%s: these services depend on it: %s", e.Service, strings.Join(e.Names, ", "))
+}
+
+// Remove takes a service out; its history stays. Conflict, with a
+// *DependantsError, while others depend on it.
 func (m *Manager) Remove(ctx context.Context, name string, by Actor) error {
 	s, err := m.member("remove", name)
 	if err != nil {
@@ -292,7 +305,7 @@ func (m *Manager) leave(asked *member, by Actor, checkDependants bool) *change {
 			return err
 		}
 		if names := m.dependants(s.name); checkDependants && len(names) > 0 {
-			return errorf(Conflict, "remove", "%v depend on %s", names, s.name)
+			return &Error{Kind: Conflict, Op: "remove", Err: &DependantsError{Service: s.name, Names: names}}
 		}
 		b.Removed = append(b.Removed, s.name)
 		b.Events = append(b.Events, Event{

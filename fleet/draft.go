@@ -10,6 +10,9 @@ type draft struct {
 	reported []*report
 }
 
+// nothing reports whether there is nothing to write.
+func (d *draft) nothing() bool { return d.empty() && len(d.reported) == 0 }
+
 // add puts what o writes behind what d writes.
 func (d *draft) add(o *draft) {
 	d.Batch.add(&o.Batch)

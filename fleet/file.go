@@ -47,6 +47,24 @@ func (m *Manager) ApplyFile(ctx context.Context, services map[string]config.Serv
 	return m.doAll(ctx, "config file", changes)
 }
 
+// KeepFile brings back the services that the config file of an earlier start
+// brought, as they are, where there is no file now. It returns their names.
+func (m *Manager) KeepFile(ctx context.Context) ([]string, error) {
+	last := make(map[string]config.Service)
+	err := m.do(ctx, "config file", &change{plan: func(*draft) error {
+		for name, r := range m.restored {
+			if r.source == SourceFile && r.filed != nil {
+				last[name] = *r.filed
+			}
+		}
+		return nil
+	}})
+	if err != nil || len(last) == 0 {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(last)), m.ApplyFile(ctx, last)
+}
+
 // saidBefore is the member of that name, who brought it, and the section that
 // the file had of it last.
 func (m *Manager) saidBefore(name string) (s *member, by Source, file *config.Service) {

@@ -14,6 +14,7 @@ type Actor struct {
 	Name    string
 	Address string
 	Reason  string
+	TokenID string // of the token that was shown; empty without one
 
 	// Request, if it has a key, is kept with what is ordered.
 	Request Request
@@ -22,11 +23,11 @@ type Actor struct {
 // record adds to the draft who did what to what; subject is what it made, if
 // that is not the service.
 func (a Actor) record(b *draft, action, service, subject string) {
-	entry := a.audit(action, service)
+	result := "ok"
 	if subject != "" {
-		entry.Result += ": " + subject
+		result += ": " + subject
 	}
-	b.Audit = append(b.Audit, entry)
+	b.Audit = append(b.Audit, a.Entry(action, service, result))
 	a.keep(b, subject)
 }
 
@@ -39,12 +40,6 @@ func (a Actor) keep(b *draft, subject string) {
 	}
 	r.At, r.Subject = time.Now(), subject
 	b.Requests = append(b.Requests[:0:0], r)
-}
-
-func (a Actor) audit(action, service string) AuditEntry {
-	return AuditEntry{
-		At: time.Now(), Actor: a.Name, Address: a.Address, Action: action, Service: service, Reason: a.Reason, Result: "ok",
-	}
 }
 
 func (a Actor) order() switchgear.Order {
@@ -245,7 +240,8 @@ func (m *Manager) setOverride(s *member, o *switchgear.Override) {
 }
 
 // EndOverride ends the override: forced_open goes to half-open, forced_closed
-// to closed. NotFound if there is none.
+// to closed. NotFound if there is none. It takes effect even while the store is
+// away.
 func (m *Manager) EndOverride(ctx context.Context, name string, by Actor) (View, error) {
 	const op = "end override"
 	asked, err := m.member(op, name)
@@ -254,6 +250,7 @@ func (m *Manager) EndOverride(ctx context.Context, name string, by Actor) (View,
 	}
 	var ending *switchgear.Override
 	s, err := m.order(ctx, op, asked, order{
+		inMemory: true, // what was forced can be undone
 		plan: func(s *member, live reading, b *draft) error {
 			if ending = live.Override; ending == nil {
 				return errorf(NotFound, op, "no override is active on %s", name)

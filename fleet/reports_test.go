@@ -72,6 +72,15 @@ func rowCounts(t *testing.T, row fleet.ServiceRow) (successful, failed uint64) {
 	return st.Operations.Successful, st.Operations.Failed
 }
 
+func rowIgnored(t *testing.T, row fleet.ServiceRow) uint64 {
+	t.Helper()
+	var st struct{ Operations struct{ Ignored uint64 } }
+	if err := json.Unmarshal(row.Value, &st); err != nil {
+		t.Error(err)
+	}
+	return st.Operations.Ignored
+}
+
 func ok(n int) []fleet.Outcome {
 	return slices.Repeat([]fleet.Outcome{{Outcome: switchgear.Success}}, n)
 }

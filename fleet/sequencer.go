@@ -88,7 +88,7 @@ func (m *Manager) gather(first *change) []*change {
 
 // process stores the changes in one transaction, applies and tells them.
 func (m *Manager) process(ctx context.Context, changes []*change) {
-	_ = m.findOut(ctx) // what the store has decides what can be planned; commit sees the error
+	err := m.findOut(ctx) // what the store has decides what can be planned
 	all := &draft{}
 	var planned, later []*change
 	ordered := make(map[string]bool)
@@ -113,7 +113,9 @@ func (m *Manager) process(ctx context.Context, changes []*change) {
 			planned = append(planned, c)
 		}
 	}
-	err := m.commit(ctx, all)
+	if err == nil || all.nothing() { // else commit could find it out now, and it would be told before what has its seqs
+		err = m.commit(ctx, all)
+	}
 	if err != nil && KindOf(err) != Unavailable && m.judgedAnew(ctx, planned, all, err) {
 		planned = nil
 	}

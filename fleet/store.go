@@ -93,7 +93,7 @@ type Request struct {
 	Subject     string // what it made: the ID of a token, a version
 }
 
-// RequestsKept is how long a store remembers a Request at least.
+// RequestsKept is how long a store remembers a Request.
 const RequestsKept = 24 * time.Hour
 
 // Batch is what one transaction writes.

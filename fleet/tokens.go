@@ -9,9 +9,19 @@ import (
 	"time"
 )
 
-// maxTokens caps the tokens: each log-in looks among them, and every one is
-// somebody's to remember.
-const maxTokens = 10_000
+const (
+	// maxTokens caps the tokens: each log-in looks among them, and every one is
+	// somebody's to remember.
+	maxTokens = 10_000
+
+	// expiredKept is how long a token that has expired is listed, for those who
+	// look for it, unless there is no room.
+	expiredKept = 30 * 24 * time.Hour
+
+	// maxSwept is how many expired tokens go when one is made, so that the
+	// transaction stays small.
+	maxSwept = 500
+)
 
 // Tokens are all tokens, the oldest first.
 func (m *Manager) Tokens() []Token {
@@ -23,27 +33,59 @@ func (m *Manager) Tokens() []Token {
 // CreateToken keeps a token, of which the name, the role, the hash, the services
 // and the end are given, and returns it with the rest. Conflict if the hash is
 // another's, Exhausted above 10 000 tokens. It is in force when this returns.
+// Tokens that have expired make room: those that did so 30 days ago, and, where
+// there are 10 000, as many more as it takes.
 func (m *Manager) CreateToken(ctx context.Context, t Token, by Actor) (Token, error) {
 	const op = "create token"
 	t.ID, t.CreatedAt, t.CreatedBy = rand.Text(), time.Now().UTC().Truncate(time.Microsecond), by.Name
+	var swept []string
 	err := m.do(ctx, op, &change{
 		plan: func(b *draft) error {
+			tokens := m.Tokens()
+			swept = outlived(tokens, t.CreatedAt)
 			switch {
-			case len(m.Tokens()) >= maxTokens:
+			case len(tokens)-len(swept) >= maxTokens:
 				return errorf(Exhausted, op, "there are %d tokens, which is the cap", maxTokens)
-			case slices.ContainsFunc(m.Tokens(), func(o Token) bool { return o.Hash == t.Hash }):
+			case slices.ContainsFunc(tokens, func(o Token) bool { return o.Hash == t.Hash }):
 				return errorf(Conflict, op, "there is a token with this secret already")
+			}
+			sweeper := Actor{Name: "switchgear", Reason: "it has expired"}
+			for _, id := range swept {
+				b.Revoked = append(b.Revoked, id)
+				sweeper.record(b, "revoke token", "", id)
 			}
 			b.Tokens = append(b.Tokens, t)
 			by.record(b, op, "", t.ID)
 			return nil
 		},
-		apply: func() { m.setTokens(append(m.Tokens(), t)) },
+		apply: func() {
+			gone := func(o Token) bool { return slices.Contains(swept, o.ID) }
+			m.setTokens(append(slices.DeleteFunc(m.Tokens(), gone), t))
+		},
 	})
 	if err != nil {
 		return Token{}, err
 	}
 	return t, nil
+}
+
+// outlived are the IDs of the tokens that make room for another: the longest
+// expired first.
+func outlived(tokens []Token, now time.Time) (ids []string) {
+	var ended []Token
+	for _, t := range tokens {
+		if !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) {
+			ended = append(ended, t)
+		}
+	}
+	slices.SortFunc(ended, func(a, b Token) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+	for _, t := range ended[:min(len(ended), maxSwept)] {
+		if now.Sub(t.ExpiresAt) <= expiredKept && len(tokens)-len(ids) < maxTokens {
+			break
+		}
+		ids = append(ids, t.ID)
+	}
+	return ids
 }
 
 // RevokeToken ends a token; NotFound if there is none with that ID. What it has

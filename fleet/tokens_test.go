@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -153,6 +154,59 @@ func TestManager_TokensOfManyAtOnceAreToldInOrder(t *testing.T) {
 		all.Wait()
 		if got := len(names()); got != 50 || len(m.Tokens()) != 50 {
 			t.Errorf("%d are told, and there are %d", got, len(m.Tokens()))
+		}
+	})
+}
+
+// ended is a token that expired so long ago.
+func ended(n int, ago time.Duration) fleet.Token {
+	id := fmt.Sprintf("t%05d", n)
+	return fleet.Token{ID: id, Name: id, Role: "agent", Hash: id, ExpiresAt: time.Now().Add(-ago)}
+}
+
+func TestManager_TokensThatHaveExpiredMakeRoom(t *testing.T) {
+	const day = 24 * time.Hour
+	create := func(t *testing.T, tokens []fleet.Token) (store *memory.Store, left []string, err error) {
+		t.Helper()
+		store = memory.New()
+		if err := store.Commit(t.Context(), &fleet.Batch{Tokens: tokens}); err != nil {
+			t.Fatal(err)
+		}
+		m, names := known(t, store)
+		_, err = m.CreateToken(t.Context(), fleet.Token{Name: "new", Hash: "new"}, operator)
+		return store, names(), err
+	}
+	bubble(t, "30 days after it", func(t *testing.T) {
+		store, left, err := create(t, []fleet.Token{ended(1, 31*day), ended(2, 29*day), ended(3, -day), {ID: "for-ever", Name: "for-ever", Hash: "f"}})
+		slices.Sort(left)
+		if diff := cmp.Diff([]string{"for-ever", "new", "t00002", "t00003"}, left); err != nil || diff != "" {
+			t.Errorf("%v, left (-want +got)\n%s", err, diff)
+		}
+		stored, err := store.Tokens(t.Context())
+		if err != nil || len(stored) != 4 {
+			t.Errorf("%d are stored, %v", len(stored), err)
+		}
+		if got := results(store, "revoke token"); len(got) != 1 || got["switchgear: ok: t00001"] != 1 {
+			t.Errorf("audit %v", got)
+		}
+	})
+	bubble(t, "at once where there is none", func(t *testing.T) {
+		var full []fleet.Token
+		for i := range 10_000 {
+			full = append(full, ended(i, time.Duration(i-9_000)*time.Second)) // of the last 999 the last is the longest ago
+		}
+		_, left, err := create(t, full)
+		if err != nil || len(left) != 10_000 || slices.Contains(left, "t09999") || !slices.Contains(left, "t09998") {
+			t.Errorf("%v, %d are left", err, len(left))
+		}
+	})
+	bubble(t, "but those that have not do not", func(t *testing.T) {
+		var full []fleet.Token
+		for i := range 10_000 {
+			full = append(full, ended(i, -day))
+		}
+		if _, left, err := create(t, full); fleet.KindOf(err) != fleet.Exhausted || len(left) != 10_000 {
+			t.Errorf("%v, %d are left", err, len(left))
 		}
 	})
 }

@@ -12,7 +12,7 @@ import (
 type attempt struct {
 	draft    *draft
 	changes  []*change
-	refusals []AuditEntry
+	refusals []noted
 }
 
 // inDoubt reports whether nobody knows if the draft was written.
@@ -22,7 +22,7 @@ func (m *Manager) inDoubt(d *draft) bool { return m.unsure != nil && m.unsure.dr
 // away. While it is away the store is asked once a second only. The error is
 // Unavailable, or the store's judgement, which has then written nothing.
 func (m *Manager) commit(ctx context.Context, d *draft) error {
-	if d.empty() && len(d.reported) == 0 {
+	if d.nothing() {
 		return nil
 	}
 	if err := m.awaited(); err != nil {

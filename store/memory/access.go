@@ -19,16 +19,19 @@ func (s *Store) judgeTokens(b *fleet.Batch) error {
 			return conflict("a token with this ID or this hash is there already")
 		}
 	}
-	forgotten := moment(time.Now().Add(-fleet.RequestsKept))
+	before := forgotten()
 	for i, r := range b.Requests {
 		old, there := s.requests[r.Key]
-		there = there && !old.At.Before(forgotten)
+		there = there && !old.At.Before(before)
 		if there || slices.ContainsFunc(b.Requests[:i], func(o fleet.Request) bool { return o.Key == r.Key }) {
 			return conflict("a request with this key was carried out already")
 		}
 	}
 	return nil
 }
+
+// forgotten is before when a request is not remembered any more.
+func forgotten() time.Time { return moment(time.Now().Add(-fleet.RequestsKept)) }
 
 func conflict(text string) error {
 	return &fleet.Error{Kind: fleet.Conflict, Op: "commit", Err: errors.New(text)}
@@ -46,8 +49,8 @@ func (s *Store) keepTokens(b *fleet.Batch) {
 	}
 	s.tokens = slices.DeleteFunc(s.tokens, func(t fleet.Token) bool { return slices.Contains(b.Revoked, t.ID) })
 	if len(b.Requests) > 0 {
-		forgotten := moment(time.Now().Add(-fleet.RequestsKept))
-		maps.DeleteFunc(s.requests, func(_ string, r fleet.Request) bool { return r.At.Before(forgotten) })
+		before := forgotten()
+		maps.DeleteFunc(s.requests, func(_ string, r fleet.Request) bool { return r.At.Before(before) })
 	}
 	for _, r := range b.Requests {
 		r.At = moment(r.At)
@@ -92,7 +95,7 @@ func (s *Store) Request(ctx context.Context, key string) (fleet.Request, error) 
 	}
 	defer s.mu.Unlock()
 	r, ok := s.requests[key]
-	if !ok {
+	if !ok || r.At.Before(forgotten()) {
 		return fleet.Request{}, &fleet.Error{Kind: fleet.NotFound, Op: "request", Err: errors.New("no request with this key was carried out")}
 	}
 	return r, nil

@@ -136,7 +136,7 @@ func TestBackup_RefusesWhatIsNoWholeDatabase(t *testing.T) {
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
 			}
-		}, fs.ErrNotExist},
+		}, sqlite.ErrDamaged},
 		"a text": {func(t *testing.T, path string) {
 			t.Helper()
 			put(t, path, []byte(strings.Repeat("text\n", 2000)))

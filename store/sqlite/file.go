@@ -73,6 +73,10 @@ func present(path string) error {
 	if info, err := os.Stat(path + "-wal"); err == nil && info.Size() > 0 {
 		return damaged(path, "it is missing, although its journal "+path+"-wal is there")
 	}
+	if last := acknowledged(path); last != (ids{}) {
+		return damaged(path, fmt.Sprintf("it is missing, although it has acknowledged event %d and audit entry %d (to begin anew without it, remove %s)",
+			last.event, last.audit, markOf(path)))
+	}
 	return fmt.Errorf("there is no database %s: %w", path, fs.ErrNotExist)
 }
 

@@ -40,6 +40,27 @@ func removeMark(path string) error {
 	return nil
 }
 
+// acknowledged is what the mark says that is beside the database, which may be
+// missing.
+func acknowledged(path string) ids {
+	file, err := os.Open(markOf(path))
+	if err != nil {
+		return ids{}
+	}
+	defer file.Close() //nolint:errcheck // only read
+	return readMark(file)
+}
+
+func readMark(file *os.File) ids {
+	var said [64]byte
+	n, _ := file.ReadAt(said[:], 0)
+	var was ids
+	if _, err := fmt.Sscanf(string(said[:n]), markFormat, &was.event, &was.audit); err != nil {
+		return ids{}
+	}
+	return was
+}
+
 // openMark reads the mark of the database, which is there. That one cannot be
 // read or kept is not worth refusing to start: it only finds what nobody
 // expects.
@@ -51,12 +72,7 @@ func openMark(path string) *mark {
 		return m
 	}
 	m.file = file
-	var said [64]byte
-	n, _ := file.ReadAt(said[:], 0)
-	var was ids
-	if _, err := fmt.Sscanf(string(said[:n]), markFormat, &was.event, &was.audit); err == nil {
-		m.ids = was
-	}
+	m.ids = readMark(file)
 	return m
 }
 

@@ -67,11 +67,15 @@ func TestOpen_NoticesThatTheJournalOfAKilledProcessIsGone(t *testing.T) {
 	wantRefused(t, dir, "its journal was taken away")
 }
 
-func TestOpen_BeginsAnewWhereTheDatabaseIsGone(t *testing.T) {
+func TestOpen_BeginsAnewWhereTheDatabaseIsGoneOnlyIfToldTo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	shut(t, func() *sqlite.Store { s := open(t, dir); write(t, s, 1); return s }())
 	if err := os.Remove(filepath.Join(dir, "switchgear.db")); err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, dir, "to begin anew without it, remove")
+	if err := os.Remove(filepath.Join(dir, "switchgear.mark")); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := open(t, dir).Load(t.Context()); err != nil || got.Seq != 0 {

@@ -257,6 +257,14 @@ var requestLaws = []law{
 		x.request("new")
 		x.refuse(fleet.Batch{Requests: []fleet.Request{young}})
 	}},
+	{"OneIsForgottenAfterItsTimeThoughNoOtherComes", func(x trial) {
+		old, young := request("old"), request("young")
+		old.At = time.Now().Add(-fleet.RequestsKept - time.Minute)
+		young.At = time.Now().Add(-fleet.RequestsKept + time.Minute)
+		x.commit(fleet.Batch{Requests: []fleet.Request{old, young}})
+		x.wantNoRequest("old")
+		x.request("young")
+	}},
 	{"AForgottenKeyIsAnybodys", func(x trial) {
 		old := request("k")
 		old.At = time.Now().Add(-fleet.RequestsKept - time.Minute)

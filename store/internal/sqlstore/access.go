@@ -42,8 +42,7 @@ func (s *Store) writeRequests(ctx context.Context, tx *sql.Tx, requests []fleet.
 	if len(requests) == 0 {
 		return nil
 	}
-	forgotten := s.moment(time.Now().Add(-fleet.RequestsKept))
-	if _, err := tx.StmtContext(ctx, s.stmts.forget).ExecContext(ctx, forgotten); err != nil { //nolint:sqlclosecheck // the end of the transaction closes it
+	if _, err := tx.StmtContext(ctx, s.stmts.forget).ExecContext(ctx, s.forgotten()); err != nil { //nolint:sqlclosecheck // the end of the transaction closes it
 		return err
 	}
 	for _, r := range requests {
@@ -58,6 +57,9 @@ func (s *Store) writeRequests(ctx context.Context, tx *sql.Tx, requests []fleet.
 	}
 	return nil
 }
+
+// forgotten is before when a request is not remembered any more.
+func (s *Store) forgotten() any { return s.moment(time.Now().Add(-fleet.RequestsKept)) }
 
 func conflict(reason string) error {
 	return &fleet.Error{Kind: fleet.Conflict, Err: errors.New(reason)}
@@ -127,7 +129,8 @@ func (s *Store) Request(ctx context.Context, key string) (fleet.Request, error) 
 	var out fleet.Request
 	err := s.do(ctx, "request", func(ctx context.Context) error {
 		found, err := collect(ctx, s.cfg.Read,
-			"SELECT key, fingerprint, at, COALESCE(subject, '') FROM idempotent_requests WHERE key = $1", []any{key},
+			"SELECT key, fingerprint, at, COALESCE(subject, '') FROM idempotent_requests WHERE key = $1 AND at >= $2",
+			[]any{key, s.forgotten()},
 			func(rows *sql.Rows, r *fleet.Request) error {
 				return rows.Scan(&r.Key, &r.Fingerprint, instant{&r.At}, &r.Subject)
 			})
