@@ -95,8 +95,9 @@ type call struct {
 	method  string
 	path    []string // segments under the base, not escaped
 	query   url.Values
-	body    any // nil: none
-	version int // of If-Match; 0: none
+	body    any    // nil: none
+	version int    // of If-Match; 0: none
+	key     string // of Idempotency-Key; empty: none
 }
 
 // api is a path of the API.
@@ -163,6 +164,9 @@ func (c *Client) request(ctx context.Context, r call) (*http.Request, error) {
 	req.Header.Set("Accept", "application/json")
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if r.key != "" {
+		req.Header.Set("Idempotency-Key", r.key)
 	}
 	if r.version != 0 {
 		req.Header.Set("If-Match", strconv.Quote(strconv.Itoa(r.version)))

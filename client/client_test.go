@@ -35,7 +35,7 @@ func connect(t *testing.T, h http.Handler, opts client.Options) *client.Client {
 
 // request is what a manager was asked.
 type request struct {
-	Method, URI, IfMatch, Body string
+	Method, URI, IfMatch, Body, Key string
 }
 
 func TestClient_AsksAsTheContractSays(t *testing.T) {
@@ -68,6 +68,13 @@ func TestClient_AsksAsTheContractSays(t *testing.T) {
 				return err
 			},
 			request{Method: "POST", URI: "/api/v2/tokens", Body: `{"name":"n","role":"agent","services":["a*"],"expires_at":"2026-11-23T08:00:00.000Z"}`},
+		},
+		"create token for no service": { // which the manager refuses: it would be for all
+			func(ctx context.Context, c *client.Client) error {
+				_, err := c.CreateToken(ctx, wire.TokenRequest{Name: "n", Role: "agent", Services: []string{}})
+				return err
+			},
+			request{Method: "POST", URI: "/api/v2/tokens", Body: `{"name":"n","role":"agent","services":[]}`},
 		},
 		"revoke token": {
 			func(ctx context.Context, c *client.Client) error { return c.RevokeToken(ctx, "id", "lost") },
@@ -161,14 +168,14 @@ func TestClient_AsksAsTheContractSays(t *testing.T) {
 				_, err := c.SetConfig(ctx, "web", 3, set)
 				return err
 			},
-			request{"PUT", "/api/v2/services/web/config", `"3"`, `{"config":{"jitter":0},"reason":"r"}`},
+			request{"PUT", "/api/v2/services/web/config", `"3"`, `{"config":{"jitter":0},"reason":"r"}`, ""},
 		},
 		"patch config": {
 			func(ctx context.Context, c *client.Client) error {
 				_, err := c.PatchConfig(ctx, "web", 3, set)
 				return err
 			},
-			request{"PATCH", "/api/v2/services/web/config", `"3"`, `{"config":{"jitter":0},"reason":"r"}`},
+			request{"PATCH", "/api/v2/services/web/config", `"3"`, `{"config":{"jitter":0},"reason":"r"}`, ""},
 		},
 		"config versions": {
 			func(ctx context.Context, c *client.Client) error {
@@ -182,7 +189,7 @@ func TestClient_AsksAsTheContractSays(t *testing.T) {
 				_, err := c.Rollback(ctx, "web", 3, wire.RollbackRequest{Version: 1, Reason: "r"})
 				return err
 			},
-			request{"POST", "/api/v2/services/web/config/rollback", `"3"`, `{"version":1,"reason":"r"}`},
+			request{"POST", "/api/v2/services/web/config/rollback", `"3"`, `{"version":1,"reason":"r"}`, ""},
 		},
 		"report": {
 			func(ctx context.Context, c *client.Client) error {
@@ -192,6 +199,16 @@ func TestClient_AsksAsTheContractSays(t *testing.T) {
 			request{
 				Method: "POST", URI: "/api/v2/services/web/operations",
 				Body: `{"outcomes":[{"outcome":"failure","duration_ms":1.5,"error":"e"}]}`,
+			},
+		},
+		"report, once": {
+			func(ctx context.Context, c *client.Client) error {
+				_, err := c.ReportOnce(ctx, "web", "k 1", wire.OperationOutcome{Outcome: "ignored"})
+				return err
+			},
+			request{
+				Method: "POST", URI: "/api/v2/services/web/operations", Key: "k 1",
+				Body: `{"outcomes":[{"outcome":"ignored","duration_ms":0,"error":""}]}`,
 			},
 		},
 		"question": {
@@ -221,7 +238,7 @@ func TestClient_AsksAsTheContractSays(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
-				got = request{r.Method, r.RequestURI, r.Header.Get("If-Match"), string(body)}
+				got = request{r.Method, r.RequestURI, r.Header.Get("If-Match"), string(body), r.Header.Get("Idempotency-Key")}
 				_, _ = io.WriteString(w, `{"unknown_to_this_version": 1}`)
 			}), client.Options{})
 			if err := test.call(t.Context(), c); err != nil {

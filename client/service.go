@@ -157,9 +157,17 @@ func (c *Client) EndOverride(ctx context.Context, name, reason string) (wire.Ent
 // asks whether the next may go on; without outcomes it is a question only. It
 // needs the role agent.
 func (c *Client) Report(ctx context.Context, name string, outcomes ...wire.OperationOutcome) (wire.Report, error) {
+	return c.ReportOnce(ctx, name, "", outcomes...)
+}
+
+// ReportOnce is Report under a key of the caller's choice, 1 to 255 printable
+// ASCII characters. If the answer is lost, the same outcomes can be sent again
+// with the same key: they are counted once. Where that is being done already, it
+// is a Conflict. An empty key is none.
+func (c *Client) ReportOnce(ctx context.Context, name, key string, outcomes ...wire.OperationOutcome) (wire.Report, error) {
 	r := wire.OperationsRequest{Outcomes: append([]wire.OperationOutcome{}, outcomes...)}
 	var out wire.Report
-	err := c.do(ctx, call{method: http.MethodPost, path: service(name, "operations"), body: r}, &out)
+	err := c.do(ctx, call{method: http.MethodPost, path: service(name, "operations"), body: r, key: key}, &out)
 	return out, err
 }
 

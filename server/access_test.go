@@ -181,3 +181,29 @@ func TestServer_NotesWhatAPageOfAnotherOriginAskedFor(t *testing.T) {
 		return len(log) == 1 && log[0].Address == "192.0.2.1" && log[0].Result == "refused: 403 a page of another origin may not do this"
 	})
 }
+
+func TestServer_NotesAFloodOfOtherOriginsAndNoLessOfTheRest(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, server.Config{})
+	for range 320 {
+		if got := b.ask("POST", "/api/v2/tokens", there, "", "Origin", "https://evil.example"); got.Code != 403 {
+			t.Fatal(got.Code)
+		}
+	}
+	b.ask("GET", "/api/v2/tokens", there, "", "Authorization", "Bearer "+viewerSecret)
+	b.ask("POST", "/api/v2/tokens", "192.0.2.2:1", "", "Origin", "https://evil.example")
+	count := func(actor, address string) (n int) {
+		for _, e := range b.store.AuditLog() {
+			if e.Actor == actor && e.Address == address {
+				n++
+			}
+		}
+		return n
+	}
+	b.until("all of it in the audit log", func() bool {
+		return count("board", "192.0.2.1") == 1 && count("unknown", "192.0.2.2") == 1
+	})
+	if n := count("unknown", "192.0.2.1"); n != 10 {
+		t.Errorf("%d lines of the flood", n)
+	}
+}

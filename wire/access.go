@@ -5,7 +5,7 @@ type Token struct {
 	ID        string   `json:"id"`
 	Name      string   `json:"name"`
 	Role      string   `json:"role"`
-	Services  []string `json:"services"` // patterns; empty: all
+	Services  []string `json:"services"` // patterns; nil: all
 	CreatedAt Time     `json:"created_at"`
 	CreatedBy string   `json:"created_by"`
 	ExpiresAt Time     `json:"expires_at"` // null: never
@@ -26,9 +26,12 @@ type Tokens struct {
 
 // TokenRequest asks for a token.
 type TokenRequest struct {
-	Name      string   `json:"name"`
-	Role      string   `json:"role"`
-	Services  []string `json:"services,omitempty"`
+	Name string `json:"name"`
+	Role string `json:"role"`
+
+	// Services are patterns of the services that it is for; nil is all. A list
+	// that is there and empty is refused: it would be none.
+	Services  []string `json:"services,omitzero"`
 	ExpiresAt *Time    `json:"expires_at,omitempty"`
 }
 

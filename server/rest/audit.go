@@ -5,37 +5,35 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/degenduel/switchgear"
 	"github.com/degenduel/switchgear/fleet"
-	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/server/internal/problem"
 	"github.com/degenduel/switchgear/server/internal/view"
 	"github.com/degenduel/switchgear/wire"
 )
 
-// matter are the refusals of changes that the audit log has.
+// matter are the refusals that the audit log has.
 var matter = []int{
 	http.StatusForbidden, http.StatusConflict, http.StatusPreconditionFailed,
 	http.StatusPreconditionRequired, http.StatusTooManyRequests,
 }
 
-// noteRefusal puts into the audit log that somebody who is known was refused a
-// change.
+// noteRefusal puts into the audit log that somebody who is known was refused
+// what has an action.
 func (a *API) noteRefusal(rt route, c *call, err error) {
 	status, text := problem.Describe(err)
 	if rt.action == "" || c.id.TokenID == "" || !slices.Contains(matter, status) {
 		return
 	}
-	e := fleet.AuditEntry{
-		At: time.Now(), Actor: c.id.Name, Address: auth.Address(c.r), Action: rt.action, Reason: c.reason,
-		Result: fmt.Sprintf("refused: %d %s", status, text),
+	if id := c.r.PathValue("id"); id != "" {
+		text = fmt.Sprintf("%s: of the token %.64q", text, id)
 	}
-	if switchgear.ValidName(c.service) {
-		e.Service = c.service
+	service := c.service
+	if !switchgear.ValidName(service) {
+		service = ""
 	}
-	a.manager.Refused(e)
+	a.manager.Refused(c.actor(c.reason).Entry(rt.action, service, fmt.Sprintf("refused: %d %s", status, text)))
 }
 
 func (a *API) listAudit(w http.ResponseWriter, c *call) error {

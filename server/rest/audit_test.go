@@ -55,8 +55,11 @@ func TestAudit_HasEveryChangeThatWasRefusedToSomebody(t *testing.T) {
 	b.as("admin", "PATCH", market+"/config", `{"config":{},"reason":"x"}`, "If-Match", `"7"`)
 	b.as("admin", "PUT", market, `{}`, "If-Match", `"7"`)
 	want = append(want, "admin-1|config|market||412", "admin-1|declare|market||412")
-	// None of these is a refused change.
 	b.as("viewer", "GET", "/api/v2/tokens", "")
+	b.as("admin-eu", "GET", "/api/v2/audit", "")
+	want = append(want, "viewer-1|list tokens|||403", "admin-eu-1|list audit log|||403")
+	// None of these is a refused change.
+	b.as("viewer", "GET", market+"/nothing", "")
 	b.as("admin-eu", "GET", market, "")
 	b.as("admin", "POST", market+"/reset", `{}`)
 	b.as("admin", "DELETE", "/api/v2/tokens/none", "")
@@ -71,6 +74,33 @@ func TestAudit_HasEveryChangeThatWasRefusedToSomebody(t *testing.T) {
 		if e.Address != "192.0.2.1" || e.At.IsZero() {
 			t.Errorf("%+v has no address or time", e)
 		}
+		if !strings.HasSuffix(e.Result, " (token "+strings.TrimSuffix(e.Actor, "-1")+")") {
+			t.Errorf("%+v has no token", e)
+		}
+		if e.Action == "revoke token" && e.Actor == "viewer-1" && !strings.Contains(e.Result, `of the token "x"`) {
+			t.Errorf("%+v does not say which token", e)
+		}
+	}
+}
+
+func TestAudit_HasHealthChecksThatWereOrdered(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.admin(201, "PUT", "/api/v2/services/market", `{"config":{"healthCheckIntervalMs":0},"healthCheck":{"tcp":{"address":"127.0.0.1:9"}}}`)
+	b.failing.Store(true)
+	b.as("operator", "POST", "/api/v2/services/market/health-check", "")
+	var lines []string
+	b.until("the check in the log", func() bool {
+		lines = nil
+		for _, e := range b.store.AuditLog() {
+			if e.Action == "health check" {
+				lines = append(lines, e.Actor+"|"+e.Service+"|"+e.Result)
+			}
+		}
+		return len(lines) > 0
+	})
+	if diff := cmp.Diff([]string{"operator-1|market|unhealthy (token operator)"}, lines); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 
@@ -107,7 +137,7 @@ func TestAudit_IsListedNewestFirstFilteredAndPaged(t *testing.T) {
 	newest := all.body["audit"].([]any)[0].(map[string]any)
 	want := map[string]any{
 		"id": newest["id"], "at": newest["at"], "actor": "viewer-1", "address": "192.0.2.1", "action": "reset", "service": "sync", "reason": nil,
-		"result": "refused: 403 the role viewer may not do this, operator may",
+		"result": "refused: 403 the role viewer may not do this, operator may (token viewer)",
 	}
 	if diff := cmp.Diff(want, newest); diff != "" {
 		t.Errorf("the newest (-want +got)\n%s", diff)

@@ -55,8 +55,11 @@ var errOtherRequest = problem.Status(http.StatusUnprocessableEntity,
 	"this Idempotency-Key was sent with another request: a new request needs a new key")
 
 // once serves a request. One with a key that was carried out is answered as it
-// was then.
+// was then, unless that was a secret.
 func (a *API) once(ctx context.Context, rt route, w http.ResponseWriter, c *call) error {
+	if rt.secret && rt.again == nil {
+		return a.serve(rt, w, c)
+	}
 	key, ok, err := c.idempotencyKey()
 	if err != nil {
 		return err
@@ -88,7 +91,8 @@ func (a *API) once(ctx context.Context, rt route, w http.ResponseWriter, c *call
 }
 
 // carryOut serves a request that is not known here. What it returns is to be
-// kept; nil is an answer that another request may have anew.
+// kept; nil is an answer that another request may have anew, or that has a
+// secret: then the store knows that it was given.
 func (a *API) carryOut(
 	ctx context.Context, rt route, w http.ResponseWriter, c *call, request fleet.Request,
 ) (*answer, error) {
@@ -107,6 +111,9 @@ func (a *API) carryOut(
 			}
 		}
 		return nil, err
+	}
+	if rt.secret {
+		return nil, nil
 	}
 	return rec.answer(), nil
 }

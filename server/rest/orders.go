@@ -19,7 +19,7 @@ func (a *API) checkHealth(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	answer := unhurried(w)
-	h, v, err := a.manager.CheckHealth(c.r.Context(), c.service)
+	h, v, err := a.manager.CheckHealthBy(c.r.Context(), c.service, c.actor(""))
 	answer()
 	if err != nil {
 		return err

@@ -11,9 +11,14 @@
 //     seen the same, one.
 //  4. A body is read to 1 MiB and no further.
 //  5. A POST with an Idempotency-Key is carried out once, however often it is
-//     sent within a day, also over the end of the process.
-//  6. A change that was refused to somebody who was let in is in the audit log.
-//  7. The document at /api/v2/openapi.json says all of it, and nothing else.
+//     sent within a day, also over the end of the process. A ticket is made each
+//     time.
+//  6. A secret is in one answer, and kept for no other.
+//  7. What was refused to somebody who was let in is in the audit log: changes,
+//     and the lists of tokens and of the audit log.
+//  8. A token that is for some services only is told the names of no others,
+//     but those that its own services depend on.
+//  9. The document at /api/v2/openapi.json says all of it, and nothing else.
 package rest
 
 import (
@@ -142,7 +147,9 @@ func (a *API) serve(rt route, w http.ResponseWriter, c *call) error {
 // actor is who gives the order.
 func (c *call) actor(reason string) fleet.Actor {
 	c.reason = reason
-	return fleet.Actor{Name: c.id.Name, Address: auth.Address(c.r), Reason: reason, Request: c.request}
+	return fleet.Actor{
+		Name: c.id.Name, TokenID: c.id.TokenID, Address: auth.Address(c.r), Reason: reason, Request: c.request,
+	}
 }
 
 // writeJSON answers with v, or says that it cannot.

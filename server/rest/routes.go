@@ -22,12 +22,15 @@ type route struct {
 	// global: it is refused to a token that is for some services only.
 	global bool
 
-	// action is what the audit log calls what the route changes; empty: it
-	// changes nothing.
+	// action is what the audit log calls what the route changes, or lists for
+	// administrators alone; empty: nobody minds who was refused it.
 	action string
 	// again answers a request with an Idempotency-Key of which no more is known
 	// than that it was carried out; nil: that is not known for long.
 	again func(w http.ResponseWriter, c *call, was fleet.Request) error
+	// secret: the answer has one, and is not kept for a request that is sent
+	// again. Without again an Idempotency-Key is not looked at.
+	secret bool
 }
 
 const (
@@ -68,17 +71,17 @@ func (a *API) routes() []route {
 
 		{pattern: "POST " + service + "/operations", role: auth.Agent, serve: a.report, action: "report", again: a.reportAgain},
 
-		{pattern: "GET " + root + "/audit", role: auth.Admin, serve: a.listAudit, query: audit, global: true},
-		{pattern: "GET " + tokens, role: auth.Admin, serve: a.listTokens, query: list, global: true},
+		{pattern: "GET " + root + "/audit", role: auth.Admin, serve: a.listAudit, query: audit, global: true, action: "list audit log"},
+		{pattern: "GET " + tokens, role: auth.Admin, serve: a.listTokens, query: list, global: true, action: "list tokens"},
 		{
 			pattern: "POST " + tokens, role: auth.Admin, serve: a.createToken, global: true,
-			action: "create token", again: a.createTokenAgain,
+			action: "create token", again: a.createTokenAgain, secret: true,
 		},
 		{
 			pattern: "DELETE " + tokens + "/{id}", role: auth.Admin, serve: a.revokeToken, query: reason, global: true,
 			action: "revoke token",
 		},
-		{pattern: "POST " + root + "/ws/tickets", role: auth.Viewer, serve: a.createTicket, action: "create ticket"},
+		{pattern: "POST " + root + "/ws/tickets", role: auth.Viewer, serve: a.createTicket, action: "create ticket", secret: true},
 
 		{pattern: "GET " + root + "/openapi.json", serve: a.document, open: true},
 	}

@@ -92,16 +92,28 @@ func (a *API) putService(w http.ResponseWriter, c *call) error {
 	}
 	var bad badFields
 	bad.checkReason(c.query.Get("reason"))
-	def, err := config.DecodeService(body, config.DecodeOptions{Name: c.service, Known: a.known})
+	def, err := config.DecodeService(body, config.DecodeOptions{
+		Name: c.service, Known: func(name string) bool { return !c.id.Sees(name) || a.known(name) },
+	})
 	if err = bad.addAll("", err); err != nil {
 		return unreadable(err)
+	}
+	var was *config.HealthCheck
+	if v, err := a.manager.Service(c.service); err == nil {
+		was = v.HealthCheck
+	}
+	for _, f := range view.Unhide(def.HealthCheck, was) {
+		bad.add(f.Field, "%s", f.Message)
 	}
 	if err := bad.err(); err != nil {
 		return err
 	}
+	if err := a.mayDependOn(c, def.Dependencies); err != nil {
+		return err
+	}
 	v, created, err := a.declare(c, version, def)
 	if err != nil {
-		return misled(err, c.service, def.Dependencies)
+		return misled(err, c, def.Dependencies)
 	}
 	if !created {
 		return writeEntry(w, http.StatusOK, &v)
@@ -115,19 +127,65 @@ func (a *API) known(service string) bool {
 	return err == nil
 }
 
-// misled is err, with the very dependency that leads nowhere, or in a circle,
-// where it is about one.
-func misled(err error, service string, dependencies []string) error {
-	var bad badFields
-	if e, ok := errors.AsType[*config.DependencyError](err); ok {
-		for _, f := range e.Fields(service, dependencies) {
-			bad.add(f.Field, "%s", f.Message)
+// mayDependOn refuses what the token is not for, there or not. What the service
+// depends on already may stay.
+func (a *API) mayDependOn(c *call, dependencies []string) error {
+	v, err := a.manager.Service(c.service)
+	for _, name := range dependencies {
+		if err == nil && slices.Contains(v.Dependencies, name) {
+			continue
+		}
+		if err := c.mayKnow(name); err != nil {
+			return err
 		}
 	}
-	if named := bad.err(); named != nil {
-		return named
+	return nil
+}
+
+// misled is err, with the very dependency that leads nowhere, or in a circle,
+// where it is about one. Of services on the way that the token is not for it has
+// no name.
+func misled(err error, c *call, dependencies []string) error {
+	e, ok := errors.AsType[*config.DependencyError](err)
+	if !ok {
+		return err
 	}
-	return err
+	if c.id.Limited() {
+		e = withoutNames(e, func(name string) bool { return c.id.Sees(name) || slices.Contains(dependencies, name) })
+	}
+	var bad badFields
+	for _, f := range e.Fields(c.service, dependencies) {
+		bad.add(f.Field, "%s", f.Message)
+	}
+	if len(bad) == 0 {
+		bad.add("dependencies", "%s", e)
+	}
+	return bad.err()
+}
+
+// unseen stands for the name of a service that a token is not for.
+const unseen = "…"
+
+// withoutNames is e with the names only that may be told.
+func withoutNames(e *config.DependencyError, tell func(name string) bool) *config.DependencyError {
+	name := func(name string) string {
+		if tell(name) {
+			return name
+		}
+		return unseen
+	}
+	told := &config.DependencyError{}
+	for _, m := range e.Missing {
+		told.Missing = append(told.Missing, config.Missing{Service: name(m.Service), Dependency: name(m.Dependency)})
+	}
+	for _, cycle := range e.Cycles {
+		path := make([]string, len(cycle))
+		for i := range cycle {
+			path[i] = name(cycle[i])
+		}
+		told.Cycles = append(told.Cycles, path)
+	}
+	return told
 }
 
 // declare puts the section in force. A request with an If-Match makes no new
@@ -171,8 +229,22 @@ func (a *API) deleteService(w http.ResponseWriter, c *call) error {
 		return problem.Status(http.StatusConflict, "%s is part of a running program, which would not know", c.service)
 	}
 	if err := a.manager.Remove(c.r.Context(), c.service, by); err != nil {
-		return err
+		return needed(err, c)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// needed is err, where it names services that depend on another without those
+// that the token is not for.
+func needed(err error, c *call) error {
+	e, ok := errors.AsType[*fleet.DependantsError](err)
+	if !ok {
+		return err
+	}
+	told := slices.DeleteFunc(slices.Clone(e.Names), func(name string) bool { return !c.id.Sees(name) })
+	if len(told) < len(e.Names) {
+		told = append(told, "services that the token is not for")
+	}
+	return &fleet.Error{Kind: fleet.Conflict, Op: "remove", Err: &fleet.DependantsError{Service: e.Service, Names: told}}
 }

@@ -104,12 +104,17 @@ func readToken(bad *badFields, body *wire.TokenRequest) fleet.Token {
 		bad.add("name", "%d characters are more than %d", n, maxTokenName)
 	case strings.ContainsFunc(t.Name, func(r rune) bool { return !unicode.IsPrint(r) }):
 		bad.add("name", "it has a character that cannot be printed")
+	case fleet.ReservedActor(t.Name):
+		bad.add("name", "%q means another actor in the audit log", t.Name)
 	}
 	if _, err := auth.ParseRole(t.Role); err != nil {
 		bad.add("role", "%.80q is not agent, viewer, operator or admin", t.Role)
 	}
-	if n := len(t.Services); n > maxPatterns {
+	switch n := len(t.Services); {
+	case n > maxPatterns:
 		bad.add("services", "%d patterns are more than %d", n, maxPatterns)
+	case n == 0 && t.Services != nil:
+		bad.add("services", "an empty list is no service at all; for all services leave it out, or send null")
 	}
 	for i, p := range t.Services {
 		if !auth.ValidPattern(p) {

@@ -112,6 +112,9 @@ func TestTokens_NameEveryBadField(t *testing.T) {
 		`{"name":"a","role":"admin","services":["A","ok*",""]}`:                       {"services[0]", "services[2]"},
 		`{"name":"a","role":"admin","services":[` + patterns + `]}`:                   {"services"},
 		`{"name":"a","role":"admin","services":"*"}`:                                  {"services"},
+		`{"name":"a","role":"admin","services":[]}`:                                   {"services"},
+		`{"name":"Switchgear","role":"admin"}`:                                        {"name"},
+		`{"name":" unknown","role":"admin"}`:                                          {"name"},
 		`{"name":"a","role":"admin","services":[5]}`:                                  {"services[0]"},
 		`{"name":"a","role":"admin","expires_at":"tomorrow"}`:                         {"expires_at"},
 		`{"name":"a","role":"admin","expires_at":1900000000}`:                         {"expires_at"},
@@ -133,9 +136,16 @@ func TestTokens_NameEveryBadField(t *testing.T) {
 	}
 	for _, body := range []string{
 		`{"name":"` + strings.Repeat("é", 128) + `","role":"admin","services":null,"expires_at":null}`,
-		`{"name":"a b","role":"agent","services":[],"expires_at":"2099-12-31T23:59:59.5+02:00"}`,
+		`{"name":"a b","role":"agent","expires_at":"2099-12-31T23:59:59.5+02:00"}`,
 	} {
-		b.admin(201, "POST", "/api/v2/tokens", body)
+		if made := b.admin(201, "POST", "/api/v2/tokens", body); !strings.Contains(made.raw, `"services":null`) {
+			t.Errorf("one for all services: %s", made.raw)
+		}
+	}
+	for _, services := range b.admin(200, "GET", "/api/v2/tokens", "").names("tokens", "services") {
+		if services != nil {
+			t.Errorf("listed for all services as %v", services)
+		}
 	}
 }
 

@@ -148,7 +148,7 @@ func TestHandshake_RefusesATokenInTheURL(t *testing.T) {
 	viewer, token := secrets["viewer"], signed(t, nil)
 	for _, query := range []string{
 		"?token=" + viewer, "?access_token=" + viewer, "?Token=" + viewer, "?TOKEN=" + token, "?ticket=" + viewer, "?ticket=" + token,
-		"?auth=" + viewer, "?x=1&whatever=" + token, "?epoch=" + viewer + "&seq=1", "?access_token=", "?jwt=x", "?apikey=" + viewer,
+		"?auth=" + viewer, "?x=1&whatever=" + token, "?epoch=" + viewer + "&seq=1", "?epoch=" + token, "?seq=" + viewer, "?access_token=", "?jwt=x", "?apikey=" + viewer,
 	} {
 		for _, header := range []http.Header{nil, bearer(viewer)} {
 			r, body := f.handshake(t, query, header)

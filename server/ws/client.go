@@ -64,10 +64,11 @@ type client struct {
 	ponged     atomic.Bool // since it was pinged
 
 	// The reader's.
-	messages, controls meter
-	refusal            time.Time // when one was logged last
-	orders             sync.WaitGroup
-	orderSlots         chan struct{}
+	messages   meter
+	controls   ring
+	refusal    time.Time // when one was logged last
+	orders     sync.WaitGroup
+	orderSlots chan struct{}
 
 	// The writer's.
 	cursor uint64 // everything up to it was sent
@@ -265,8 +266,10 @@ func (c *client) snapshot() error {
 	if err != nil {
 		return err
 	}
+	c.conn.limit(time.Now().Add(c.server.cfg.SnapshotTimeout))
+	defer c.conn.limit(time.Time{})
 	for i := range snap.pages() {
-		if err := c.conn.send(snap.page(i)); err != nil {
+		if err := c.conn.send(c.server.snapshots.take(&snap, i)); err != nil {
 			return err
 		}
 	}

@@ -25,6 +25,7 @@ type conn struct {
 	grace   time.Duration // how much longer until the connection is given up
 
 	mu     sync.Mutex // held while a frame is written
+	until  time.Time  // when the client is slow whatever it takes; zero: never
 	ended  bool       // a close frame was sent, or a frame was cut
 	chunks net.Buffers
 }
@@ -44,6 +45,14 @@ func (c *conn) control(op gobwas.OpCode, payload []byte) error {
 	_, err = c.Write(f)
 	c.ended = err != nil || op == gobwas.OpClose
 	return err
+}
+
+// limit says by when what is sent from now on must be written; the zero time
+// ends that.
+func (c *conn) limit(until time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.until = until
 }
 
 // send writes data frames. With errSlow they are written.
@@ -84,14 +93,17 @@ func (c *conn) flush() (late bool, err error) {
 	if c.ended {
 		return false, net.ErrClosed
 	}
-	began := time.Now()
-	_ = c.SetWriteDeadline(began.Add(c.timeout + c.grace)) // if it fails so does the write
+	deadline := time.Now().Add(c.timeout)
+	if !c.until.IsZero() && c.until.Before(deadline) {
+		deadline = c.until
+	}
+	_ = c.SetWriteDeadline(deadline.Add(c.grace)) // if it fails so does the write
 	rest := c.chunks
 	_, err = rest.WriteTo(c.Conn)
 	clear(c.chunks)
 	c.chunks = c.chunks[:0]
 	c.ended = err != nil
-	return time.Since(began) > c.timeout, err
+	return time.Now().After(deadline), err
 }
 
 // sever ends the connection whatever is under way.

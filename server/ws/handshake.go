@@ -3,6 +3,7 @@ package ws
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha1" //nolint:gosec // RFC 6455 has it, and as no secret
 	"encoding/base64"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +32,8 @@ const (
 	maxOffers = 4
 
 	ticketParameter = "ticket"
+	epochParameter  = "epoch"
+	seqParameter    = "seq"
 )
 
 // secretParameters are where people put a token in a URL, which ends in logs.
@@ -42,14 +46,14 @@ func refuse(kind fleet.Kind, text string) error {
 }
 
 // enter says who asks for the stream, and which subprotocol to select: it may
-// be none.
+// be none. Beside an error is who was refused, where that is known.
 func (s *Server) enter(w http.ResponseWriter, r *http.Request) (id auth.Identity, protocol string, err error) {
 	if !auth.OriginAllowed(r, s.cfg.AllowedOrigins) {
 		return id, "", refuse(fleet.Forbidden, "the Origin is neither this server's own nor allowed")
 	}
 	query := r.URL.Query()
-	if s.showsSecret(query) {
-		return id, "", refuse(fleet.Unauthorized, "a token in a URL is refused: it is for the Authorization header or a subprotocol, or for a ticket")
+	if showsSecret(query) {
+		return id, "", errShown
 	}
 	if query.Has(ticketParameter) {
 		if err := checkRequest(w, r); err != nil { // before the ticket is spent
@@ -65,57 +69,115 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) (id auth.Identity
 	return id, protocol, checkRequest(w, r)
 }
 
-// showsSecret reports whether a parameter is, or could be, a long-lived token.
-func (s *Server) showsSecret(query url.Values) bool {
+// errShown is for everything in a URL that could be a token, so that it says
+// nothing of whether it is one.
+var errShown = refuse(fleet.Unauthorized,
+	"a token in a URL is refused: it is for the Authorization header or a subprotocol, or for a ticket")
+
+// note puts into the audit log that somebody was refused the stream: one of
+// whom the token is known, a page of another origin, or who shows a token to
+// everybody on the way. Of bad tokens the log-in tells.
+func (s *Server) note(r *http.Request, id auth.Identity, err error) {
+	status, text := problem.Describe(err)
+	tooMany := status == http.StatusTooManyRequests && id.TokenID != ""
+	if status != http.StatusForbidden && !tooMany && !errors.Is(err, errShown) {
+		return
+	}
+	by := fleet.Actor{Name: id.Name, TokenID: id.TokenID, Address: auth.Address(r)}
+	s.manager.Refused(by.Entry("open stream", "", fmt.Sprintf("refused: %d %s", status, text)))
+}
+
+// refused answers a handshake that comes to nothing.
+func (s *Server) refused(w http.ResponseWriter, r *http.Request, id auth.Identity, err error) {
+	s.note(r, id, err)
+	s.problems.Write(w, r, err)
+}
+
+// epochForm is that of the epochs that are given out, which look like tokens.
+var epochForm = regexp.MustCompile(`^[A-Z2-7]{26}(\.[0-9a-f]{12})?$`)
+
+// showsSecret reports whether a parameter has the form, or the name, of a
+// long-lived token. Whether it is one is not looked up.
+func showsSecret(query url.Values) bool {
 	for name, values := range query {
 		if slices.Contains(secretParameters, strings.ToLower(name)) {
 			return true
 		}
-		for _, v := range values {
-			if strings.HasPrefix(v, "eyJ") && strings.Count(v, ".") == 2 {
-				return true
-			}
-			if !auth.ValidSecret(v) { // a JWT would be verified, which costs
-				continue
-			}
-			if _, known := s.auth.Token(v); known {
-				return true
-			}
+		if slices.ContainsFunc(values, func(v string) bool { return auth.Tokenlike(v) && !expected(name, v) }) {
+			return true
 		}
 	}
 	return false
 }
 
+// expected reports whether a parameter's value is of a form that it has, and is
+// no token or is counted as a failed log-in if it is none.
+func expected(parameter, value string) bool {
+	switch parameter {
+	case ticketParameter:
+		return true
+	case epochParameter:
+		return epochForm.MatchString(value)
+	case seqParameter:
+		_, err := strconv.ParseUint(value, 10, 64)
+		return err == nil
+	}
+	return false
+}
+
 // authenticate finds the ticket, or the token: in the header, or among the
-// subprotocols. One that is offered is selected, wherever the token was found:
-// a client that offers what nobody selects gives up.
+// subprotocols, which are looked at only where there is neither of the others.
 func (s *Server) authenticate(r *http.Request, query url.Values) (id auth.Identity, protocol string, err error) {
 	offers := list(r, "Sec-WebSocket-Protocol")
-	own := slices.Contains(offers, Subprotocol)
-	offers = slices.DeleteFunc(offers, func(o string) bool { return o == Subprotocol })
-	id, protocol, known := s.offered(offers)
-	if own {
+	if slices.Contains(offers, Subprotocol) {
 		protocol = Subprotocol
 	}
+	offers = slices.DeleteFunc(offers, func(o string) bool { return o == Subprotocol })
 	switch {
 	case query.Has(ticketParameter):
 		id, err = s.auth.Redeem(r, query.Get(ticketParameter))
+		return id, protocol, err
 	case len(r.Header.Values("Authorization")) > 0, len(offers) == 0:
-		id, err = s.auth.Request(r)
-	case !known:
-		id, err = s.auth.Login(r, offers[0])
+		if id, err = s.auth.Request(r); err == nil && protocol == "" {
+			protocol = shown(r, offers)
+		}
+		return id, protocol, err
+	}
+	id, secret, err := s.offered(r, offers)
+	if protocol == "" {
+		protocol = secret
 	}
 	return id, protocol, err
 }
 
-// offered is the first token among the subprotocols, and whose it is.
-func (s *Server) offered(offers []string) (id auth.Identity, secret string, ok bool) {
-	for _, secret := range offers[:min(len(offers), maxOffers)] {
-		if id, ok := s.auth.Token(secret); ok {
-			return id, secret, true
-		}
+// shown is the very token of the header, where that is offered too: a client
+// that offers what nobody selects gives up.
+func shown(r *http.Request, offers []string) string {
+	_, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if secret = strings.TrimSpace(secret); secret != "" && slices.Contains(offers, secret) {
+		return secret
 	}
-	return id, "", false
+	return ""
+}
+
+// offered is the first token among the subprotocols, and whose it is. Each that
+// could be one and is none is a failed log-in; one at least is.
+func (s *Server) offered(r *http.Request, offers []string) (id auth.Identity, secret string, err error) {
+	offers = offers[:min(len(offers), maxOffers)]
+	for _, offer := range offers {
+		if !auth.Tokenlike(offer) {
+			continue
+		}
+		id, bad := s.auth.Login(r, offer)
+		if bad == nil {
+			return id, offer, nil
+		}
+		err = cmp.Or(err, bad)
+	}
+	if err == nil {
+		_, err = s.auth.Login(r, offers[0])
+	}
+	return auth.Identity{}, "", err
 }
 
 // checkRequest finds what is wrong with a handshake as such.
@@ -208,7 +270,7 @@ func names(r *http.Request, header, word string) bool {
 // a new one.
 func comesFrom(r *http.Request) (epoch string, seq uint64, ok bool) {
 	query := r.URL.Query()
-	epoch = query.Get("epoch")
-	seq, err := strconv.ParseUint(query.Get("seq"), 10, 64)
+	epoch = query.Get(epochParameter)
+	seq, err := strconv.ParseUint(query.Get(seqParameter), 10, 64)
 	return epoch, seq, epoch != "" && err == nil
 }

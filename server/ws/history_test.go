@@ -181,60 +181,10 @@ func service(name string) config.Service {
 // At last faults are put into what they saw, to see that they are found.
 func TestHistory_OfEveryClientIsTheTruth(t *testing.T) {
 	t.Parallel()
-	const clients, troublemakers, troubles = 18, 3, 1200
-	f := start(t, Config{
-		MessagesPerMinute: -1, KeptEvents: 100, HeartbeatInterval: 10 * time.Millisecond, PingInterval: time.Hour,
-		PageSize: 4 << 10, WriteTimeout: time.Minute,
-	})
-	if err := f.auth.Set(limitedTo(t, "s0", "s2*", "*3", "s7")); err != nil {
-		t.Fatal(err)
-	}
-	limited, _ := f.auth.Token(secrets["viewer"])
-	tr := &truth{}
-	tr.record(t, f)
-	for i := range 8 {
-		name := "s" + string(rune('0'+i))
-		if _, _, err := f.fleet.Declare(t.Context(), name, service(name), alice); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var viewers []*viewer
-	var ends []chan uint64
-	var watching, troubling sync.WaitGroup
-	for i := range clients {
-		v := &viewer{T: t, fixture: f, truth: tr, rng: rand.New(rand.NewPCG(1, uint64(i))), slow: i%4 == 0, role: "admin"}
-		if i%3 == 0 {
-			v.role, v.sees = "viewer", limited.Sees
-		}
-		end := make(chan uint64, 1)
-		viewers, ends = append(viewers, v), append(ends, end)
-		watching.Go(func() { v.watch(end) })
-	}
-	for i := range troublemakers {
-		troubling.Go(func() {
-			rng := rand.New(rand.NewPCG(2, uint64(i)))
-			for range troubles {
-				trouble(t.Context(), f.fleet, rng)
-			}
-		})
-	}
-	troubling.Wait()
-	for _, end := range ends {
-		end <- f.hub.at()
-	}
-	watching.Wait()
+	tr, viewers := history(t, start(t, historyConfig), 18, 1200, func(int) {}, func() {})
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	var sum judgement
-	for i, v := range viewers {
-		j, err := check(tr, v.segments)
-		if err != nil {
-			t.Fatalf("client %d: %v", i, err)
-		}
-		sum.states, sum.resumes, sum.heartbeats, sum.left = sum.states+j.states, sum.resumes+j.resumes, sum.heartbeats+j.heartbeats, sum.left+j.left
-	}
-	t.Logf("%d changes; %d states, %d resumed, %d heartbeats compared, %d services left a filter",
-		len(tr.changes), sum.states, sum.resumes, sum.heartbeats, sum.left)
+	tr.judge(t, viewers)
 	for name, plant := range faults {
 		found := 0
 		for i := range viewers {
@@ -250,6 +200,77 @@ func TestHistory_OfEveryClientIsTheTruth(t *testing.T) {
 			t.Errorf("%s: nowhere to plant it", name)
 		}
 	}
+}
+
+// historyConfig makes clients slow, pages many, and places void.
+var historyConfig = Config{
+	MessagesPerMinute: -1, KeptEvents: 100, HeartbeatInterval: 10 * time.Millisecond, PingInterval: time.Hour,
+	PageSize: 4 << 10, WriteTimeout: time.Minute,
+}
+
+// history lets so many clients watch while three troublemakers do so many things
+// each, and pause after each, and returns what the manager told, and what they
+// saw, up to what was told when all had settled.
+func history(
+	t *testing.T, f *fixture, clients, troubles int, pause func(done int), settle func(),
+) (*truth, []*viewer) {
+	t.Helper()
+	if err := f.auth.Set(limitedTo(t, "s0", "s2*", "*3", "s7")); err != nil {
+		t.Fatal(err)
+	}
+	limited, _ := f.auth.Token(secrets["viewer"])
+	tr := &truth{}
+	tr.record(t, f)
+	for i := range 8 {
+		name := "s" + string(rune('0'+i))
+		eventually(t, "the service "+name, func() bool {
+			_, _, err := f.fleet.Declare(t.Context(), name, service(name), alice)
+			return err == nil
+		})
+	}
+	var viewers []*viewer
+	var ends []chan uint64
+	var watching, troubling sync.WaitGroup
+	for i := range clients {
+		v := &viewer{T: t, fixture: f, truth: tr, rng: rand.New(rand.NewPCG(1, uint64(i))), slow: i%4 == 0, role: "admin"}
+		if i%3 == 0 {
+			v.role, v.sees = "viewer", limited.Sees
+		}
+		end := make(chan uint64, 1)
+		viewers, ends = append(viewers, v), append(ends, end)
+		watching.Go(func() { v.watch(end) })
+	}
+	for i := range 3 {
+		troubling.Go(func() {
+			rng := rand.New(rand.NewPCG(2, uint64(i)))
+			for done := range troubles {
+				trouble(t.Context(), f.fleet, rng)
+				pause(done + 1)
+			}
+		})
+	}
+	troubling.Wait()
+	settle()
+	for _, end := range ends {
+		end <- f.hub.at()
+	}
+	watching.Wait()
+	return tr, viewers
+}
+
+// judge compares what every client saw with the truth. The mutex is held.
+func (tr *truth) judge(t *testing.T, viewers []*viewer) {
+	t.Helper()
+	var sum judgement
+	for i, v := range viewers {
+		j, err := check(tr, v.segments)
+		if err != nil {
+			t.Fatalf("client %d: %v", i, err)
+		}
+		sum.states, sum.resumes, sum.heartbeats, sum.left = sum.states+j.states, sum.resumes+j.resumes, sum.heartbeats+j.heartbeats, sum.left+j.left
+	}
+	t.Logf("%d changes; %d states, %d resumed, %d heartbeats compared, %d services left a filter",
+		len(tr.changes), sum.states, sum.resumes, sum.heartbeats, sum.left)
 }
 
 // edit is a copy of what was seen, with one message of the type, which is

@@ -26,6 +26,7 @@ type fact struct {
 	known   bool // the layer is: else a filter of layers may let the event through
 	status  string
 	entry   []byte // of an update
+	durable bool   // of an event
 }
 
 func (tr *truth) record(t *testing.T, f *fixture) {
@@ -39,6 +40,7 @@ func (tr *truth) record(t *testing.T, f *fixture) {
 			layer, known := layers[c.Service]
 			tr.changes = append(tr.changes, fact{
 				seq: c.Seq, service: c.Service, event: true, layer: layer, known: known, removed: c.Event.Kind == fleet.EventRemoved,
+				durable: c.Event.Durable,
 			})
 		case c.Removed:
 			delete(layers, c.Service)

@@ -146,23 +146,57 @@ func (h *hub) from(seq uint64) int {
 
 // read appends to recs, up to its capacity, what comes after the cursor and f
 // takes. Everything up to reached is in it then. ok is false if the cursor is
-// void.
+// void. What f takes is found out without the lock: a filter that takes its time
+// delays its client only.
 func (h *hub) read(cursor uint64, f *filter, recs []*record) (_ []*record, reached uint64, ok bool) {
+	var room [readAhead]candidate
+	for done := false; !done; {
+		var some []candidate
+		if some, reached, done, ok = h.after(cursor, room[:0]); !ok {
+			return recs, cursor, false
+		}
+		for _, c := range some {
+			if len(recs) == cap(recs) {
+				return recs, cursor, true
+			}
+			if f.takes(c.rec, c.layer) {
+				recs = append(recs, c.rec)
+			}
+			cursor = c.rec.seq
+		}
+		cursor = reached
+	}
+	return recs, cursor, true
+}
+
+// readAhead is how many records are looked at under one lock.
+const readAhead = 64
+
+// candidate is a record that a filter may take.
+type candidate struct {
+	rec   *record
+	layer *string // of its service; nil: nobody knows yet
+}
+
+// after appends to some, up to its capacity, what comes after the cursor. It is
+// everything up to reached; done says that there is nothing after it. ok is false
+// if the cursor is void.
+func (h *hub) after(cursor uint64, some []candidate) (_ []candidate, reached uint64, done, ok bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	if cursor < h.floor {
-		return recs, cursor, false
+		return nil, cursor, false, false
 	}
 	for i := h.from(cursor + 1); i < len(h.log); i++ {
-		if len(recs) == cap(recs) {
-			return recs, cursor, true
+		if len(some) == cap(some) {
+			return some, cursor, false, true
 		}
-		if r := h.log[i].rec; r != nil && f.takes(r, h.layer(r)) {
-			recs = append(recs, r)
+		if r := h.log[i].rec; r != nil {
+			some = append(some, candidate{r, h.layer(r)})
 		}
 		cursor = h.log[i].seq
 	}
-	return recs, h.seq, true
+	return some, h.seq, true, true
 }
 
 // layer is the layer of what the record tells of, or nil if nobody knows yet.

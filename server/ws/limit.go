@@ -10,10 +10,11 @@ const (
 	limitWindow = time.Minute
 
 	// floodFactor is how many times its limit a client may go on sending
-	// before it is closed.
+	// before it is closed: in minutes as a meter has them.
 	floodFactor = 10
 
-	// maxControls is how many pings and pongs a client may send in a minute.
+	// maxControls is how many pings, pongs and empty parts of messages a client
+	// may send within any minute.
 	maxControls = 120
 )
 
@@ -21,8 +22,7 @@ const (
 // minute, so that nobody gets a new one by coming back.
 type account struct {
 	mu       sync.Mutex
-	accepted []time.Time // the latest messages: a ring as long as the limit
-	next     int         // the oldest of them
+	accepted ring // the latest messages, as many as the limit
 	latest   time.Time
 	sockets  int
 }
@@ -36,16 +36,13 @@ func (a *account) take(limit int, now time.Time) (wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.latest = now
-	if len(a.accepted) < limit {
-		a.accepted = append(a.accepted, now)
-		return 0
-	}
 	// Not at a minute sharp either: the two would stand in one closed minute.
-	if wait := a.accepted[a.next].Add(limitWindow).Sub(now); wait >= 0 {
-		return wait + time.Millisecond
+	if oldest, full := a.accepted.oldest(limit); full {
+		if wait := oldest.Add(limitWindow).Sub(now); wait >= 0 {
+			return wait + time.Millisecond
+		}
 	}
-	a.accepted[a.next] = now
-	a.next = (a.next + 1) % limit
+	a.accepted.put(now, limit)
 	return 0
 }
 
@@ -75,8 +72,40 @@ func (a *account) close() {
 	a.sockets--
 }
 
-// meter counts what a socket sends in a minute that begins with the first of
-// it. It belongs to the client's reader.
+// ring is when the last of something happened, as many times as a limit says.
+type ring struct {
+	times []time.Time
+	next  int // the oldest, once it is full
+}
+
+// oldest is the limit-th last time; full is false if there were not so many.
+func (r *ring) oldest(limit int) (at time.Time, full bool) {
+	if len(r.times) < limit {
+		return time.Time{}, false
+	}
+	return r.times[r.next], true
+}
+
+func (r *ring) put(at time.Time, limit int) {
+	if len(r.times) < limit {
+		r.times = append(r.times, at)
+		return
+	}
+	r.times[r.next] = at
+	r.next = (r.next + 1) % limit
+}
+
+// more puts one there, and reports whether that is more than the limit within
+// a minute: in (at-60 s, at].
+func (r *ring) more(at time.Time, limit int) bool {
+	oldest, full := r.oldest(limit)
+	r.put(at, limit)
+	return full && at.Sub(oldest) < limitWindow
+}
+
+// meter counts roughly: in minutes of which each begins with the first that comes
+// when the one before is over. So at an edge between two of them there may be
+// twice as many within a minute. It is for what only has to end somewhere.
 type meter struct {
 	began time.Time
 	count int

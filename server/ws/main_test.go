@@ -124,10 +124,20 @@ func start(tb testing.TB, cfg Config, services ...string) *fixture {
 // startWith is start with other JWTs.
 func startWith(tb testing.TB, cfg Config, jwts *auth.JWTOptions, services ...string) *fixture {
 	tb.Helper()
-	f := &fixture{store: memory.New(), probe: &probe{}, log: &syncBuffer{}}
+	store := memory.New()
+	return startOver(tb, store, store, cfg, jwts, services...)
+}
+
+// startOver is startWith for a manager that asks through something for what is
+// in the store.
+func startOver(
+	tb testing.TB, store *memory.Store, through fleet.Store, cfg Config, jwts *auth.JWTOptions, services ...string,
+) *fixture {
+	tb.Helper()
+	f := &fixture{store: store, probe: &probe{}, log: &syncBuffer{}}
 	var err error
 	f.fleet, err = fleet.New(tb.Context(), fleet.Deps{
-		Store: f.store, NewProbe: func(config.HealthCheck, fleet.Source) (fleet.Probe, error) { return f.probe, nil },
+		Store: through, NewProbe: func(config.HealthCheck, fleet.Source) (fleet.Probe, error) { return f.probe, nil },
 	}, fleet.Config{})
 	if err != nil {
 		tb.Fatal(err)

@@ -67,19 +67,21 @@ func (c *client) refuseOrder(ctx context.Context, m *wire.ClientMessage, e wire.
 }
 
 func (c *client) noteRefusal(m *wire.ClientMessage, e wire.Error) {
-	entry := fleet.AuditEntry{
-		At: time.Now(), Actor: c.id.Name, Address: c.address, Action: actions[m.Type], Reason: m.Reason,
-		Result: fmt.Sprintf("refused: %d %s", e.Code, e.Message),
+	service := m.Service
+	if !switchgear.ValidName(service) {
+		service = ""
 	}
-	if switchgear.ValidName(m.Service) {
-		entry.Service = m.Service
-	}
-	c.server.manager.Refused(entry)
+	c.server.manager.Refused(c.actor(m).Entry(actions[m.Type], service, fmt.Sprintf("refused: %d %s", e.Code, e.Message)))
+}
+
+// actor is who gives the order.
+func (c *client) actor(m *wire.ClientMessage) fleet.Actor {
+	return fleet.Actor{Name: c.id.Name, TokenID: c.id.TokenID, Address: c.address, Reason: m.Reason}
 }
 
 func (c *client) carryOut(ctx context.Context, m *wire.ClientMessage) (any, error) {
 	if m.Type == wire.TypeHealthCheck {
-		h, v, err := c.server.manager.CheckHealth(ctx, m.Service)
+		h, v, err := c.server.manager.CheckHealthBy(ctx, m.Service, c.actor(m))
 		if err != nil {
 			return nil, err
 		}
@@ -100,7 +102,7 @@ func (c *client) carryOut(ctx context.Context, m *wire.ClientMessage) (any, erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
 	defer cancel()
-	v, err := c.server.manager.Reset(ctx, m.Service, to, fleet.Actor{Name: c.id.Name, Address: c.address, Reason: m.Reason})
+	v, err := c.server.manager.Reset(ctx, m.Service, to, c.actor(m))
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"bytes"
 	"context"
 	"math/rand/v2"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/wire"
 )
 
@@ -98,28 +100,37 @@ func TestPromiseC_UpdatesCoalesceAndEventsDoNot(t *testing.T) {
 	}
 }
 
+// arrival is an event that a client was sent.
+type arrival struct {
+	client int
+	seq    string // JSON
+	at     time.Time
+}
+
 // fanOut opens so many sockets of one identity, each with a reader that tells
 // when an event was there.
-func fanOut(tb testing.TB, f *fixture, clients int) (arrived chan time.Time) {
+func fanOut(tb testing.TB, f *fixture, clients int) (arrived chan arrival) {
 	tb.Helper()
-	arrived = make(chan time.Time, clients*resetEvents)
+	arrived = make(chan arrival, clients*resetEvents)
 	ready := make(chan struct{}, clients)
-	for range clients {
+	for i := range clients {
 		conn, r := f.raw(tb)
 		tb.Cleanup(func() { _ = conn.Close() })
 		_ = conn.SetReadDeadline(time.Time{})
 		go func() {
 			for placed := false; ; {
 				_, payload, err := readFrame(r)
-				if err != nil {
+				switch {
+				case err != nil:
 					return
-				}
-				switch kind := payload[:min(len(payload), len(`{"type":"services:state"`))]; {
-				case !placed && string(kind) == `{"type":"services:state"`:
+				case !placed && bytes.HasPrefix(payload, []byte(`{"type":"services:state"`)):
 					placed = true
 					ready <- struct{}{}
-				case string(kind[:min(len(kind), len(`{"type":"service:event"`))]) == `{"type":"service:event"`:
-					arrived <- time.Now()
+				case bytes.HasPrefix(payload, []byte(`{"type":"service:event"`)):
+					at := time.Now()
+					_, rest, _ := bytes.Cut(payload, []byte(`"seq":`))
+					seq, _, _ := bytes.Cut(rest, []byte(`,`))
+					arrived <- arrival{i, string(seq), at}
 				}
 			}
 		}()
@@ -138,20 +149,30 @@ func fanOut(tb testing.TB, f *fixture, clients int) (arrived chan time.Time) {
 // resetEvents is how many events a reset leaves: itself, and its transition.
 const resetEvents = 2
 
-// measure opens a circuit and says, in order, when the clients had heard of it.
-func measure(tb testing.TB, f *fixture, arrived chan time.Time, clients int) (all []time.Duration) {
+// measure opens a circuit, says, in order, how soon the clients had heard of it,
+// and closes it. Every client must hear of all that, in the order in which it was.
+func measure(tb testing.TB, f *fixture, arrived chan arrival, clients int) (all []time.Duration) {
 	tb.Helper()
-	began := time.Now()
-	f.open(tb, "prices")
+	var want []string
+	_, _, stop := f.fleet.Watch(func(c fleet.Change) {
+		if c.Event != nil {
+			want = append(want, number(c.Seq))
+		}
+	})
+	got := make([][]string, clients)
 	late := time.After(patience)
 	next := func() (at time.Time) {
 		select {
-		case at = <-arrived:
+		case a := <-arrived:
+			got[a.client] = append(got[a.client], a.seq)
+			at = a.at
 		case <-late:
 			tb.Fatal("not all clients hear of it")
 		}
 		return at
 	}
+	began := time.Now()
+	f.open(tb, "prices")
 	for range clients {
 		all = append(all, next().Sub(began))
 	}
@@ -159,14 +180,20 @@ func measure(tb testing.TB, f *fixture, arrived chan time.Time, clients int) (al
 	for range clients * resetEvents {
 		next()
 	}
+	stop() // and nothing is told meanwhile
+	for i, seqs := range got {
+		if !slices.Equal(seqs, want) {
+			tb.Fatalf("client %d: events %v, want %v", i, seqs, want)
+		}
+	}
 	slices.Sort(all)
 	return all
 }
 
-// TestPromiseF_AChangeReachesAThousandClientsSoon reports how soon. It only
-// fails where something is wrong by far: machines and their load differ.
-func TestPromiseF_AChangeReachesAThousandClientsSoon(t *testing.T) {
-	const clients, rounds = 1000, 20
+// TestPromiseF_AChangeReachesAThousandClientsInOrder reports how soon, and asks
+// nothing of that: machines and their load differ.
+func TestPromiseF_AChangeReachesAThousandClientsInOrder(t *testing.T) {
+	const clients, rounds = 1000, 5
 	f := start(t, Config{SocketsPerIdentity: -1, PingInterval: time.Hour, WriteTimeout: time.Minute}, "prices")
 	arrived := fanOut(t, f, clients)
 	var p99 []time.Duration
@@ -175,10 +202,6 @@ func TestPromiseF_AChangeReachesAThousandClientsSoon(t *testing.T) {
 	}
 	slices.Sort(p99)
 	t.Logf("p99 of %d clients: best %v, median %v, worst %v", clients, p99[0], p99[rounds/2], p99[rounds-1])
-	const absurd = 2 * time.Second
-	if p99[0] > absurd {
-		t.Errorf("even the best p99 is %v", p99[0])
-	}
 }
 
 func BenchmarkFanOut(b *testing.B) {

@@ -95,7 +95,7 @@ func (c *client) control(op gobwas.OpCode, payload []byte) error {
 
 // countControl counts what is no message.
 func (c *client) countControl() error {
-	if c.controls.add(maxControls, time.Now()) {
+	if c.controls.more(time.Now(), maxControls) {
 		return errFlood
 	}
 	return nil

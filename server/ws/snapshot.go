@@ -1,34 +1,31 @@
 package ws
 
 import (
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/degenduel/switchgear/wire"
 )
 
-// snapshot is everything at seq that a filter takes, in pages.
+// snapshot is everything at seq that a filter takes, in pages. A page is made
+// when it is wanted, of the bytes that the updates have too: so a slow client
+// costs one page, and not all.
 type snapshot struct {
-	seq   uint64
-	at    time.Time
-	epoch []byte // JSON
-
-	// Either parts are what is on the pages, of which each is then made when it
-	// is wanted, so that a slow client costs one page and not all; or shared are
-	// the pages.
-	parts  [][]*record
-	shared []frame
+	seq    uint64
+	at     time.Time
+	epoch  []byte      // JSON
+	number int         // among those of all services, from 1; 0: it is a client's own
+	parts  [][]*record // what is on the pages
 }
 
 // pages is how many there are: one at least.
-func (s *snapshot) pages() int { return max(len(s.parts), len(s.shared)) }
+func (s *snapshot) pages() int { return len(s.parts) }
 
 // page is one of them, from 0.
 func (s *snapshot) page(i int) frame {
-	if s.shared != nil {
-		return s.shared[i]
-	}
 	recs := s.parts[i]
 	size := placeSize
 	for _, r := range recs {
@@ -52,14 +49,22 @@ func (s *snapshot) page(i int) frame {
 
 // snapshots makes snapshots. One of all services is made for all who want it
 // meanwhile; it is never older than the moment they asked. Each entry is
-// encoded once for all snapshots, and for the updates too.
+// encoded once for all snapshots, and for the updates too. Whoever is at a
+// snapshot that is not the last one any more has to make its pages for itself.
 type snapshots struct {
 	hub      *hub
 	pageSize int // bytes; a page is larger only where one entry is
 
 	mu   sync.Mutex // held while one of all is made
-	last snapshot   // of all
-	made int        // how many of all
+	last atomic.Pointer[encoded]
+	made int // how many of all
+}
+
+// encoded is a snapshot of all services with its pages.
+type encoded struct {
+	snapshot
+
+	pages []frame
 }
 
 // all is a snapshot of all services.
@@ -67,22 +72,33 @@ func (s *snapshots) all() (snapshot, error) {
 	asked := s.hub.at()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.last.shared != nil && s.last.seq >= asked {
-		return s.last, nil
+	last := s.last.Load()
+	if last == nil || last.seq < asked {
+		seq, recs := s.hub.states()
+		snap, err := s.make(seq, recs, s.hub.epoch.json)
+		if err != nil {
+			return snapshot{}, err
+		}
+		s.made++
+		snap.number = s.made
+		last = &encoded{snapshot: snap}
+		for i := range snap.parts {
+			last.pages = append(last.pages, snap.page(i))
+		}
+		s.last.Store(last)
 	}
-	seq, recs := s.hub.states()
-	snap, err := s.make(seq, recs, s.hub.epoch.json)
-	if err != nil {
-		return snapshot{}, err
+	own := last.snapshot
+	own.parts = slices.Clone(own.parts)
+	return own, nil
+}
+
+// take is a page that will not be wanted again.
+func (s *snapshots) take(snap *snapshot, i int) frame {
+	defer func() { snap.parts[i] = nil }()
+	if last := s.last.Load(); last != nil && last.number == snap.number {
+		return last.pages[i]
 	}
-	shared := make([]frame, snap.pages())
-	for i := range shared {
-		shared[i] = snap.page(i)
-	}
-	snap.shared, snap.parts = shared, nil
-	s.last = snap
-	s.made++
-	return snap, nil
+	return snap.page(i)
 }
 
 // of is a snapshot of what the filter takes.
@@ -101,8 +117,8 @@ func (s *snapshots) forget(now time.Time) {
 		return // one is being made
 	}
 	defer s.mu.Unlock()
-	if now.Sub(s.last.at) > old {
-		s.last = snapshot{}
+	if last := s.last.Load(); last != nil && now.Sub(last.at) > old {
+		s.last.Store(nil)
 	}
 }
 

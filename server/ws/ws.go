@@ -35,7 +35,7 @@ type Manager interface {
 	Epoch() string
 	Watch(tell func(fleet.Change)) (seq uint64, states []fleet.View, stop func())
 	Reset(ctx context.Context, name string, to switchgear.State, by fleet.Actor) (fleet.View, error)
-	CheckHealth(ctx context.Context, name string) (switchgear.Health, fleet.View, error)
+	CheckHealthBy(ctx context.Context, name string, by fleet.Actor) (switchgear.Health, fleet.View, error)
 	Refused(e fleet.AuditEntry)
 }
 
@@ -58,6 +58,10 @@ type Config struct {
 
 	// WriteTimeout is how long a client may take to take 32 KiB. Default 5 s.
 	WriteTimeout time.Duration
+
+	// SnapshotTimeout is how long a client may take to take all pages of a
+	// services:state. Default 60 s.
+	SnapshotTimeout time.Duration
 
 	// MessageTimeout is how long a message of a client may take from its first
 	// byte to its last. Default 10 s.
@@ -98,6 +102,7 @@ func (c Config) withDefaults() Config {
 	}
 	orDuration(&c.HeartbeatInterval, 5*time.Second)
 	orDuration(&c.WriteTimeout, 5*time.Second)
+	orDuration(&c.SnapshotTimeout, time.Minute)
 	orDuration(&c.MessageTimeout, 10*time.Second)
 	orDuration(&c.PingInterval, 30*time.Second)
 	orDuration(&c.PongTimeout, 10*time.Second)
@@ -235,14 +240,14 @@ func (s *Server) shutdown() {
 // ServeHTTP takes a client in. It returns at once, so that nothing of the request
 // is kept for as long as the client stays; Run waits for the client.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	id, protocol, err := s.enter(w, r) //nolint:contextcheck // what a token may wait for is for others, too
+	id, protocol, err := s.enter(w, r)
 	if err != nil {
-		s.problems.Write(w, r, err)
+		s.refused(w, r, id, err)
 		return
 	}
 	c := newClient(s, id, auth.Address(r))
 	if err := s.admit(c); err != nil {
-		s.problems.Write(w, r, err)
+		s.refused(w, r, id, err)
 		return
 	}
 	if epoch, seq, ok := comesFrom(r); ok {

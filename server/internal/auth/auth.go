@@ -186,6 +186,18 @@ var secretForm = regexp.MustCompile(`^[A-Za-z0-9_-]{20,256}$`)
 // ValidSecret reports whether an API token can be so: [A-Za-z0-9_-]{20,256}.
 func ValidSecret(secret string) bool { return secretForm.MatchString(secret) }
 
+var jwtForm = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$`)
+
+// Tokenlike reports whether a text has the form of a token, whatever it is: of
+// an API token, or of a JWT.
+func Tokenlike(text string) bool {
+	return ValidSecret(text) || len(text) >= minTokenlike && jwtForm.MatchString(text)
+}
+
+// minTokenlike is how long a JWT is at least, by far: three words with dots
+// between them are none.
+const minTokenlike = 20
+
 // Token is whose secret it is, if it is anybody's and holds. It looks up the
 // secret's hash, so that how long it takes says nothing about a secret. A JWT
 // of a key that is not known yet may wait some seconds for the keys.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/internal/strict"
 )
 
@@ -83,7 +84,7 @@ func (c *claims) identity(token string, by *key) (Identity, error) {
 	if c.expires == nil || !time.Now().Before(c.expires.Time) { // the parser gives it leeway
 		return Identity{}, refusal("an expired JWT")
 	}
-	if !printable(c.subject) {
+	if !printable(c.subject) || fleet.ReservedActor(c.subject) {
 		return Identity{}, refusal("a JWT without a proper subject")
 	}
 	role, err := ParseRole(c.role)

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/degenduel/switchgear/config"
 )
 
 const (
@@ -129,6 +131,11 @@ var signers = sync.OnceValue(func() map[string]signer {
 	}
 	return all
 })
+
+// publicAlgorithms are all that a key set can be for.
+func publicAlgorithms() []string {
+	return (&config.JWT{JWKSURL: "https://issuer.example"}).Resolved().Algorithms
+}
 
 // newSigner has a fresh key.
 func newSigner(kid string) signer {

@@ -127,7 +127,7 @@ func readKey(raw []byte) (key, error) {
 	var err error
 	switch j.Kty {
 	case "RSA":
-		k.fits = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+		k.fits = []string{"RS256", "RS384", "RS512", "PS256"}
 		k.value, err = j.rsa()
 	case "EC":
 		k.fits, k.value, err = j.ec()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/internal/strict"
 )
 
@@ -23,8 +24,7 @@ import (
 // subject, which becomes its name, and must say its role.
 type JWTOptions struct {
 	// Either Secret or JWKSURL is given. Secret is what tokens are signed with
-	// (HS256): at least 32 bytes, 48 for HS384, 64 for HS512. JWKSURL has the
-	// public keys, over https, or over http on this machine; it is asked every
+	// (HS256): at least 32 bytes. JWKSURL has the public keys, over https, or over http on this machine; it is asked every
 	// two minutes, and when a token has a key that is not known yet.
 	Secret  []byte
 	JWKSURL string
@@ -42,8 +42,8 @@ type JWTOptions struct {
 	// "services".
 	ServicesClaim string
 
-	// Algorithms are those that tokens may be signed with. Default HS256 with a
-	// secret; else RS, PS and ES with 256, 384 and 512, and EdDSA.
+	// Algorithms are those that tokens may be signed with, of those that
+	// [config.JWT] has for such a key. Default all of them.
 	Algorithms []string
 
 	// Client asks JWKSURL; it follows no redirects. nil: one that goes by the
@@ -62,14 +62,11 @@ const (
 	// maxSubject and maxKeyID are in bytes; OpenID Connect has 255 for sub.
 	maxSubject = 255
 	maxKeyID   = 255
+
+	// minSecret is how many bytes RFC 7518, section 3.2 wants in the secret of
+	// the one algorithm that has one.
+	minSecret = sha256.Size
 )
-
-// secretSizes are how many bytes RFC 7518, section 3.2 wants in a secret.
-var secretSizes = map[string]int{"HS256": 32, "HS384": 48, "HS512": 64}
-
-var publicAlgorithms = []string{
-	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
-}
 
 // verifier knows whose a JWT is.
 type verifier struct {
@@ -91,23 +88,17 @@ func newVerifier(o JWTOptions, log *slog.Logger, withdrawn func()) (*verifier, e
 	if (len(o.Secret) == 0) == (o.JWKSURL == "") {
 		return nil, errors.New("auth: JWTs need either a secret or the URL of a key set")
 	}
-	if o.RoleClaim == "" {
-		o.RoleClaim = "role"
-	}
-	if o.ServicesClaim == "" {
-		o.ServicesClaim = "services"
+	if err := o.resolve(); err != nil {
+		return nil, err
 	}
 	v := &verifier{}
 	if o.JWKSURL == "" {
-		if err := checkSecret(&o); err != nil {
-			return nil, err
+		if len(o.Secret) < minSecret {
+			return nil, fmt.Errorf("auth: a secret for JWTs has at least %d bytes, this one has %d", minSecret, len(o.Secret))
 		}
 		v.secret = &key{fits: o.Algorithms, value: o.Secret, thumb: sha256.Sum256(o.Secret)}
 	} else {
 		var err error
-		if err = checkAlgorithms(&o, publicAlgorithms, publicAlgorithms); err != nil {
-			return nil, err
-		}
 		if v.remote, err = newKeySet(o.JWKSURL, o.Client, log, withdrawn); err != nil {
 			return nil, err
 		}
@@ -126,26 +117,19 @@ func newVerifier(o JWTOptions, log *slog.Logger, withdrawn func()) (*verifier, e
 	return v, nil
 }
 
-func checkSecret(o *JWTOptions) error {
-	if err := checkAlgorithms(o, []string{"HS256", "HS384", "HS512"}, []string{"HS256"}); err != nil {
-		return err
-	}
+// resolve puts in the defaults of the config, and refuses algorithms that it
+// does not know.
+func (o *JWTOptions) resolve() error {
+	said := config.JWT{Secret: string(o.Secret), JWKSURL: o.JWKSURL, RoleClaim: o.RoleClaim, ServicesClaim: o.ServicesClaim}
+	r := said.Resolved()
+	o.RoleClaim, o.ServicesClaim = r.RoleClaim, r.ServicesClaim
 	for _, alg := range o.Algorithms {
-		if len(o.Secret) < secretSizes[alg] {
-			return fmt.Errorf("auth: a secret for %s has at least %d bytes, this one has %d", alg, secretSizes[alg], len(o.Secret))
+		if !slices.Contains(r.Algorithms, alg) {
+			return fmt.Errorf("auth: tokens cannot be signed with %q here; it is one of %s", alg, strings.Join(r.Algorithms, ", "))
 		}
 	}
-	return nil
-}
-
-func checkAlgorithms(o *JWTOptions, known, byDefault []string) error {
 	if len(o.Algorithms) == 0 {
-		o.Algorithms = byDefault
-	}
-	for _, alg := range o.Algorithms {
-		if !slices.Contains(known, alg) {
-			return fmt.Errorf("auth: tokens cannot be signed with %q here; it is one of %s", alg, strings.Join(known, ", "))
-		}
+		o.Algorithms = r.Algorithms
 	}
 	return nil
 }

@@ -119,7 +119,7 @@ func ConfigVersion(v *fleet.ConfigVersion) wire.ConfigVersion {
 // Token is what is told of a token.
 func Token(t *fleet.Token) wire.Token {
 	return wire.Token{
-		ID: t.ID, Name: t.Name, Role: t.Role, Services: append([]string{}, t.Services...),
+		ID: t.ID, Name: t.Name, Role: t.Role, Services: append([]string(nil), t.Services...),
 		CreatedAt: wire.Time{Time: t.CreatedAt}, CreatedBy: t.CreatedBy, ExpiresAt: wire.Time{Time: t.ExpiresAt},
 	}
 }
