@@ -22,7 +22,7 @@ import (
 var layers = [][]string{
 	{"internal/*"},
 	{"."},
-	{"wire", "config"},
+	{"httpbreaker", "grpcbreaker", "sqlbreaker", "failsafebreaker", "wire", "config"},
 	{"client", "probe"},
 	{"fleet"},
 	{"metrics", "store/internal/*", "store/storetest"},
@@ -37,7 +37,7 @@ var layers = [][]string{
 
 // stdOnly are the packages that users link into their own programs and that
 // promise to bring nothing along, by themselves or through what they import.
-var stdOnly = []string{"."}
+var stdOnly = []string{".", "httpbreaker"}
 
 func TestImportsPointDown(t *testing.T) {
 	t.Parallel()
