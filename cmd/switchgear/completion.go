@@ -183,9 +183,14 @@ func (at place) words(last string) []string {
 
 func enum(v *kong.Value) []string {
 	if v.Enum == "" {
-		return nil
+		return known[v.Name]
 	}
 	return v.EnumSlice()
+}
+
+// known are the words for arguments that are judged by the commands themselves.
+var known = map[string][]string{
+	"mode": {"forced_open", "forced_closed"}, "status": statuses, "kind": kinds,
 }
 
 // wantsService reports whether the name of a service can stand here.

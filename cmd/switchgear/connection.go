@@ -65,7 +65,9 @@ func (t *target) connect(p *process) (*client.Client, error) {
 	token := env.Token
 	switch {
 	case t.TokenFile != "":
-		token, err = tokenOf(t.TokenFile)
+		if token, err = tokenOf(t.TokenFile); err != nil {
+			err = usageError{fmt.Errorf("--token-file: %w", err)}
+		}
 	case token == "" && isLocal(p.manager.url):
 		token, err = p.localToken(env.Settings.Data)
 	}

@@ -13,8 +13,8 @@ import (
 func fakeTokens() []wire.Token {
 	return []wire.Token{
 		{ID: "T3", Name: "prices", Role: "agent", Services: []string{"market_*"}, CreatedAt: at(-time.Hour), CreatedBy: "admin", ExpiresAt: at(time.Hour)},
-		{ID: "T2", Name: "night\tshift", Role: "operator", Services: []string{}, CreatedAt: at(-2 * time.Hour), CreatedBy: "admin"},
-		{ID: "T1", Name: "admin", Role: "admin", Services: []string{}, CreatedAt: at(-48 * time.Hour), CreatedBy: "switchgear"},
+		{ID: "T2", Name: "night\tshift", Role: "operator", CreatedAt: at(-2 * time.Hour), CreatedBy: "admin"},
+		{ID: "T1", Name: "admin", Role: "admin", CreatedAt: at(-48 * time.Hour), CreatedBy: "switchgear"},
 	}
 }
 

@@ -28,6 +28,8 @@ type grammar struct {
 	Demo  demoCmd  `cmd:"" group:"manager" help:"Watch services fail and recover: all of it at work, in one command."`
 	Lint  lintCmd  `cmd:"" group:"manager" help:"Check a config file and say what is wrong with it, or will hurt."`
 
+	Proxy proxyCmd `cmd:"" group:"manager" help:"Guard an upstream for programs in any language."`
+
 	Backup  backupCmd  `cmd:"" group:"manager" help:"Copy the database, also while the manager runs."`
 	Restore restoreCmd `cmd:"" group:"manager" help:"Put a copy in the place of the database."`
 

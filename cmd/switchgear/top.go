@@ -120,7 +120,7 @@ func (t *top) take(u client.Update) error {
 	case u.Live:
 		t.lost = time.Time{}
 	case t.lost.IsZero():
-		t.lost = t.p.now()
+		t.lost, t.changed = t.p.now(), true
 	}
 	if u.Whole {
 		clear(t.services)
