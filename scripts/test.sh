@@ -19,3 +19,6 @@ go build -o "$report" tools/testreport/main.go
 
 go vet "${packages[@]}"
 go test ${race[@]+"${race[@]}"} -shuffle=on -timeout=5m -json "${packages[@]}" | "$report"
+if [ "$#" -eq 0 ]; then
+  go -C bench test ./...
+fi
