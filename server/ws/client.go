@@ -59,6 +59,7 @@ type client struct {
 	endOnce    sync.Once
 	code       int
 	reason     string
+	left       bool // it has gone by itself
 	severTimer *time.Timer
 	departed   atomic.Bool // its close frame has come, or its connection has gone
 	ponged     atomic.Bool // since it was pinged
@@ -102,10 +103,16 @@ func newClient(s *Server, id auth.Identity, address string) *client {
 	return c
 }
 
-// end has the socket closed with the code. The first call counts.
-func (c *client) end(code int, reason string) {
+// end has the socket closed with the code. The first call, of this and of leave,
+// counts.
+func (c *client) end(code int, reason string) { c.close(code, reason, false) }
+
+// leave is end for a client that has gone by itself.
+func (c *client) leave(code int, reason string) { c.close(code, reason, true) }
+
+func (c *client) close(code int, reason string, left bool) {
 	c.endOnce.Do(func() {
-		c.code, c.reason = code, reason
+		c.code, c.reason, c.left = code, reason, left
 		c.severTimer = time.AfterFunc(endTimeout, c.conn.sever)
 		close(c.closing)
 	})
@@ -132,13 +139,12 @@ func (c *client) run(ctx context.Context) {
 // farewell says why the socket is closed, or gives the client's own close frame
 // back.
 func (c *client) farewell(ctx context.Context) {
-	first := c.departed.Load()
-	if !first {
+	if !c.left {
 		c.server.log.LogAttrs(ctx, slog.LevelInfo, "stream closed", slog.Int("code", c.code), slog.String("reason", c.reason),
 			slog.String("identity", c.id.Name), slog.String("remote", c.address))
 	}
 	err := c.conn.control(gobwas.OpClose, closePayload(c.code, c.reason)) // whoever is gone need not be told
-	if err == nil && !first {
+	if err == nil && !c.departed.Load() {
 		c.conn.hangUp()
 	}
 }
@@ -191,13 +197,12 @@ func (c *client) failed(ctx context.Context, err error) {
 		c.end(closeTryLater, "too slow")
 	case errors.Is(err, errNoPong):
 		c.end(closeGoingAway, err.Error())
-		c.conn.sever()
 	case errors.Is(err, os.ErrDeadlineExceeded): // a frame was cut: there can be no other after it
 		c.end(closeTryLater, "too slow")
 		c.conn.sever()
 	case errors.As(err, &lost), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
 		c.departed.Store(true)
-		c.end(closeNone, "")
+		c.leave(closeNone, "")
 		c.conn.sever()
 	default:
 		c.server.log.LogAttrs(ctx, slog.LevelError, "a change cannot be encoded", slog.Any("error", err))

@@ -55,10 +55,10 @@ func (c *client) stop(err error) {
 	c.release() // before it learns that it is out, so that it can come back at once
 	c.departed.Store(true)
 	if said {
-		c.end(left.code, left.reason)
+		c.leave(left.code, left.reason)
 		return
 	}
-	c.end(closeNone, "")
+	c.leave(closeNone, "")
 	c.conn.sever()
 }
 

@@ -1,9 +1,11 @@
 package ws
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -118,7 +120,7 @@ func TestPromiseD_WhoNeverCatchesUpIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestDeadClient_IsNoticed(t *testing.T) {
+func TestDeadClient_IsNoticedAndTold(t *testing.T) {
 	t.Parallel()
 	f := start(t, Config{
 		HeartbeatInterval: 10 * time.Millisecond, PingInterval: 50 * time.Millisecond, PongTimeout: 200 * time.Millisecond,
@@ -126,13 +128,10 @@ func TestDeadClient_IsNoticed(t *testing.T) {
 	_, r := f.raw(t) // it reads, but answers no ping
 	live := f.dial(t, "viewer", "")
 	ended := make(chan struct{})
+	var heard []byte
 	go func() {
 		defer close(ended)
-		for {
-			if _, err := r.Discard(1); err != nil {
-				return
-			}
-		}
+		heard, _ = io.ReadAll(r) // its error is the end, too
 	}()
 	for alive := true; alive; {
 		live.next() // and so answers
@@ -144,6 +143,12 @@ func TestDeadClient_IsNoticed(t *testing.T) {
 	}
 	for range 20 {
 		live.next()
+	}
+	if told := append([]byte{fClose, 9, 0x03, 0xe9}, "no pong"...); !bytes.Contains(heard, told) {
+		t.Errorf("it was told %q, want a close frame of 1001", heard)
+	}
+	if !strings.Contains(f.log.String(), "code=1001") {
+		t.Errorf("the log does not say so: %s", f.log)
 	}
 }
 
