@@ -160,6 +160,7 @@ func (c *client) write(ctx context.Context) {
 	for err == nil {
 		select {
 		case <-c.closing:
+			c.drain()
 			return
 		default:
 		}
@@ -177,6 +178,7 @@ func (c *client) write(ctx context.Context) {
 		}
 		select {
 		case <-c.closing:
+			c.drain()
 			return
 		case a := <-c.answers:
 			err = c.answer(a)
@@ -290,6 +292,21 @@ func (c *client) answer(a answer) error {
 		a.then(c)
 	}
 	return nil
+}
+
+// drain sends the answers that were given before the end, so that a client which
+// is closed for one message has the answers to those before it.
+func (c *client) drain() {
+	for {
+		select {
+		case a := <-c.answers:
+			if c.conn.send(a.frame) != nil {
+				return // it cannot be told why it is closed either
+			}
+		default:
+			return
+		}
+	}
 }
 
 func (c *client) heartbeat() frame {

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -8,9 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/server/internal/auth"
@@ -47,16 +47,32 @@ func TestPromiseD_ASlowClientIsCutAndDelaysNobody(t *testing.T) {
 
 func TestPromiseD_ASlowClientIsToldWhy(t *testing.T) {
 	t.Parallel()
-	f := start(t, Config{WriteTimeout: 10 * time.Millisecond, PageSize: 1 << 20}, many(400)...)
-	p := f.dial(t, "viewer", "")
-	// The state does not fit into the buffers: it is under way for too long, but
-	// not for so long that it is cut.
-	tick := time.NewTimer(300 * time.Millisecond)
-	defer tick.Stop()
-	<-tick.C
-	if code := p.ended(); code != websocket.StatusTryAgainLater {
-		t.Errorf("closed with %d, want 1013", code)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		const timeout = 5 * time.Second
+		s := served(t, big(100), Config{WriteTimeout: timeout, HeartbeatInterval: time.Hour})
+		near, far := net.Pipe()
+		c := newClient(s, auth.Identity{}, "")
+		c.conn.Conn, c.in.r = near, bufio.NewReader(near)
+		var serving sync.WaitGroup
+		s.serving.Add(1)
+		serving.Go(func() {
+			defer s.leave(c)
+			c.run(t.Context())
+		})
+		time.Sleep(timeout + time.Second) // what it is sent first is under way for too long, but is not cut
+		var payload []byte
+		for op := byte(0); op != opClose; {
+			var err error
+			if op, payload, err = readFrame(far); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = far.Close() // a pipe has no error
+		serving.Wait()
+		if string(payload) != code(1013, "too slow") {
+			t.Errorf("closed with %q, want 1013", payload)
+		}
+	})
 }
 
 func TestPromiseD_WhoWouldLoseEventsIsGivenAFreshState(t *testing.T) {
