@@ -140,7 +140,7 @@ func (b *Breaker) admit(ctx context.Context, p *Permit) error {
 		word := b.word.Load()
 		switch {
 		case word&rejects != 0:
-			if word&endsSoon == 0 || b.now() < b.due.Load() {
+			if b.rejectsStill(word) {
 				return b.reject(word)
 			}
 			b.lock() // its time is over, and the timer is late
@@ -159,6 +159,12 @@ func (b *Breaker) admit(ctx context.Context, p *Permit) error {
 			b.unlock()
 		}
 	}
+}
+
+// rejectsStill reports whether what rejects, by the word, has not ended. The word
+// is asked again, for due may be that of the next state already.
+func (b *Breaker) rejectsStill(word uint64) bool {
+	return word&endsSoon == 0 || b.now() < b.due.Load() && b.word.Load() == word
 }
 
 // admitTimed lets an operation in whose duration is needed.
