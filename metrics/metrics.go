@@ -9,6 +9,7 @@ package metrics
 
 import (
 	"runtime"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -80,7 +81,8 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	s := sink(out)
 	m := c.deps.Manager.Measure()
 	for i := range m.Services {
-		s.service(&m.Services[i])
+		s.circuit(&m.Services[i])
+		s.health(&m.Services[i])
 	}
 	s.gauge(fleetSize, float64(len(m.Services)))
 	s.counter(turnedAway, m.ServicesRefused)
@@ -95,10 +97,9 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 // sink is where metrics go.
 type sink chan<- prometheus.Metric
 
-func (s sink) service(m *fleet.ServiceMeasures) {
-	s.counter(operations, m.Operations.Successful, m.Service, switchgear.Success.String())
-	s.counter(operations, m.Operations.Failed, m.Service, switchgear.Failure.String())
-	s.counter(operations, m.Operations.Ignored, m.Service, switchgear.Ignored.String())
+// circuit tells of a breaker.
+func (s sink) circuit(m *fleet.ServiceMeasures) {
+	s.outcomes(operations, m.Operations, m.Service)
 
 	s.counter(rejections, m.Counts.Rejections.Open, m.Service, switchgear.Open.String())
 	s.counter(rejections, m.Counts.Rejections.HalfOpen, m.Service, switchgear.HalfOpen.String())
@@ -106,9 +107,7 @@ func (s sink) service(m *fleet.ServiceMeasures) {
 
 	s.histogram(durations, m.Counts.Durations.Counts[:], m.Counts.Durations.Sum.Seconds(), m.Service)
 
-	for state := switchgear.Closed; state <= switchgear.HalfOpen; state++ {
-		s.gauge(states, number(m.State == state), m.Service, state.String())
-	}
+	s.state(states, m.State, m.Service)
 	for from := switchgear.Closed; from <= switchgear.HalfOpen; from++ {
 		for to := switchgear.Closed; to <= switchgear.HalfOpen; to++ {
 			if n := m.Counts.Edges[from][to]; n > 0 || from != to { // a recovery can begin again
@@ -119,15 +118,34 @@ func (s sink) service(m *fleet.ServiceMeasures) {
 	s.counter(recoveries, uint64(m.Counts.Edges[switchgear.HalfOpen][switchgear.Closed]), m.Service, "success")
 	s.counter(recoveries, uint64(m.Counts.Edges[switchgear.HalfOpen][switchgear.Open]), m.Service, "failure")
 
-	s.counter(checks, m.Checks.Passed, m.Service, "success")
-	s.counter(checks, m.Checks.Failed, m.Service, "failure")
-	s.histogram(checkDurations, m.Checks.Durations[:], m.Checks.DurationSeconds, m.Service)
-
 	for _, mode := range []switchgear.Mode{switchgear.ForcedOpen, switchgear.ForcedClosed} {
 		s.gauge(overrides, number(m.Override != nil && m.Override.Mode == mode), m.Service, mode.String())
 	}
 	if m.Override != nil {
 		s.gauge(overrideEnds, float64(m.Override.Until.UnixMilli())/1000, m.Service)
+	}
+}
+
+// health tells of the health checks.
+func (s sink) health(m *fleet.ServiceMeasures) {
+	s.counter(checks, m.Checks.Passed, m.Service, "success")
+	s.counter(checks, m.Checks.Failed, m.Service, "failure")
+	s.histogram(checkDurations, m.Checks.Durations[:], m.Checks.DurationSeconds, m.Service)
+}
+
+// outcomes are a counter for each; the outcome is the last label.
+func (s sink) outcomes(d *prometheus.Desc, o switchgear.Operations, labels ...string) {
+	labels = slices.Clip(labels)
+	s.counter(d, o.Successful, append(labels, switchgear.Success.String())...)
+	s.counter(d, o.Failed, append(labels, switchgear.Failure.String())...)
+	s.counter(d, o.Ignored, append(labels, switchgear.Ignored.String())...)
+}
+
+// state is a gauge for each state, the last label.
+func (s sink) state(d *prometheus.Desc, is switchgear.State, labels ...string) {
+	labels = slices.Clip(labels)
+	for state := switchgear.Closed; state <= switchgear.HalfOpen; state++ {
+		s.gauge(d, number(is == state), append(labels, state.String())...)
 	}
 }
 
