@@ -1,7 +1,6 @@
 package switchgear
 
 import (
-	"fmt"
 	"math"
 	"strings"
 	"sync"
@@ -23,6 +22,9 @@ const (
 	watches     = 1 << 7 // besides, every operation is timed and watched
 	countsFast  = 1 << 8 // a success that is not slow needs no more than a count
 	countsPlain = 1 << 9 // besides, it need not be timed
+
+	asksParent  = 1 << 10 // of a key's breaker: what is let in must be let in by the parent too
+	admitsBelow = 1 << 11 // what admitsPlain is to others, if the parent admits
 
 	generationShift = 12
 )
@@ -51,6 +53,7 @@ type Breaker struct {
 	slowFrom atomic.Int64             // SlowCallDuration, or the largest number where the rule is off
 	due      atomic.Int64             // when the clock next moves something
 	sampled  atomic.Bool              // some stripe may measure less than every operation
+	member   *member                  // of a Keyed's breakers
 
 	// awaitsCheck and wantsCheck are a Service's, set before anyone else knows
 	// the breaker: recoveries begin with its health check.
@@ -101,17 +104,23 @@ type Breaker struct {
 // [a-z0-9][a-z0-9_.:-]{0,127}; the error for a bad config is a *ConfigError.
 func New(name string, cfg Config) (*Breaker, error) {
 	if !ValidName(name) {
-		return nil, fmt.Errorf("switchgear: %q is no name of a service: it must match [a-z0-9][a-z0-9_.:-]{0,127}", name)
+		return nil, badName(name)
 	}
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	b := &Breaker{name: name, base: time.Now().Add(-2 * maxDuration), overrideAt: never}
+	b := new(Breaker)
+	b.begin(name, cfg.rules())
+	return b, nil
+}
+
+// begin makes a breaker of a zero one.
+func (b *Breaker) begin(name string, cfg rules) {
+	b.name, b.base, b.overrideAt = name, time.Now().Add(-2*maxDuration), never
 	b.armed = math.MaxInt64
 	b.due.Store(math.MaxInt64)
 	b.setConfig(cfg)
 	b.setWord()
-	return b, nil
 }
 
 // ValidName reports whether a service can have this name.
@@ -132,6 +141,9 @@ func ValidName(name string) bool {
 
 // Name is the service's.
 func (b *Breaker) Name() string { return b.name }
+
+// Key is what a Keyed knows the breaker by; empty of any other breaker.
+func (b *Breaker) Key() string { return b.member.name() }
 
 // now is the breaker's clock, in nanoseconds; it reads the monotonic clock
 // only.

@@ -26,7 +26,11 @@ func (b *Breaker) unlock() {
 		unwatch = b.lost.unwatch
 		b.lost = nil
 	}
+	opened, why := b.member.account()
 	b.mu.Unlock()
+	if opened {
+		b.member.keyed.judge(why)
+	}
 	if unwatch != nil {
 		unwatch()
 	}
@@ -53,6 +57,9 @@ func (b *Breaker) arm() {
 	for next := b.nextDue(); next < due; next = b.nextDue() {
 		due = next
 		b.due.Store(due)
+	}
+	if b.member.gone() {
+		due = math.MaxInt64
 	}
 	switch {
 	case due == b.armed:
@@ -203,12 +210,16 @@ func (b *Breaker) setWord() {
 	if b.rejecting() || b.state != Closed {
 		b.stats() // a rejection counts in it
 	}
+	if b.member != nil {
+		b.member.note()
+		word = b.member.word(word)
+	}
 	b.word.Store(word)
 }
 
 // setRejected makes the one error that rejections get from now on.
 func (b *Breaker) setRejected() {
-	e := &OpenError{Service: b.name, State: b.state, Mode: b.mode()}
+	e := &OpenError{Service: b.name, Key: b.Key(), State: b.state, Mode: b.mode()}
 	if b.trip != nil {
 		e.Cause = *b.trip
 	}
@@ -332,12 +343,15 @@ func (b *Breaker) move(to State, ev Evidence, by Order) {
 	}
 	b.transitions++
 	b.edges[from][to]++
-	if len(b.transitionWatch) == 0 {
+	above := b.member.watchers()
+	if len(b.transitionWatch) == 0 && len(above) == 0 {
 		return
 	}
 	after := b.snapshot()
-	b.transitionWatch.push(Transition{
-		Service: b.name, Number: b.transitions, From: from, To: to, At: after.At,
+	t := Transition{
+		Service: b.name, Key: b.Key(), Number: b.transitions, From: from, To: to, At: after.At,
 		Actor: by.Actor, Reason: by.Reason, Evidence: ev, After: &after,
-	})
+	}
+	b.transitionWatch.push(t)
+	above.push(t)
 }

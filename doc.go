@@ -90,6 +90,34 @@
 // [Service.CheckHealth] asks now. For functions with a result use the function
 // Do with [Service.Breaker]; the fallback is then the caller's.
 //
+// # Many of a kind
+//
+// A [Keyed] has a breaker for each host, shard or tenant, all of one config, and a
+// parent above them:
+//
+//	upstreams, err := switchgear.NewKeyed("upstreams", switchgear.KeyedConfig{
+//		Config: switchgear.Config{FailureThreshold: 10}, OpenShare: 0.5,
+//	})
+//	…
+//	body, err := switchgear.Do(ctx, upstreams.Breaker(req.URL.Host), fetch)
+//
+// [Keyed.Breaker] is a [Breaker] like others, made when its key is first asked for;
+// for a known key it takes no lock and allocates nothing. There are MaxKeys at
+// most. Then the least recently used closed ones make room, a sixteenth of all at a
+// time; half-open ones only where none is closed; and an open one, or one under an
+// override, not before that is over. Where none can go, the keys that find no room
+// share a breaker that counts and never opens. Up to 4 096 keys the order is that
+// of their use; of more, it is that among the one to two thousand with which a new
+// key shares a part of the table.
+//
+// Each breaker asks the parent too, by one atomic load while that is closed. It
+// opens when more than OpenShare of the breakers, and at least MinimumKeys of
+// them, are open, by the rule children_open; it is half-open by the clock, and
+// recovers by the operations of whichever key, which must get past both. What a
+// key's breaker rejects is nothing of the parent's. A forced_closed key does not
+// ask. [Keyed.Parent] is there for overrides and resets of the whole service,
+// [Keyed.Snapshot] has the sums, with those of keys that went.
+//
 // # Promises
 //
 //  1. The states are closed, open and half-open. A mode stands above them and

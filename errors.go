@@ -25,6 +25,7 @@ var (
 // concurrent use.
 type OpenError struct {
 	Service string
+	Key     string // of a Keyed's breaker; empty where its parent rejects
 	State   State
 	Mode    Mode // ForcedOpen where an override rejects
 
@@ -56,15 +57,23 @@ func (e *OpenError) RetryAfter() time.Duration {
 // Error says what rejects, why, and for how long.
 func (e *OpenError) Error() string {
 	var s strings.Builder
+	s.WriteString("switchgear: " + e.Service)
+	if e.Key != "" {
+		fmt.Fprintf(&s, "[%q]", e.Key)
+	}
 	switch {
 	case e.Mode == ForcedOpen:
-		fmt.Fprintf(&s, "switchgear: %s is forced open (%s)", e.Service, e.OverrideReason)
+		fmt.Fprintf(&s, " is forced open (%s)", e.OverrideReason)
 	case e.State == HalfOpen:
-		fmt.Fprintf(&s, "switchgear: %s is recovering", e.Service)
+		s.WriteString(" is recovering")
 	default:
-		fmt.Fprintf(&s, "switchgear: %s is open", e.Service)
+		s.WriteString(" is open")
 	}
-	if e.Cause.Rule != "" {
+	switch e.Cause.Rule {
+	case "":
+	case RuleChildrenOpen:
+		fmt.Fprintf(&s, ": %s, %d of %d keys", e.Cause.Rule, e.Cause.KeysOpen, e.Cause.Keys)
+	default:
 		fmt.Fprintf(&s, ": %s, %d failures and %d successes", e.Cause.Rule, e.Cause.Failures, e.Cause.Successes)
 	}
 	if e.Cause.LastError != "" {

@@ -17,6 +17,7 @@ type machine struct {
 
 	b         *Breaker
 	service   *Service // nil where there is no health check
+	keyed     bool     // it is that of a key
 	probed    bool     // its checks are operations
 	m         *model
 	start     time.Time
@@ -126,7 +127,7 @@ func (h howEnded) meaning(ctxDone bool) (err error, kind Outcome, asked time.Dur
 }
 
 func newMachine(cfg Config, checked, probed bool, fail func(string, ...any)) *machine {
-	h := &machine{fail: fail, start: time.Now(), probed: probed, health: well}
+	h := &machine{fail: fail, start: time.Now(), probed: probed, keyed: probed, health: well} // probed means nothing without a check
 	h.m = newModel(cfg, checked, h.transition)
 	h.make(cfg)
 	return h
@@ -136,12 +137,18 @@ func newMachine(cfg Config, checked, probed bool, fail func(string, ...any)) *ma
 func (h *machine) make(cfg Config) {
 	var err error
 	h.given = cfg
-	if h.m.checked {
+	switch {
+	case h.m.checked:
 		h.service, err = NewService("machine", ServiceConfig{
 			Config: cfg, Check: h.check, CheckIsOperation: h.probed,
 		})
 		h.b = h.service.Breaker()
-	} else {
+	case h.keyed:
+		var k *Keyed
+		if k, err = NewKeyed("machine", KeyedConfig{Config: cfg}); err == nil {
+			h.b = k.Breaker("key")
+		}
+	default:
 		h.b, err = New("machine", cfg)
 	}
 	if err != nil {

@@ -10,6 +10,7 @@ const maxUndelivered = 1024
 // user's. Its goroutine lives only while there is something to hand over.
 type observer[T any] struct {
 	notify func(T)
+	limit  int // of the queue, if it is more than maxUndelivered
 
 	mu      sync.Mutex
 	queue   []T
@@ -23,7 +24,7 @@ func (o *observer[T]) push(v T) {
 	if o.stopped {
 		return
 	}
-	if len(o.queue) == maxUndelivered {
+	if len(o.queue) >= max(o.limit, maxUndelivered) {
 		o.queue = o.queue[1:]
 	}
 	o.queue = append(o.queue, v)

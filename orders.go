@@ -104,7 +104,7 @@ func (b *Breaker) endOverride(by Order, expired bool) {
 	}
 	after := b.snapshot()
 	b.overrideEndsWatch.push(OverrideEnd{
-		Service: b.name, Override: ended, At: after.At, Expired: expired, After: &after,
+		Service: b.name, Key: b.Key(), Override: ended, At: after.At, Expired: expired, After: &after,
 	})
 }
 
@@ -116,6 +116,11 @@ func (b *Breaker) Configure(cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
+	b.configure(cfg.rules())
+	return nil
+}
+
+func (b *Breaker) configure(cfg rules) {
 	now := b.lock()
 	defer b.unlock()
 	wasDisabled := b.config.Load().Disabled
@@ -138,30 +143,40 @@ func (b *Breaker) Configure(cfg Config) error {
 	}
 	switch {
 	case b.override != nil:
-	case cfg.Disabled && !wasDisabled:
+	case cfg.config.Disabled && !wasDisabled:
 		b.suspend()
-	case !cfg.Disabled && wasDisabled:
+	case !cfg.config.Disabled && wasDisabled:
 		b.closeCircuit(RuleEnabled, Order{})
 	}
 	b.setWord()
 	b.advance(now)
-	return nil
 }
 
-func (b *Breaker) setConfig(cfg Config) {
-	resolved := cfg.resolved()
-	if cfg.RecoverySteps != nil {
-		resolved.RecoverySteps = slices.Clone(cfg.RecoverySteps)
+// rules are a Config as breakers have it. Nobody writes to them, so that the same
+// will do for any number of breakers.
+type rules struct {
+	config *Config // resolved
+	unset  fieldSet
+}
+
+func (c Config) rules() rules {
+	r := c.resolved()
+	if c.RecoverySteps != nil {
+		r.RecoverySteps = slices.Clone(c.RecoverySteps)
 	}
+	return rules{&r, c.unset()}
+}
+
+func (b *Breaker) setConfig(cfg rules) {
 	slow := noSlowRule
-	if resolved.slowRule() {
-		slow = int64(resolved.SlowCallDuration)
+	if cfg.config.slowRule() {
+		slow = int64(cfg.config.SlowCallDuration)
 	}
 	if b.slowFrom.Swap(slow) != slow {
 		b.watcher.Store(nil) // what it has counted is of another rule
 	}
-	b.unset = cfg.unset()
-	b.config.Store(&resolved)
+	b.unset = cfg.unset
+	b.config.Store(cfg.config)
 }
 
 // fieldSet is a set of fields of a Config, by their places in wireFields.

@@ -73,7 +73,7 @@ func classify(ctx context.Context, cfg *Config, err error) Outcome {
 // duration. It belongs to the state in which it is recorded: closed, to the
 // window; half-open, to the recovery; open, to the totals only.
 func (b *Breaker) RecordSuccess(d time.Duration) {
-	b.record(outcome{kind: Success, took: max(d, 0), measured: true, weight: 1})
+	b.recordApart(outcome{kind: Success, took: max(d, 0), measured: true, weight: 1})
 }
 
 // HandleError counts the outcome of work that ran elsewhere by its error, as
@@ -81,12 +81,18 @@ func (b *Breaker) RecordSuccess(d time.Duration) {
 // recorded.
 func (b *Breaker) HandleError(err error, d time.Duration) {
 	o := outcome{kind: Failure, took: max(d, 0), measured: true, weight: 1}
-	defer func() { b.record(o) }()
+	defer func() { b.recordApart(o) }()
 	o.judge(context.Background(), b.config.Load(), err)
 }
 
 // RecordIgnored counts an operation that ran elsewhere and is to move nothing.
 func (b *Breaker) RecordIgnored() { b.record(outcome{kind: Ignored}) }
+
+// recordApart is record for what had no permit.
+func (b *Breaker) recordApart(o outcome) {
+	b.record(o)
+	b.member.recordAbove(o)
+}
 
 // record counts the outcome and lets it move the state.
 func (b *Breaker) record(o outcome) {

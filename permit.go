@@ -41,7 +41,9 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 			var none T
 			return none, b.reject(word)
 		}
-		return doAllowed(ctx, b, fn)
+		if !b.member.admits(word) {
+			return doAllowed(ctx, b, fn)
+		}
 	}
 	s := b.stripe()
 	n := s.successes.Load()
@@ -101,7 +103,7 @@ func doAllowed[T any](ctx context.Context, b *Breaker, fn func(context.Context) 
 // the operation. ctx is the operation's: where the permit is the probe of a
 // recovery, its end settles the permit.
 func (b *Breaker) Allow(ctx context.Context) (p Permit, err error) {
-	if word := b.word.Load(); word&countsPlain != 0 {
+	if word := b.word.Load(); word&countsPlain != 0 || b.member.admits(word) {
 		s := b.stripe()
 		if n := s.successes.Load(); n < s.next.Load() {
 			p.b, p.ctx, p.word, p.tags = b, ctx, word, n
@@ -140,14 +142,20 @@ func (b *Breaker) admit(ctx context.Context, p *Permit) error {
 		word := b.word.Load()
 		switch {
 		case word&rejects != 0:
-			if word&endsSoon == 0 || b.now() < b.due.Load() {
-				return b.reject(word)
+			if b.rejectsStill(word) {
+				err := b.reject(word)
+				b.member.rejected()
+				return err
 			}
 			b.lock() // its time is over, and the timer is late
 			b.unlock()
 		case word&admitsPlain != 0:
 			b.admitTimed(ctx, word, p)
 			return nil
+		case word&asksParent != 0:
+			if ok, err := b.member.admit(ctx, word, p); ok {
+				return err
+			}
 		case word&modeBits == 0 && State(word&stateBits) == HalfOpen:
 			if admitted, ok, err := b.admitRecovery(ctx, word); ok {
 				*p = admitted
@@ -159,6 +167,12 @@ func (b *Breaker) admit(ctx context.Context, p *Permit) error {
 			b.unlock()
 		}
 	}
+}
+
+// rejectsStill reports whether what rejects, by the word, has not ended. The word
+// is asked again, for due may be that of the next state already.
+func (b *Breaker) rejectsStill(word uint64) bool {
+	return word&endsSoon == 0 || b.now() < b.due.Load() && b.word.Load() == word
 }
 
 // admitTimed lets an operation in whose duration is needed.
@@ -243,6 +257,9 @@ func (b *Breaker) succeedBeside(s *stripe) {
 // settle is Done where counting is not enough.
 func (p *Permit) settle(err error) {
 	b := p.b
+	if above := p.above(); above != nil {
+		defer above.settle(err)
+	}
 	o, first := p.outcome()
 	if !first {
 		return
@@ -260,6 +277,9 @@ func (p *Permit) outcome() (o outcome, first bool) {
 	if l != nil && !l.end() {
 		return o, false
 	}
+	if l != nil && l.recovery == nil {
+		l = nil // it is but for the parent's permit
+	}
 	o = outcome{kind: Failure, permitted: true, generation: p.word >> generationShift, lease: l}
 	if p.start != 0 {
 		o.timing, o.weight = p.timing, p.weight()
@@ -274,6 +294,9 @@ func (p *Permit) outcome() (o outcome, first bool) {
 // panic its stack.
 func (p *Permit) abandon() {
 	b := p.b
+	if above := p.above(); above != nil {
+		above.abandon()
+	}
 	o, first := p.outcome()
 	if !first {
 		return

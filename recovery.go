@@ -42,6 +42,7 @@ type lease struct {
 	deadline int64 // of the probe
 	settled  atomic.Bool
 	unwatch  func() bool // ends the watch of the probe's context
+	above    *Permit     // of the parent, which is in a recovery too
 }
 
 // settle reports whether this is the first that settles.
@@ -98,6 +99,9 @@ func (b *Breaker) admitRecovery(ctx context.Context, word uint64) (p Permit, ok 
 // success. What came of the operation is to be told by RecordSuccess or
 // HandleError.
 func (b *Breaker) Advise() (admit bool, retryAfter time.Duration) {
+	if above, wait := b.member.advise(); !above {
+		return false, wait
+	}
 	now := b.lock()
 	defer b.unlock()
 	r := b.recovery.Load()

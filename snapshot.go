@@ -10,6 +10,7 @@ import (
 // happened.
 type Snapshot struct {
 	Service string
+	Key     string `json:",omitempty"` // of a Keyed's breaker
 	At      time.Time
 
 	State    State
@@ -101,7 +102,7 @@ func (b *Breaker) snapshot() Snapshot {
 	c := b.stats()
 	t := b.windowCounts()
 	s := Snapshot{
-		Service: b.name, At: wall.UTC(), State: b.state, Mode: b.mode(),
+		Service: b.name, Key: b.Key(), At: wall.UTC(), State: b.state, Mode: b.mode(),
 		Transitions: b.transitions,
 		Failures:    t.failures, Successes: t.successes, Slow: t.slow,
 		ConsecutiveFailures: b.streak, LastError: b.lastError,
@@ -208,6 +209,8 @@ func (b *Breaker) Restore(s Snapshot) error {
 	switch {
 	case s.Service != b.name:
 		return fmt.Errorf("%w: it is of %q, not of %q", errSnapshot, s.Service, b.name)
+	case s.Key != b.Key():
+		return fmt.Errorf("%w: it is of the key %q, not of %q", errSnapshot, s.Key, b.Key())
 	case s.State > HalfOpen:
 		return fmt.Errorf("%w: %v is no state", errSnapshot, s.State)
 	case s.RecoveryAttempts < 0 || s.FailedRecoveries < 0 || s.OpenTime < 0:

@@ -118,13 +118,19 @@ func stripeCount() int {
 // successes is the sum of what the stripes and the mutex's holders have counted
 // in the window. The breaker's mutex is held.
 func (b *Breaker) successes() uint64 {
-	n := b.stats().succeeded
+	c := b.counters.Load()
+	if c == nil {
+		return 0
+	}
+	n := c.succeeded
 	b.eachStripe(func(s *stripe) { n += s.successes.Load() })
 	return n
 }
 
 func (b *Breaker) rejections() (r Rejections) {
-	b.stats()
+	if b.counters.Load() == nil {
+		return r
+	}
 	b.eachStripe(func(s *stripe) {
 		r.Open += s.rejectedOpen.Load()
 		r.HalfOpen += s.rejectedHalfOpen.Load()

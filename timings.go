@@ -103,7 +103,9 @@ func (t *timings) turnOver() {
 	for i := range counts {
 		counts[i] = t.present[i].Swap(0)
 		most = max(most, counts[i])
-		t.before[boundOf(i)] += uint64(counts[i])
+		if counts[i] > 0 {
+			t.before[boundOf(i)] += uint64(counts[i])
+		}
 	}
 	t.previousShift = max(bits.Len32(most)-16, 0)
 	for i, n := range counts {
@@ -199,7 +201,9 @@ type Durations struct {
 func (t *timings) durations() Durations {
 	d := Durations{Counts: t.before, Sum: time.Duration(t.beforeSum) + min(time.Duration(t.sum.Load()), math.MaxInt64-time.Duration(t.beforeSum))}
 	for i := range t.present {
-		d.Counts[boundOf(i)] += uint64(t.present[i].Load())
+		if n := t.present[i].Load(); n > 0 {
+			d.Counts[boundOf(i)] += uint64(n)
+		}
 	}
 	return d
 }

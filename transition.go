@@ -16,11 +16,13 @@ const (
 	RuleReset               = "reset"                // an administrator's order
 	RuleOverrideEnded       = "override_ended"       // an override ended, by hand or by time
 	RuleEnabled             = "enabled"              // the config enabled the breaker again
+	RuleChildrenOpen        = "children_open"        // that share of a Keyed's breakers is open
 )
 
 // Transition is one change of a breaker's state.
 type Transition struct {
 	Service string
+	Key     string // of a Keyed's breaker
 
 	// Number counts the transitions of this breaker, from 1 and without gaps.
 	Number uint64
@@ -63,6 +65,11 @@ type Evidence struct {
 	// long before, or has been slow for longer than the window, need not be
 	// among them.
 	InFlight int
+
+	// Of Keys breakers of a Keyed, KeysOpen are open; of a transition of its
+	// parent by RuleChildrenOpen.
+	Keys     int `json:",omitempty"`
+	KeysOpen int `json:",omitempty"`
 }
 
 // Order is who asks for a change by hand, and why.
@@ -82,6 +89,7 @@ type Override struct {
 // OverrideEnd is an override that ended and the breaker right after.
 type OverrideEnd struct {
 	Service  string
+	Key      string // of a Keyed's breaker
 	Override Override
 	At       time.Time
 

@@ -8,8 +8,9 @@ import (
 )
 
 // OfBreakers is a collector of breakers that no manager of this process holds.
-// Their series are called as those of a manager's services are. No two of them
-// may have the same name.
+// Their series are called as those of a manager's services are. It describes
+// nothing beforehand, so that a registry takes it beside New's; no two breakers or
+// services of a registry may have the same name, or every scrape fails.
 func OfBreakers(breakers ...*switchgear.Breaker) prometheus.Collector {
 	return breakerCollector(breakers)
 }
@@ -17,24 +18,26 @@ func OfBreakers(breakers ...*switchgear.Breaker) prometheus.Collector {
 type breakerCollector []*switchgear.Breaker
 
 // Describe implements prometheus.Collector.
-func (breakerCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{
-		operations, rejections, durations, states, edges, recoveries, overrides, overrideEnds,
-	} {
-		out <- d
-	}
-}
+func (breakerCollector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (c breakerCollector) Collect(out chan<- prometheus.Metric) {
 	all := make([]fleet.ServiceMeasures, len(c))
 	for i, b := range c {
-		s := b.Snapshot()
-		all[i] = fleet.ServiceMeasures{
-			Service: b.Name(), State: s.State, Mode: s.Mode, Override: s.Override, Operations: s.Operations, Counts: b.Counts(),
-		}
+		all[i] = measures(b)
 	}
-	s := sink(out)
+	sink(out).breakers(all)
+}
+
+func measures(b *switchgear.Breaker) fleet.ServiceMeasures {
+	s := b.Snapshot()
+	return fleet.ServiceMeasures{
+		Service: b.Name(), State: s.State, Mode: s.Mode, Override: s.Override, Operations: s.Operations, Counts: b.Counts(),
+	}
+}
+
+// breakers tells what there is to tell of breakers without health checks.
+func (s sink) breakers(all []fleet.ServiceMeasures) {
 	s.traffic(all)
 	s.circuits(all)
 	s.overrides(all)

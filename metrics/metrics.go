@@ -9,6 +9,7 @@ package metrics
 
 import (
 	"runtime"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -180,6 +181,22 @@ func (s sink) overrides(all []fleet.ServiceMeasures) {
 		if o := all[i].Override; o != nil {
 			s.gauge(overrideEnds, float64(o.Until.UnixMilli())/1000, all[i].Service)
 		}
+	}
+}
+
+// outcomes are a counter for each; the outcome is the last label.
+func (s sink) outcomes(d *prometheus.Desc, o switchgear.Operations, labels ...string) {
+	labels = slices.Clip(labels)
+	s.counter(d, o.Failed, append(labels, switchgear.Failure.String())...)
+	s.counter(d, o.Ignored, append(labels, switchgear.Ignored.String())...)
+	s.counter(d, o.Successful, append(labels, switchgear.Success.String())...)
+}
+
+// state is a gauge for each state, the last label.
+func (s sink) state(d *prometheus.Desc, is switchgear.State, labels ...string) {
+	labels = slices.Clip(labels)
+	for _, state := range byName {
+		s.gauge(d, number(is == state), append(labels, state.String())...)
 	}
 }
 
