@@ -6,6 +6,9 @@
 //	…
 //	http.Handle("/quote", &httpbreaker.Handler{Next: quote, Breaker: quotes})
 //
+// For gives each host, or whatever else, a breaker of its own, best out of a
+// [switchgear.Keyed].
+//
 // # Outcomes
 //
 // An answer is judged by its status: 5xx and 429 are failures, every other

@@ -21,30 +21,22 @@ func ExampleTransport() {
 	}))
 	defer scores.Close()
 
-	pricesBreaker, err := switchgear.New("prices", switchgear.Config{FailureThreshold: 2})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	scoresBreaker, err := switchgear.New("scores", switchgear.Config{FailureThreshold: 2, Jitter: -1})
+	hosts, err := switchgear.NewKeyed("upstreams", switchgear.KeyedConfig{
+		Config: switchgear.Config{FailureThreshold: 2, Jitter: -1},
+	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	client := &http.Client{Transport: &httpbreaker.Transport{
-		For: func(r *http.Request) *switchgear.Breaker {
-			if "http://"+r.URL.Host == prices.URL {
-				return pricesBreaker
-			}
-			return scoresBreaker
-		},
+		For: func(r *http.Request) *switchgear.Breaker { return hosts.Breaker(r.URL.Host) },
 	}}
 	defer client.CloseIdleConnections()
 
 	for _, url := range []string{prices.URL, scores.URL, scores.URL, scores.URL, prices.URL} {
 		resp, err := client.Get(url)
 		if open, ok := errors.AsType[*switchgear.OpenError](err); ok {
-			fmt.Println(open.Service, "is not asked for", open.RetryAfter().Round(1e9))
+			fmt.Println("one of the", open.Service, "is not asked for", open.RetryAfter().Round(1e9))
 			continue
 		}
 		if err != nil {
@@ -58,6 +50,6 @@ func ExampleTransport() {
 	// 200 OK
 	// 503 Service Unavailable
 	// 503 Service Unavailable
-	// scores is not asked for 2m0s
+	// one of the upstreams is not asked for 2m0s
 	// 200 OK
 }
