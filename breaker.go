@@ -23,10 +23,11 @@ const (
 	countsFast  = 1 << 8 // a success that is not slow needs no more than a count
 	countsPlain = 1 << 9 // besides, it need not be timed
 
-	asksParent  = 1 << 10 // of a key's breaker: what is let in must be let in by the parent too
-	admitsBelow = 1 << 11 // what admitsPlain is to others, if the parent admits
+	ofKey       = 1 << 10 // it is a Keyed's breaker
+	asksParent  = 1 << 11 // what it lets in must be let in by the parent too
+	admitsBelow = 1 << 12 // what admitsPlain is to others, if the parent admits
 
-	generationShift = 12
+	generationShift = 13
 )
 
 // never is the time of what has not happened.

@@ -96,14 +96,12 @@ func (k *Keyed) evict(s *shard, class int32) bool {
 	slices.SortFunc(list, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.used, b.used), cmp.Compare(a.born, b.born))
 	})
-	s.settleLate()
 	want, gone := max(s.members/batch, 1), 0
 	for _, c := range list {
 		if gone == want {
 			break
 		}
 		if k.retire(c.m, class) {
-			s.late = append(s.late, c.m)
 			gone++
 		}
 	}
@@ -113,17 +111,6 @@ func (k *Keyed) evict(s *shard, class int32) bool {
 	k.size.Add(int64(1 - gone))
 	k.evicted.Add(uint64(gone))
 	return true
-}
-
-// settleLate counts what slipped in while the members of the last pass went: an
-// operation that had looked at its breaker just before and was counted just after.
-func (s *shard) settleLate() {
-	for _, m := range s.late {
-		m.breaker.mu.Lock()
-		_, _ = m.account()
-		m.breaker.mu.Unlock()
-	}
-	s.late = nil
 }
 
 // retire takes a member of the class out. It reports whether it did: the member may

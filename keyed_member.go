@@ -52,7 +52,6 @@ type shard struct {
 
 	mu      sync.Mutex
 	members int
-	late    []*member // those that went last: a result may have slipped in
 	classes [goneClass]atomic.Int64
 
 	goneMu sync.Mutex // taken after a breaker's
@@ -208,7 +207,17 @@ func (m *member) leave() {
 // lives no longer than somebody holds it: the clock is looked at when it is used.
 func (m *member) gone() bool { return m != nil && m.class.Load() == goneClass }
 
-// rejected lets a rejection by a breaker whose key went get into the sums.
+// counted is to be asked after a count that took no mutex, of an operation that was
+// let in by the word. Where the key has gone since, what was counted before the word
+// changed is in the sums; what was counted after it gets there now.
+func (b *Breaker) counted(word uint64) {
+	if b.word.Load() != word && b.member.gone() {
+		b.lock()
+		b.unlock()
+	}
+}
+
+// rejected is counted of a rejection.
 func (m *member) rejected() {
 	if m.gone() {
 		m.breaker.lock()

@@ -45,6 +45,7 @@ func (k *Keyed) tooManyOpen() bool {
 // asked about, unless an override forces it closed. A breaker whose key went
 // takes no shortcut: all that it counts is to get into the sums, and it has no timer.
 func (m *member) word(word uint64) uint64 {
+	word |= ofKey
 	if m.counted != nil {
 		if word &^= countsFast | countsPlain; word&rejects != 0 {
 			word |= endsSoon

@@ -62,7 +62,6 @@ func (k *Keyed) Snapshot() KeyedSnapshot {
 func (s *shard) addTo(of *KeyedSnapshot, sum *tallies) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settleLate()
 	var none tallies
 	for _, m := range s.listLocked() {
 		t, open := m.now()

@@ -37,7 +37,7 @@ func weighing(n uint32) uint64 { return uint64(n) << 32 }
 func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error)) (T, error) {
 	word := b.word.Load()
 	if word&countsPlain == 0 {
-		if word&(rejects|endsSoon) == rejects {
+		if word&(rejects|endsSoon|ofKey) == rejects {
 			var none T
 			return none, b.reject(word)
 		}
@@ -56,6 +56,8 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 	returned = true
 	if err != nil || b.word.Load() != word || !s.succeed(n) {
 		b.end(ctx, word, s, err)
+	} else if word&ofKey != 0 {
+		b.counted(word)
 	}
 	return v, err
 }
@@ -65,6 +67,7 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 func (b *Breaker) end(ctx context.Context, word uint64, s *stripe, err error) {
 	if err == nil && b.word.Load() == word {
 		b.succeedBeside(s)
+		b.counted(word)
 		return
 	}
 	p := Permit{b: b, ctx: ctx, word: word}
@@ -203,6 +206,7 @@ func (p *Permit) Done(err error) {
 		p.settle(err)
 		return
 	}
+	word := p.word
 	switch {
 	case p.start == 0:
 		p.b = nil
@@ -213,6 +217,10 @@ func (p *Permit) Done(err error) {
 		p.b = nil
 	default:
 		p.settle(nil)
+		return
+	}
+	if word&ofKey != 0 {
+		b.counted(word)
 	}
 }
 
