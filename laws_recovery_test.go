@@ -3,6 +3,7 @@ package switchgear
 import (
 	"context"
 	"errors"
+	"math"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -171,7 +172,8 @@ func TestLaw09_RecoveryIsGradual(t *testing.T) {
 			succeed(b)
 			for _, step := range []float64{0.05, 0.2, 0.5} {
 				want := step + (1-step)/float64(rate) // one a second besides
-				if got := admitted(b, rate, 30*time.Second); got < want-0.01 || got > want+0.01 {
+				lot := 3 * math.Sqrt(step*(1-step)/float64(30*rate))
+				if got := admitted(b, rate, 30*time.Second); math.Abs(got-want) > lot {
 					t.Errorf("at step %v and %d a second %v is admitted, want %v", step, rate, got, want)
 				}
 			}

@@ -14,11 +14,15 @@ func takeSecond(taken *atomic.Int64, age int64) bool {
 	return second > last && taken.CompareAndSwap(last, second)
 }
 
-// draw spreads the admitted operations evenly over all that ask: multiples of
-// the golden ratio, modulo 1, fall below a share as often as it says, whatever
-// the rhythm of the asking (Weyl's equidistribution theorem).
+// draw admits a share of the operations that ask, whatever the rhythm of their
+// asking: what asks again at once, as the second request of a redirect does, has
+// the chance that the first one had. The numbers are those of SplitMix64 (Steele,
+// Lea and Flood, 2014), of which any stretch looks drawn by lot.
 func (r *recovery) draw(share float64) bool {
 	n := r.drawn.Add(1) * 0x9E3779B97F4A7C15
+	n = (n ^ n>>30) * 0xBF58476D1CE4E5B9
+	n = (n ^ n>>27) * 0x94D049BB133111EB
+	n ^= n >> 31
 	return float64(n>>11)/(1<<53) < share
 }
 
