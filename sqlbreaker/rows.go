@@ -6,8 +6,6 @@ import (
 	"errors"
 	"io"
 	"reflect"
-
-	"github.com/degenduel/switchgear"
 )
 
 // runQuery runs f as an operation that its rows are to end.
@@ -20,7 +18,7 @@ func runQuery(ctx context.Context, c *conn, f func() (driver.Rows, error)) (driv
 	inner, err := f()
 	switch {
 	case errors.Is(err, driver.ErrSkip):
-		c.skipped, op.kept = op, true
+		c.held.put(op)
 		return nil, err
 	case err != nil:
 		c.end(ctx, op, err)
@@ -64,12 +62,12 @@ func (r *rows) Close() error {
 	return err
 }
 
-// guard ends the operation if the driver panics.
+// guard ends the operation if the driver does not return.
 func (r *rows) guard(f func() error) error {
 	returned := false
 	defer func() {
 		if !returned {
-			r.op.end(switchgear.Failure, errLost)
+			r.op.abandon()
 		}
 	}()
 	err := f()
