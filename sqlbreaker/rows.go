@@ -25,7 +25,7 @@ func runQuery(ctx context.Context, c *conn, f func() (driver.Rows, error)) (driv
 		return nil, err
 	}
 	op.kept = true
-	return &rows{inner, c, op, ctx}, nil
+	return wrapRows(&rows{inner, c, op, ctx}), nil
 }
 
 // rows end their query's operation. Where the driver's rows lack an optional
@@ -40,7 +40,12 @@ type rows struct {
 func (r *rows) Columns() []string { return r.inner.Columns() }
 
 func (r *rows) Next(dest []driver.Value) error {
-	err := r.guard(func() error { return r.inner.Next(dest) })
+	return r.next(func() error { return r.inner.Next(dest) })
+}
+
+// next goes on to the next row by the driver's own means.
+func (r *rows) next(advance func() error) error {
+	err := r.guard(advance)
 	switch {
 	case err == nil:
 	case !errors.Is(err, io.EOF):
