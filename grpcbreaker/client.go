@@ -42,7 +42,7 @@ func StreamClientInterceptor(b *switchgear.Breaker, o Options) grpc.StreamClient
 		returned := false
 		defer func() {
 			if !returned {
-				c.end(errLost)
+				c.abandon()
 			}
 		}()
 		// gRPC knows of every end of a stream; who reads it need not.

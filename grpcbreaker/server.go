@@ -51,7 +51,7 @@ func serveLasting(b *switchgear.Breaker, srv any, stream grpc.ServerStream, hand
 	returned := false
 	defer func() {
 		if !returned {
-			c.end(errLost)
+			c.abandon()
 		}
 	}()
 	err = handler(srv, &lastingServerStream{stream, c})
