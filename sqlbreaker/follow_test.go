@@ -103,9 +103,12 @@ func TestRecovery_GoesOnByWhatNothingFollows(t *testing.T) {
 				t.Error(err)
 			}
 		},
-		"a connection that is closed": func(t *testing.T, db *sql.DB, _ *switchgear.Breaker) {
-			db.SetMaxIdleConns(-1)
-			if err := conn(t, db).Close(); err != nil {
+		"a connection that is closed": func(t *testing.T, _ *sql.DB, b *switchgear.Breaker) {
+			c, err := sqlbreaker.New(modern(nil), b, sqlbreaker.Options{}).Connect(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Close(); err != nil {
 				t.Error(err)
 			}
 		},

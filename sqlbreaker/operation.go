@@ -107,9 +107,9 @@ func (o *operation) abandon() {
 	o.end(switchgear.Failure, errLost)
 }
 
-// lost is deferred: it abandons what nobody else will end.
+// lost is deferred: it abandons what has not ended and nobody else will end.
 func (o *operation) lost() {
-	if !o.kept {
+	if !o.kept && !o.ended {
 		o.abandon()
 	}
 }

@@ -127,7 +127,13 @@ func TestUnwrap_HandsOutAConnectionThatWasReset(t *testing.T) {
 			t.Parallel()
 			b := newBreaker(t, switchgear.Config{FailureThreshold: 1})
 			resets := 0
-			db, _ := resetting(t, b, func(ctx context.Context) error { resets++; return ctx.Err() })
+			db, _ := resetting(t, b, func(ctx context.Context) error {
+				resets++
+				if ctx.Err() != nil {
+					return driver.ErrBadConn
+				}
+				return nil
+			})
 			state(t, b)
 			ctx, cancel := context.WithCancel(t.Context())
 			c, err := db.Conn(ctx)
@@ -146,6 +152,10 @@ func TestUnwrap_HandsOutAConnectionThatWasReset(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
+			}
+			_ = c.Close()
+			if got := db.Stats().Idle; got != 1 {
+				t.Errorf("%d connections went back to the pool, want the one", got)
 			}
 		})
 	}

@@ -72,7 +72,10 @@ func TestSQLite_WhatIsNotSentIsIgnored(t *testing.T) {
 func TestSQLite_ADatabaseThatCannotBeOpenedOpensTheCircuitUntilItCan(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "not", "mounted", "yet")
-	b := newBreaker(t, switchgear.Config{FailureThreshold: 2, ResetTimeout: 20 * time.Millisecond, MinHealthyPeriod: 20 * time.Millisecond, BackoffMultiplier: 1})
+	b := newBreaker(t, switchgear.Config{
+		FailureThreshold: 2, ResetTimeout: 20 * time.Millisecond, MinHealthyPeriod: 20 * time.Millisecond,
+		ProbeTimeout: patience, BackoffMultiplier: 1, // the probe writes to a disk
+	})
 	become := states(t, b)
 	db := openSQLite(t, filepath.Join(folder, "a.db"), b)
 	for range 2 {
