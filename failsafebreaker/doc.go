@@ -45,11 +45,19 @@
 //   - Timeout inside. Outside, it cancels the execution's context, and what its
 //     own context has canceled is ignored: a service that hangs would never open
 //     the circuit. (A deadline of the context given to WithContext is a failure
-//     wherever it comes from.)
+//     wherever it comes from.) It ends the wait of a func that heeds its context,
+//     by GetWithExecution or RunWithExecution, and no other: one that does not
+//     keeps its permit, and the probe's place in a recovery until ProbeTimeout,
+//     for as long as it runs.
 //
 // # What is a failure
 //
 // An error is, by the rules of the package switchgear and by Config.Classify of
 // the breaker. Where a result can be one too, or where the rules of this pipeline
 // differ, [Options.Classify] says so.
+//
+// What fails after the execution's context was canceled, by the caller or by a
+// policy outside, is ignored whatever the error says, such as the status Canceled
+// of a gRPC call that is the loser of a hedge. switchgear.Do by itself can only go
+// by errors that wrap context.Canceled: see the package grpcbreaker.
 package failsafebreaker

@@ -77,7 +77,7 @@ func (e *executor[R]) Apply(inner func(failsafe.Execution[R]) *common.PolicyResu
 		var result *common.PolicyResult[R]
 		_, err := switchgear.Do(exec.Context(), e.policy.breaker, func(context.Context) (struct{}, error) {
 			result = inner(exec)
-			return struct{}{}, e.policy.judge(result)
+			return struct{}{}, heed(exec, e.policy.judge(result))
 		})
 		switch {
 		case result == nil:
@@ -87,6 +87,16 @@ func (e *executor[R]) Apply(inner func(failsafe.Execution[R]) *common.PolicyResu
 		}
 		return result.WithFailure()
 	}
+}
+
+// heed is what the breaker is to hear of an execution that was canceled from
+// outside, by its caller or by a policy: nothing, whatever the error says. It
+// need not wrap context.Canceled, as a gRPC status of that name does not.
+func heed[R any](exec failsafe.Execution[R], heard error) error {
+	if heard != nil && errors.Is(exec.Context().Err(), context.Canceled) {
+		return switchgear.Ignore(heard)
+	}
+	return heard
 }
 
 // judge is what the breaker is to hear of the result.

@@ -7,11 +7,14 @@ import (
 	"time"
 
 	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/internal/unwind"
 )
 
-// errLost is the outcome of a stream that ended in neither a return nor an
-// error.
-var errLost = errors.New("grpcbreaker: the stream panicked")
+// What ended a stream that did not return.
+var (
+	errLost   = errors.New("grpcbreaker: the stream panicked")
+	errExited = errors.New("grpcbreaker: the stream's goroutine exited")
+)
 
 // How far a call has come.
 const (
@@ -30,6 +33,8 @@ type call struct {
 	judge  judge
 	late   func(error, time.Duration) // hears of a failure after the permit has ended
 	permit switchgear.Permit          // of whoever moves stage away from running
+	began  time.Time
+	took   time.Duration // until the first message; of whoever has proven
 	stage  atomic.Int32
 }
 
@@ -38,11 +43,16 @@ func begin(ctx context.Context, b *switchgear.Breaker, judge judge) (*call, erro
 	if err != nil {
 		return nil, err
 	}
-	return &call{judge: judge, late: b.HandleError, permit: permit}, nil
+	return &call{judge: judge, late: b.HandleError, permit: permit, began: time.Now()}, nil
 }
 
-// prove ends the permit of a stream that lasts: it has had its first message.
+// prove ends the permit of a stream that lasts: it has had a message, from the
+// one goroutine that moves them.
 func (c *call) prove() {
+	if c.stage.Load() != running {
+		return
+	}
+	c.took = time.Since(c.began)
 	if c.stage.CompareAndSwap(running, proven) {
 		c.permit.Done(nil)
 	}
@@ -55,8 +65,28 @@ func (c *call) end(err error) {
 		_, err = c.judge(err)
 		c.permit.Done(err)
 	case proven:
+		// It has no duration of its own: how long a stream lasts says nothing,
+		// and 0 would be the fastest of all.
 		if outcome, err := c.judge(err); outcome == switchgear.Failure {
-			c.late(err, 0)
+			c.late(err, c.took)
+		}
+	}
+}
+
+// abandon is for a deferred function: it ends the stream that did not return. A
+// panic is a failure, a runtime.Goexit is ignored, and no options are asked.
+func (c *call) abandon() {
+	exiting := unwind.Exiting()
+	switch c.stage.Swap(ended) {
+	case running:
+		if exiting {
+			c.permit.Done(switchgear.Ignore(errExited))
+			return
+		}
+		c.permit.Done(errLost)
+	case proven:
+		if !exiting {
+			c.late(errLost, c.took)
 		}
 	}
 }

@@ -18,10 +18,11 @@ func UnaryClientInterceptor(b *switchgear.Breaker, o Options) grpc.UnaryClientIn
 		if b == nil {
 			return invoker(ctx, method, req, reply, cc, opts...)
 		}
+		waits := callerOf(ctx)
 		_, err := do(ctx, b, func(ctx context.Context) (any, error) {
 			return nil, invoker(ctx, method, req, reply, cc, opts...)
 		}, func(err error) (switchgear.Outcome, error) {
-			return o.judge(ctx, err, closed(cc))
+			return o.judgeMade(waits, err, closed(cc))
 		}, false)
 		return err
 	}
@@ -35,14 +36,15 @@ func StreamClientInterceptor(b *switchgear.Breaker, o Options) grpc.StreamClient
 		if b == nil {
 			return streamer(ctx, desc, cc, method, opts...)
 		}
-		c, err := begin(ctx, b, func(err error) (switchgear.Outcome, error) { return o.judge(ctx, err, closed(cc)) })
+		waits := callerOf(ctx)
+		c, err := begin(ctx, b, func(err error) (switchgear.Outcome, error) { return o.judgeMade(waits, err, closed(cc)) })
 		if err != nil {
 			return nil, rejection(err, false)
 		}
 		returned := false
 		defer func() {
 			if !returned {
-				c.end(errLost)
+				c.abandon()
 			}
 		}()
 		// gRPC knows of every end of a stream; who reads it need not.

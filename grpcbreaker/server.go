@@ -16,10 +16,11 @@ func UnaryServerInterceptor(b *switchgear.Breaker, o Options) grpc.UnaryServerIn
 		if b == nil {
 			return handler(ctx, req)
 		}
+		waits := callerOf(ctx)
 		return do(ctx, b, func(ctx context.Context) (any, error) {
 			return handler(ctx, req)
 		}, func(err error) (switchgear.Outcome, error) {
-			return o.judge(ctx, err, false)
+			return o.judgeServed(waits, err)
 		}, true)
 	}
 }
@@ -33,7 +34,8 @@ func StreamServerInterceptor(b *switchgear.Breaker, o Options) grpc.StreamServer
 		if b == nil {
 			return handler(srv, stream)
 		}
-		judge := func(err error) (switchgear.Outcome, error) { return o.judge(ctx, err, false) }
+		waits := callerOf(ctx)
+		judge := func(err error) (switchgear.Outcome, error) { return o.judgeServed(waits, err) }
 		if o.lasts(info.FullMethod) {
 			return serveLasting(b, srv, stream, handler, judge)
 		}
@@ -51,7 +53,7 @@ func serveLasting(b *switchgear.Breaker, srv any, stream grpc.ServerStream, hand
 	returned := false
 	defer func() {
 		if !returned {
-			c.end(errLost)
+			c.abandon()
 		}
 	}()
 	err = handler(srv, &lastingServerStream{stream, c})

@@ -8,68 +8,41 @@ import (
 	"github.com/degenduel/switchgear"
 )
 
-// Result codes of SQLite (https://sqlite.org/rescode.html) that speak of the
-// database and not of the statement.
-var sqliteFailures = map[int]bool{
-	2:  true, // INTERNAL
-	3:  true, // PERM
-	5:  true, // BUSY
-	7:  true, // NOMEM
-	9:  true, // INTERRUPT
-	10: true, // IOERR
-	11: true, // CORRUPT
-	13: true, // FULL
-	14: true, // CANTOPEN
-	15: true, // PROTOCOL
-	22: true, // NOLFS
-	26: true, // NOTADB
-}
-
-// sqliteBusySnapshot is the BUSY that asks to repeat the transaction.
-const sqliteBusySnapshot = 517
-
 // Classify is what an error of a driver means.
 //
-// An error with a method SQLState() string, as those of pgx and pq, is a failure
-// in the classes 08 (connection), 53 (out of resources), 57 (shut down, or
-// stopped by a timeout), 58 (system) and XX (internal), and as 40003, where
+// Where it has an SQLSTATE, as those of pgx, pq and go-sql-driver/mysql do, it is
+// a failure in the classes 08 (connection), 53 (out of resources), 57 (shut down,
+// or stopped by a timeout), 58 (system) and XX (internal), and as 40003, where
 // nobody knows what became of the statement. Others, such as violated
 // constraints, wrong SQL, deadlocks and serialization failures, are answers of a
-// database that works, and successes.
+// database that works, and successes. Where MySQL's number says more than its
+// SQLSTATE, the number counts: that the server, the network or the disk is at
+// fault, that it is out of memory or of connections, that a table is broken, that
+// the query was stopped or took too long.
 //
-// An error with a method Code() int is taken for SQLite's, by its primary result
-// code: INTERNAL, PERM, BUSY (but not BUSY_SNAPSHOT), NOMEM, INTERRUPT, IOERR,
-// CORRUPT, FULL, CANTOPEN, PROTOCOL, NOLFS and NOTADB are failures.
+// Of SQLite, as of modernc.org/sqlite and mattn/go-sqlite3, the primary result
+// code counts: INTERNAL, PERM, BUSY (but not BUSY_SNAPSHOT), NOMEM, INTERRUPT,
+// IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOLFS and NOTADB are failures.
+//
+// What a driver has not sent, for there are too many or too few arguments or it
+// cannot encode one, is ignored. Drivers have no types for that, so it is known
+// by the texts of pgx, pq, go-sql-driver/mysql and the two of SQLite. A
+// transaction that is rolled back because one of its statements had failed is
+// a success.
 //
 // Every other error is a failure: of a network, a deadline, or a driver that
 // says nothing more.
 func Classify(err error) switchgear.Outcome {
-	var state interface{ SQLState() string }
-	var code interface{ Code() int }
-	failed := true
-	switch {
-	case err == nil:
+	if err == nil {
 		return switchgear.Success
-	case errors.As(err, &state):
-		failed = stateFailed(state.SQLState())
-	case errors.As(err, &code):
-		failed = code.Code() != sqliteBusySnapshot && sqliteFailures[code.Code()&0xff]
 	}
-	if failed {
-		return switchgear.Failure
+	if failed, ok := failedByCode(err); ok {
+		if failed {
+			return switchgear.Failure
+		}
+		return switchgear.Success
 	}
-	return switchgear.Success
-}
-
-func stateFailed(state string) bool {
-	if len(state) != 5 {
-		return true // no SQLSTATE
-	}
-	switch state[:2] {
-	case "08", "53", "57", "58", "XX":
-		return true
-	}
-	return state == "40003"
+	return outcomeByText(err)
 }
 
 // judge says what an error of a statement means, and what the breaker is to hear

@@ -18,17 +18,20 @@ type conn struct {
 
 	record func(error, time.Duration) // counts the outcome of what had not asked
 
-	proven   bool // it has worked
-	resetDue bool // the next operation is to reset it
-	inTx     bool
-	skipped  *operation // answered with ErrSkip, to go on with a Prepare
+	held hold // begun, and to be gone on with
+
+	proven    bool            // it has worked
+	bad       bool            // it is not to be used again
+	resetDue  bool            // the next operation is to reset it
+	takenWith context.Context //nolint:containedctx // what it was last taken from the pool with, for a reset that is due
+	inTx      bool
 }
 
 // wrapConn gives the connection just those of QueryerContext and ExecerContext
 // that the driver's has: where they are missing, database/sql treats the
 // arguments differently. The other optional interfaces can be had by doing what
 // database/sql does without them.
-func wrapConn(inner driver.Conn, b *switchgear.Breaker, o Options) driver.Conn {
+func wrapConn(inner driver.Conn, b *switchgear.Breaker, o Options) (driver.Conn, *conn) {
 	c := &conn{inner: inner, breaker: b, options: o, record: b.HandleError}
 	e, q := execer{c, execOf(inner)}, queryer{c, queryOf(inner)}
 	switch {
@@ -37,33 +40,37 @@ func wrapConn(inner driver.Conn, b *switchgear.Breaker, o Options) driver.Conn {
 			*conn
 			execer
 			queryer
-		}{c, e, q}
+		}{c, e, q}, c
 	case e.exec != nil:
 		return struct {
 			*conn
 			execer
-		}{c, e}
+		}{c, e}, c
 	case q.query != nil:
 		return struct {
 			*conn
 			queryer
-		}{c, q}
+		}{c, q}, c
 	}
-	return c
+	return c, c
 }
 
-func (c *conn) unwrap() driver.Conn { return c.inner }
-
-// start begins an operation on the connection. Its error is a rejection, or
-// driver.ErrBadConn of a reset that was due.
+// start begins an operation on the connection, or goes on with the one that is
+// held. Its error is a rejection, or driver.ErrBadConn of a reset that was due.
 func (c *conn) start(ctx context.Context) (*operation, error) {
-	c.dropSkipped()
-	if c.inTx {
+	op := c.held.take()
+	if op != nil && (op.apart != c.inTx || op.expired()) {
+		op.endUnused()
+		op = nil
+	}
+	if op == nil && c.inTx {
 		return apart(c.record), nil
 	}
-	op, err := admit(ctx, c.breaker)
-	if err != nil {
-		return nil, err
+	if op == nil {
+		var err error
+		if op, err = admit(ctx, c.breaker); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.resetUnder(ctx, op); err != nil {
 		return nil, err
@@ -86,7 +93,7 @@ func finish[T any](ctx context.Context, c *conn, op *operation, f func() (T, err
 	defer op.lost()
 	v, err := f()
 	if errors.Is(err, driver.ErrSkip) {
-		c.skipped, op.kept = op, true
+		c.held.put(op)
 		return v, err
 	}
 	c.end(ctx, op, err)
@@ -102,12 +109,15 @@ func (c *conn) end(ctx context.Context, op *operation, err error) {
 	op.end(outcome, heard)
 }
 
-// dropSkipped ends what was to go on with a Prepare and did not.
-func (c *conn) dropSkipped() {
-	if c.skipped != nil {
-		c.skipped.drop()
-		c.skipped = nil
+// followed ends an operation that has worked, unless what follows is to be a
+// part of it.
+func (c *conn) followed(op *operation) {
+	op.worked = true
+	if op.merges {
+		c.held.put(op)
+		return
 	}
+	op.end(switchgear.Success, nil)
 }
 
 // Prepare is PrepareContext without a context.
@@ -115,22 +125,20 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 	return c.PrepareContext(context.Background(), query)
 }
 
-// PrepareContext is an operation, or the rest of one that was skipped.
+// PrepareContext is an operation, or a part of one.
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	op := c.skipped
-	c.skipped = nil
-	if op == nil {
-		var err error
-		if op, err = c.start(ctx); err != nil {
-			return nil, err
-		}
-	} else {
-		op.kept = false
-	}
-	s, err := finish(ctx, c, op, func() (driver.Stmt, error) { return prepare(ctx, c.inner, query) })
+	op, err := c.start(ctx)
 	if err != nil {
 		return nil, err
 	}
+	defer op.lost()
+	s, err := prepare(ctx, c.inner, query)
+	if err != nil {
+		c.end(ctx, op, err)
+		return nil, err
+	}
+	c.proven = true
+	c.followed(op)
 	return wrapStmt(s, c), nil
 }
 
@@ -159,74 +167,6 @@ func (c *conn) Ping(ctx context.Context) error {
 	return err
 }
 
-// ResetSession may ask the database, so it waits for an operation that is let in
-// unless everything is.
-func (c *conn) ResetSession(ctx context.Context) error {
-	c.dropSkipped()
-	c.inTx = false
-	resetter, ok := c.inner.(driver.SessionResetter)
-	if !ok {
-		return nil
-	}
-	if !c.admitsAll() {
-		c.resetDue = true
-		return nil
-	}
-	c.resetDue = false
-	began := time.Now()
-	err := resetter.ResetSession(ctx)
-	if errors.Is(err, driver.ErrBadConn) {
-		// What is fine is counted with what it is done for.
-		if outcome, heard := c.options.judge(ctx, err, true); outcome == switchgear.Failure {
-			c.record(heard, time.Since(began))
-		}
-	}
-	return err
-}
-
-// admitsAll reports whether the breaker lets everything in.
-func (c *conn) admitsAll() bool {
-	switch c.breaker.Mode() {
-	case switchgear.ForcedClosed, switchgear.Disabled:
-		return true
-	case switchgear.Auto:
-		return c.breaker.State() == switchgear.Closed
-	case switchgear.ForcedOpen:
-	}
-	return false
-}
-
-// resetUnder resets the connection, if that is due, as a part of the operation,
-// which ends if the connection turns out to be bad. As in database/sql other
-// errors are passed over.
-func (c *conn) resetUnder(ctx context.Context, op *operation) error {
-	resetter, ok := c.inner.(driver.SessionResetter)
-	if !c.resetDue || !ok {
-		return nil
-	}
-	c.resetDue = false
-	returned := false
-	defer func() {
-		if !returned {
-			op.lost()
-		}
-	}()
-	err := resetter.ResetSession(ctx)
-	returned = true
-	if errors.Is(err, driver.ErrBadConn) {
-		c.end(ctx, op, err)
-		return err
-	}
-	return nil
-}
-
-// IsValid is asked when the connection goes back to the pool.
-func (c *conn) IsValid() bool {
-	c.dropSkipped()
-	v, ok := c.inner.(driver.Validator)
-	return !ok || v.IsValid()
-}
-
 // CheckNamedValue lets the driver convert an argument, where it can.
 func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 	if checker, ok := c.inner.(driver.NamedValueChecker); ok {
@@ -235,9 +175,16 @@ func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 	return driver.ErrSkip
 }
 
+// IsValid is asked when the connection goes back to the pool.
+func (c *conn) IsValid() bool {
+	c.held.drop()
+	v, ok := c.inner.(driver.Validator)
+	return !c.bad && (!ok || v.IsValid())
+}
+
 // Close closes the connection. It is no operation.
 func (c *conn) Close() error {
-	c.dropSkipped()
+	c.held.drop()
 	return c.inner.Close()
 }
 

@@ -63,7 +63,8 @@ type connector struct {
 	options Options
 }
 
-// Connect is an operation of its own.
+// Connect is an operation of its own, or, where not everything is let in, the
+// beginning of one.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	op, err := admit(ctx, c.breaker)
 	if err != nil {
@@ -75,8 +76,9 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		op.end(c.options.judgeConnect(ctx, err))
 		return nil, err
 	}
-	op.end(switchgear.Success, nil)
-	return wrapConn(inner, c.breaker, c.options), nil
+	wrapped, conn := wrapConn(inner, c.breaker, c.options)
+	conn.followed(op)
+	return wrapped, nil
 }
 
 func (c *connector) Driver() driver.Driver { return c.inner.Driver() }
@@ -87,8 +89,9 @@ type closingConnector struct {
 }
 
 // Unwrap is the driver's own connection of what sql.Conn.Raw hands out. Work
-// done on it directly goes past the breaker. What is not of this package comes
-// back as it is.
+// done on it directly goes past the breaker. If a reset of the connection is due
+// it is done now, within five seconds, and one that turns out to be bad is not
+// used again. What is not of this package comes back as it is.
 func Unwrap(driverConn any) any {
 	if w, ok := driverConn.(interface{ unwrap() driver.Conn }); ok {
 		return w.unwrap()

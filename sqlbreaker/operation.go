@@ -6,15 +6,28 @@ import (
 	"time"
 
 	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/internal/unwind"
 )
 
-// errLost is the outcome of an operation in which the driver panicked.
-var errLost = errors.New("sqlbreaker: the driver panicked")
+var (
+	// errLost is the outcome of an operation in which the driver panicked.
+	errLost = errors.New("sqlbreaker: the driver panicked")
 
-// operation is one round trip, or the part of a transaction that is counted
-// without having asked. It ends once.
+	// errNothing is the outcome of one that came to nothing.
+	errNothing = errors.New("sqlbreaker: nothing was asked")
+)
+
+// operation is one round trip, or several that are one to the breaker, or the
+// part of a transaction that is counted without having asked. It ends once.
 type operation struct {
 	permit switchgear.Permit
+	ctx    context.Context //nolint:containedctx // which it was admitted with, and which may end its permit
+
+	// merges says that it was admitted while not everything is: what follows
+	// it on its connection is not to ask again.
+	merges bool
+
+	worked bool // a round trip of it has succeeded
 
 	// Of one that holds no permit.
 	apart  bool
@@ -31,7 +44,19 @@ func admit(ctx context.Context, b *switchgear.Breaker) (*operation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &operation{permit: permit}, nil
+	return &operation{permit: permit, ctx: ctx, merges: !admitsAll(b)}, nil
+}
+
+// admitsAll reports whether the breaker lets everything in.
+func admitsAll(b *switchgear.Breaker) bool {
+	switch b.Mode() {
+	case switchgear.ForcedClosed, switchgear.Disabled:
+		return true
+	case switchgear.Auto:
+		return b.State() == switchgear.Closed
+	case switchgear.ForcedOpen:
+	}
+	return false
 }
 
 // apart is an operation that does not ask, and is only recorded.
@@ -59,12 +84,32 @@ func (o *operation) end(outcome switchgear.Outcome, heard error) {
 	o.record(heard, time.Since(o.began))
 }
 
-// drop ends an operation that came to nothing.
-func (o *operation) drop() { o.end(switchgear.Ignored, errLost) }
+// expired reports that its caller's context has ended, and its permit may have
+// with it.
+func (o *operation) expired() bool { return !o.apart && o.ctx.Err() != nil }
 
-// lost is deferred: it ends the operation in which the driver did not return.
+// endUnused ends an operation that nothing has followed, by what it came to.
+func (o *operation) endUnused() {
+	if o.worked {
+		o.end(switchgear.Success, nil)
+		return
+	}
+	o.end(switchgear.Ignored, errNothing)
+}
+
+// abandon is for a deferred function: it ends the operation in which the driver
+// did not return.
+func (o *operation) abandon() {
+	if unwind.Exiting() {
+		o.end(switchgear.Ignored, errNothing)
+		return
+	}
+	o.end(switchgear.Failure, errLost)
+}
+
+// lost is deferred: it abandons what has not ended and nobody else will end.
 func (o *operation) lost() {
-	if !o.kept {
-		o.end(switchgear.Failure, errLost)
+	if !o.kept && !o.ended {
+		o.abandon()
 	}
 }

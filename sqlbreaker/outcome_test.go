@@ -122,53 +122,6 @@ func TestErrBadConn_IsAFailureWhereNothingElseExplainsIt(t *testing.T) {
 	})
 }
 
-func TestConn_IsResetUnderTheOperationWhereNotEverythingIsLetIn(t *testing.T) {
-	t.Parallel()
-	f := modern(nil)
-	asked := make(chan struct{}, 16)
-	f.pings = func(context.Context, int) error { asked <- struct{}{}; return nil }
-	b := newBreaker(t, switchgear.Config{FailureThreshold: 1, ResetTimeout: time.Hour, MaxResetTimeout: time.Hour, MinHealthyPeriod: -1})
-	db := open(t, f, b, sqlbreaker.Options{})
-	mustExec(t, db, "e")
-	mustExec(t, db, "e")
-	if len(asked) != 1 {
-		t.Fatalf("while closed the connection was reset %d times, want once", len(asked))
-	}
-	<-asked
-	trip(t, b)
-	if _, err := db.ExecContext(t.Context(), "e"); !errors.Is(err, switchgear.ErrOpen) {
-		t.Fatalf("err = %v, want a rejection", err)
-	}
-	if len(asked) != 0 {
-		t.Error("an open circuit asked the database to reset a connection")
-	}
-	if err := b.Reset(switchgear.HalfOpen, switchgear.Order{Actor: "ada", Reason: "it is back"}); err != nil {
-		t.Fatal(err)
-	}
-	mustExec(t, db, "e")
-	if len(asked) != 1 {
-		t.Errorf("the probe reset its connection %d times, want once", len(asked))
-	}
-	if got := b.State(); got != switchgear.Closed {
-		t.Errorf("state = %v, want closed", got)
-	}
-}
-
-func TestConn_AResetThatFindsItBadEndsTheOperationAndFreesTheProbe(t *testing.T) {
-	t.Parallel()
-	f := modern(nil)
-	f.pings = func(context.Context, int) error { return driver.ErrBadConn }
-	b := newBreaker(t, switchgear.Config{FailureThreshold: 1, ResetTimeout: time.Millisecond, ProbeTimeout: time.Hour, MinHealthyPeriod: -1})
-	db := open(t, f, b, sqlbreaker.Options{})
-	mustExec(t, db, "e")
-	become := states(t, b)
-	trip(t, b)
-	become(switchgear.Open, switchgear.HalfOpen)
-	mustExec(t, db, "e") // bad, so a new connection, which is the probe
-	become(switchgear.Closed)
-	want(t, "all", b.Operations(), switchgear.Operations{Successful: 4, Failed: 1, Ignored: 1})
-}
-
 func TestTx_IsNeverRejectedHalfWay(t *testing.T) {
 	t.Parallel()
 	b := newBreaker(t, switchgear.Config{FailureThreshold: 1})
@@ -209,14 +162,7 @@ func TestDriver_APanicIsAFailureWhereverItHappens(t *testing.T) {
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
 			b := newBreaker(t, switchgear.Config{FailureThreshold: 1, ResetTimeout: time.Hour, MaxResetTimeout: time.Hour})
-			f := modern(func(c string) error {
-				if strings.HasPrefix(c, call) {
-					panic("driver")
-				}
-				return nil
-			})
-			f.connect = func() error { return f.end("connect") }
-			db := open(t, f, b, sqlbreaker.Options{})
+			db := open(t, doing(call, func() { panic("driver") }), b, sqlbreaker.Options{})
 			func() {
 				defer func() {
 					if v := recover(); v != "driver" {
@@ -232,17 +178,69 @@ func TestDriver_APanicIsAFailureWhereverItHappens(t *testing.T) {
 	}
 }
 
+func TestDriver_AGoexitIsIgnoredWhereverItHappens(t *testing.T) {
+	t.Parallel()
+	for _, call := range []string{"connect", "ping", "exec", "query", "next", "prepare", "begin", "reset"} {
+		t.Run(call, func(t *testing.T) {
+			t.Parallel()
+			b := newBreaker(t, switchgear.Config{FailureThreshold: 1})
+			f := doing(call, runtime.Goexit)
+			db := open(t, f, b, sqlbreaker.Options{})
+			if call == "reset" {
+				mustExec(t, db, "e")
+			}
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				use(context.Background(), db, call)
+				t.Error("the goroutine went on")
+			}()
+			<-ended
+			if got := b.Operations(); got.Failed != 0 || got.Ignored != 1 {
+				t.Errorf("counted %+v, want one ignored", got)
+			}
+		})
+	}
+}
+
+// doing is a driver that does something instead of the call.
+func doing(call string, something func()) *fake {
+	f := modern(func(c string) error {
+		if strings.HasPrefix(c, call) {
+			something()
+		}
+		return nil
+	})
+	f.connect = func() error { return f.end("connect") }
+	switch call {
+	case "next":
+		f.sets = func(r *fakeRows) driver.Rows { return doingRows{r, something} }
+	case "reset":
+		f.pings = func(context.Context, int) error { something(); return nil }
+	}
+	return f
+}
+
+type doingRows struct {
+	*fakeRows
+
+	next func()
+}
+
+func (r doingRows) Next([]driver.Value) error { r.next(); return nil }
+
 // use makes one call of the driver.
 func use(ctx context.Context, db *sql.DB, call string) {
 	switch call {
 	case "connect", "ping":
 		_ = db.PingContext(ctx)
-	case "exec":
+	case "exec", "reset":
 		_, _ = db.ExecContext(ctx, "e")
-	case "query":
+	case "query", "next":
 		rows, err := db.QueryContext(ctx, "q")
 		if err == nil {
 			defer func() { _ = rows.Close() }()
+			rows.Next()
 			_ = rows.Err()
 		}
 	case "prepare":
@@ -333,25 +331,4 @@ func TestTx_EndsForAConnectionThatIsKept(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestDriver_APanicWhileResettingFreesTheProbe(t *testing.T) {
-	t.Parallel()
-	b := newBreaker(t, switchgear.Config{FailureThreshold: 1, ResetTimeout: time.Millisecond, ProbeTimeout: time.Hour, BackoffMultiplier: 1})
-	f := modern(nil)
-	f.pings = func(context.Context, int) error { panic("driver") }
-	db := open(t, f, b, sqlbreaker.Options{})
-	mustExec(t, db, "e")
-	become := states(t, b)
-	trip(t, b)
-	become(switchgear.Open, switchgear.HalfOpen)
-	func() {
-		defer func() {
-			if v := recover(); v != "driver" {
-				t.Errorf("recovered %v, want the driver's panic", v)
-			}
-		}()
-		_, _ = db.ExecContext(t.Context(), "e")
-	}()
-	become(switchgear.Open) // it was the probe, and failed
 }

@@ -33,6 +33,7 @@ func TestPostgres_ThatFails(t *testing.T) {
 	t.Run("killed, it opens the circuit; restarted, it closes it", func(t *testing.T) { killed(t, server) })
 	t.Run("restarted between two queries, it opens nothing", func(t *testing.T) { restarted(t, server) })
 	t.Run("hung, it opens the circuit, and nobody waits then", func(t *testing.T) { hung(t, server) })
+	t.Run("hung, it is slow before anybody has given up", func(t *testing.T) { hungInFlight(t, server) })
 }
 
 func TestPostgres_ThatWorks(t *testing.T) {
@@ -43,6 +44,8 @@ func TestPostgres_ThatWorks(t *testing.T) {
 	}
 	t.Run("its own trouble is told from the statement's", func(t *testing.T) { troubles(t, server) })
 	t.Run("whatever keeps it from being connected to is a failure", func(t *testing.T) { refusal(t, server) })
+	t.Run("what is not sent to it is ignored", func(t *testing.T) { unsent(t, server) })
+	t.Run("a commit of what had failed is an answer", func(t *testing.T) { commitOfAFailure(t, server) })
 	t.Run("prepared statements and transactions are as without us", func(t *testing.T) { statements(t, server) })
 }
 
@@ -178,6 +181,33 @@ func hung(t *testing.T, server *testpg.Server) {
 		t.Fatal(err)
 	}
 	untilClosed(t, db, b)
+}
+
+// The callers have no deadline, and hang where pgx looks after pooled
+// connections that have been idle.
+func hungInFlight(t *testing.T, server *testpg.Server) {
+	b := newBreaker(t, switchgear.Config{SlowCallDuration: 100 * time.Millisecond, SlowCallRateThreshold: 0.2, MinimumOperations: 4})
+	become := states(t, b)
+	db := openPostgres(t, server.Database(t), b)
+	warm(t, db, 4)
+	before := b.Operations()
+	server.Freeze()
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if err := one(ctx, db); !errors.Is(err, context.Canceled) {
+				t.Errorf("a query of a hung server: %v", err)
+			}
+		})
+	}
+	become(switchgear.Open)
+	cancel()
+	wg.Wait()
+	server.Thaw()
+	if got := b.Operations(); got.Ignored != before.Ignored+4 || got.Failed != 0 {
+		t.Errorf("counted %+v after %+v, want four callers more that have gone", got, before)
+	}
 }
 
 func troubles(t *testing.T, server *testpg.Server) {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"io"
 	"reflect"
-
-	"github.com/degenduel/switchgear"
 )
 
 // runQuery runs f as an operation that its rows are to end.
@@ -20,14 +18,14 @@ func runQuery(ctx context.Context, c *conn, f func() (driver.Rows, error)) (driv
 	inner, err := f()
 	switch {
 	case errors.Is(err, driver.ErrSkip):
-		c.skipped, op.kept = op, true
+		c.held.put(op)
 		return nil, err
 	case err != nil:
 		c.end(ctx, op, err)
 		return nil, err
 	}
 	op.kept = true
-	return &rows{inner, c, op, ctx}, nil
+	return wrapRows(&rows{inner, c, op, ctx}), nil
 }
 
 // rows end their query's operation. Where the driver's rows lack an optional
@@ -42,7 +40,12 @@ type rows struct {
 func (r *rows) Columns() []string { return r.inner.Columns() }
 
 func (r *rows) Next(dest []driver.Value) error {
-	err := r.guard(func() error { return r.inner.Next(dest) })
+	return r.next(func() error { return r.inner.Next(dest) })
+}
+
+// next goes on to the next row by the driver's own means.
+func (r *rows) next(advance func() error) error {
+	err := r.guard(advance)
 	switch {
 	case err == nil:
 	case !errors.Is(err, io.EOF):
@@ -64,12 +67,12 @@ func (r *rows) Close() error {
 	return err
 }
 
-// guard ends the operation if the driver panics.
+// guard ends the operation if the driver does not return.
 func (r *rows) guard(f func() error) error {
 	returned := false
 	defer func() {
 		if !returned {
-			r.op.end(switchgear.Failure, errLost)
+			r.op.abandon()
 		}
 	}()
 	err := f()

@@ -49,10 +49,33 @@ func TestSQLite_AnswersThatBlameTheStatementAreSuccesses(t *testing.T) {
 	}
 }
 
+func TestSQLite_WhatIsNotSentIsIgnored(t *testing.T) {
+	t.Parallel()
+	b := newBreaker(t, switchgear.Config{FailureThreshold: 1})
+	db := openSQLite(t, ":memory:", b)
+	if err := db.PingContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	since := counted(b)
+	since()
+	for query, args := range map[string][]any{
+		"SELECT ?": nil, "SELECT ?2": {1}, "SELECT :n": {sql.Named("m", 1)},
+	} {
+		var n int
+		if err := db.QueryRowContext(t.Context(), query, args...).Scan(&n); err == nil {
+			t.Errorf("%s: no error", query)
+		}
+		want(t, query, since(), switchgear.Operations{Ignored: 1})
+	}
+}
+
 func TestSQLite_ADatabaseThatCannotBeOpenedOpensTheCircuitUntilItCan(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "not", "mounted", "yet")
-	b := newBreaker(t, switchgear.Config{FailureThreshold: 2, ResetTimeout: 20 * time.Millisecond, MinHealthyPeriod: 20 * time.Millisecond, BackoffMultiplier: 1})
+	b := newBreaker(t, switchgear.Config{
+		FailureThreshold: 2, ResetTimeout: 20 * time.Millisecond, MinHealthyPeriod: 20 * time.Millisecond,
+		ProbeTimeout: patience, BackoffMultiplier: 1, // the probe writes to a disk
+	})
 	become := states(t, b)
 	db := openSQLite(t, filepath.Join(folder, "a.db"), b)
 	for range 2 {

@@ -185,9 +185,9 @@ func TestErrSkip_HoldsTheProbeUntilWhatFollowsIt(t *testing.T) {
 	become := states(t, b)
 	trip(t, b)
 	become(switchgear.Open, switchgear.HalfOpen)
-	mustExec(t, db, "e", 1) // skip and prepare are one operation, and close it
+	mustExec(t, db, "e", 1) // skip, prepare and execute are one operation, and close it
 	become(switchgear.Closed)
-	want(t, "all", b.Operations(), switchgear.Operations{Successful: 5, Failed: 1})
+	want(t, "connect, prepare and execute, the trip, and the probe", b.Operations(), switchgear.Operations{Successful: 4, Failed: 1})
 }
 
 func TestUnwrap_IsTheDriversConnection(t *testing.T) {
