@@ -76,7 +76,7 @@ func (m *member) admitsAll() bool {
 
 // admit is the breaker's where the parent must be asked. It answers !ok where the
 // breaker has moved on and is to be asked again.
-func (m *member) admit(ctx context.Context, word uint64, p *Permit) (ok bool, err error) {
+func (m *member) admit(ctx context.Context, word, number uint64, p *Permit) (ok bool, err error) {
 	b := &m.breaker
 	var above *Permit
 	if !m.admitsAll() {
@@ -86,7 +86,7 @@ func (m *member) admit(ctx context.Context, word uint64, p *Permit) (ok bool, er
 	}
 	switch {
 	case word&admitsBelow != 0:
-		b.admitTimed(ctx, word, p)
+		b.admitTimed(ctx, word, number, p)
 		ok = true
 	case word&modeBits == 0 && State(word&stateBits) == HalfOpen:
 		if *p, ok, err = b.admitRecovery(ctx, word); err != nil {

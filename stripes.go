@@ -53,6 +53,14 @@ func (s *striping) number() uint64 {
 	return h >> 32 & uint64(len(s.all)-1)                      //nolint:gosec // a length
 }
 
+// noNumber is that of no stripe.
+const noNumber = 0xFF
+
+// at is the stripe of a number, which may be that of another deal.
+func (s *striping) at(number uint64) *stripe {
+	return &s.all[number&uint64(len(s.all)-1)] //nolint:gosec // a length
+}
+
 // stripe is where the goroutine counts.
 func (b *Breaker) stripe() *stripe {
 	s := b.striping.Load()

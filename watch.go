@@ -67,9 +67,9 @@ func (w *watcher) slice(at int64) int64 { return at/w.length + 1 }
 func (w *watcher) expiry(slice int64) int64 { return slice*w.length + w.limit }
 
 // lane is where an operation is counted in its watcher, from 1; 0 is nowhere.
-func (t timing) lane() uint16 { return uint16(t.tags) } //nolint:gosec // what it was made of
+func (t timing) lane() uint16 { return uint16(t.tags >> 8) } //nolint:gosec // what it was made of
 
-func (t timing) watcher() uint16 { return uint16(t.tags >> 16) } //nolint:gosec // what it was made of
+func (t timing) watcher() uint16 { return uint16(t.tags >> 24) } //nolint:gosec // what it was made of
 
 // enterWatch lets an operation that begins at now be slow before it ends. It
 // returns the tags of its timing.
@@ -97,7 +97,7 @@ func (b *Breaker) enterWatch(word uint64, now int64) (tags uint64) {
 		b.lock()
 		b.unlock()
 	}
-	return uint64(w.id)<<16 | (number + 1)
+	return uint64(w.id)<<24 | (number+1)<<8
 }
 
 // watchOf is the watcher that the operation is counted by; nil if there is none,
