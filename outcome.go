@@ -144,6 +144,7 @@ func (b *Breaker) note(now int64, o outcome) {
 	} else {
 		t.lastSuccess.Store(now)
 	}
+	t.roll(now, b.config.Load().MonitoringWindow)
 	if o.weight > 0 && t.add(o.took, o.weight) {
 		t.turnOver()
 	}
