@@ -101,7 +101,10 @@ func Ignore(err error) error {
 	return ignored{err}
 }
 
+// isIgnored reports whether err has the mark. A nil pointer in an error's clothes may
+// panic when it is asked: it has none.
 func isIgnored(err error) bool {
+	defer func() { _ = recover() }()
 	var mark ignored
 	return errors.As(err, &mark)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net/url"
 	"testing"
 	"time"
 
@@ -51,6 +53,20 @@ func TestLaw13_Outcomes(t *testing.T) {
 			}
 		}))
 	}
+	t.Run("a nil pointer that panics when it is unwrapped", bubble(func(t *testing.T) {
+		b := newBreaker(t, Config{FailureThreshold: 100})
+		for _, ctx := range []context.Context{alive, ended} {
+			for _, bad := range []error{(*fs.PathError)(nil), (*url.Error)(nil)} {
+				_, err := Do(ctx, b, func(context.Context) (int, error) { return 0, bad })
+				if err != bad { //nolint:errorlint // the caller is to get what the operation gave
+					t.Errorf("the caller gets %v", err)
+				}
+			}
+		}
+		if got, want := b.Operations(), (Operations{Failed: 4}); got != want {
+			t.Errorf("counted %+v, want %+v", got, want)
+		}
+	}))
 	t.Run("a panic is a failure whatever the classifier says", bubble(func(t *testing.T) {
 		b := newBreaker(t, Config{Classify: func(error) Outcome { return Ignored }})
 		apart(func() {

@@ -61,12 +61,18 @@ func classify(ctx context.Context, cfg *Config, err error) Outcome {
 		return Success
 	case isIgnored(err):
 		return Ignored
-	case ctx != nil && ctx.Err() != nil && errors.Is(err, context.Canceled):
+	case ctx != nil && ctx.Err() != nil && isCanceled(err):
 		return Ignored
 	case cfg.Classify != nil:
 		return min(cfg.Classify(err), Ignored)
 	}
 	return Failure
+}
+
+// isCanceled is as careful as isIgnored.
+func isCanceled(err error) bool {
+	defer func() { _ = recover() }()
+	return errors.Is(err, context.Canceled)
 }
 
 // RecordSuccess counts a success of work that ran elsewhere, with its
