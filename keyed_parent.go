@@ -162,14 +162,15 @@ func (p *Permit) giveBack() {
 	b.lock()
 	l.recovery.leave(l)
 	b.unlock()
+	l.turn.giveBack()
 }
 
 // advise is Advise of the parent, where the breaker asks it.
-func (m *member) advise() (admit bool, retryAfter time.Duration) {
+func (m *member) advise() (admit bool, turn second, retryAfter time.Duration) {
 	if m == nil || m.breaker.word.Load()&asksParent == 0 || m.admitsAll() {
-		return true, 0
+		return true, turn, 0
 	}
-	return m.keyed.parent.Advise()
+	return m.keyed.parent.advise()
 }
 
 // recordAbove lets an outcome without a permit take part in the parent's recovery.

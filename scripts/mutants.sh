@@ -94,7 +94,7 @@ plant goexit-counted permit.go \
 plant time-left-unbounded snapshot.go \
   'min(max(s.NextAttemptAt.Sub(wall), 0), s.OpenTime)' 'max(s.NextAttemptAt.Sub(wall), 0)'
 plant second-not-given ramp.go \
-  'second > last' 'second > last+1'
+  'n > last' 'n > last+1'
 
 plant slow-only-at-its-end watch.go \
   'b.judgeWindow(now, outcome' '_, _ = now, (outcome'
