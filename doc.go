@@ -111,8 +111,9 @@
 // key shares a part of the table.
 //
 // Each breaker asks the parent too, by one atomic load while that is closed. It
-// opens when more than OpenShare of the breakers, and at least MinimumKeys of
-// them, are open, by the rule children_open; it is half-open by the clock, and
+// opens when one of the breakers does and then more than OpenShare of them, and
+// at least MinimumKeys, are open, by the rule children_open; keys that go do not
+// open it, though the share grows. It is half-open by the clock, and
 // recovers by the operations of whichever key, which must get past both. What a
 // key's breaker rejects is nothing of the parent's. A forced_closed key does not
 // ask. [Keyed.Parent] is there for overrides and resets of the whole service,

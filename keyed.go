@@ -38,9 +38,10 @@ type KeyedConfig struct {
 	// from its first operation on. 1 to 1 000 000; default 1 024.
 	MaxKeys int
 
-	// OpenShare opens the parent when more than this share of the keys'
-	// breakers is open. 0 to 1, where 1 can never be exceeded; default 0, off.
-	// During a recovery of the parent it is its FailureRateThreshold: after the
+	// OpenShare opens the parent when a breaker opens and more than this share of
+	// the keys' is open then; a share that grows because keys go opens nothing.
+	// 0 to 1, where 1 can never be exceeded; default 0, off. During a recovery of
+	// the parent it is its FailureRateThreshold, or, off, a half is: after the
 	// first success, single keys that fail do not open it again.
 	OpenShare float64
 

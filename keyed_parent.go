@@ -1,6 +1,7 @@
 package switchgear
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -9,11 +10,15 @@ import (
 // nothing, and costs an operation one load of its word; it opens by the share of
 // its children that is open, and in its recovery takes part in their operations.
 
+// recoveryShare is what OpenShare is to a recovery of the parent where it is off:
+// orders begin one then too.
+const recoveryShare = 0.5
+
 // parentConfig is the parent's. Failures move it in a recovery only: its rate is
 // judged there over at least ten outcomes, so that one bad key weighs little.
 func (k *Keyed) parentConfig(cfg Config) Config {
 	cfg.FailureThreshold, cfg.ConsecutiveFailureThreshold = maxCount, 0
-	cfg.FailureRateThreshold = k.share
+	cfg.FailureRateThreshold = cmp.Or(k.share, recoveryShare)
 	cfg.MinimumOperations = int(max(k.minimum, rateNeeds))
 	return cfg
 }

@@ -2,6 +2,7 @@ package switchgear
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -47,4 +48,46 @@ func TestKeyed_AKeyThatRejectsLeavesTheParentsTurnToOthers(t *testing.T) {
 			}
 		}))
 	}
+}
+
+// TestKeyed_OneDeadKeyDoesNotHoldUpTheOthers begins the parent's recovery by an
+// order, which needs no OpenShare.
+func TestKeyed_OneDeadKeyDoesNotHoldUpTheOthers(t *testing.T) {
+	t.Parallel()
+	for _, share := range []float64{0, 0.5, 1} {
+		t.Run(fmt.Sprint(share), bubble(func(t *testing.T) {
+			k, all := family(t, KeyedConfig{Config: Config{Jitter: -1}, OpenShare: share}, 20, 1)
+			parent := k.Parent()
+			mustNot(t, parent.Override(untilTomorrow(ForcedOpen)))
+			mustNot(t, parent.EndOverride(Order{}))
+			told := watch(parent)
+			succeed(all[1])
+			for range 200 {
+				wait(time.Second)
+				for i, b := range all {
+					if i == 0 {
+						fail(b)
+					} else {
+						succeed(b)
+					}
+				}
+			}
+			for _, tr := range told.all() {
+				if tr.To == Open {
+					t.Fatalf("one key of %d opens the parent: %+v", len(all), tr.Evidence)
+				}
+			}
+			wantState(t, parent, Closed)
+		}))
+	}
+	t.Run("most of them do", bubble(func(t *testing.T) {
+		k, all := family(t, KeyedConfig{}, 20, 0)
+		mustNot(t, k.Parent().Reset(HalfOpen, Order{}))
+		succeed(all[19])
+		for i := range 10 {
+			wait(time.Second)
+			fail(all[i])
+		}
+		wantState(t, k.Parent(), Open)
+	}))
 }
