@@ -47,12 +47,13 @@ func (k *Keyed) tooManyOpen() bool {
 }
 
 // word is that of the breaker as a key's: what it would let in it has the parent
-// asked about, unless an override forces it closed. A breaker whose key went
-// takes no shortcut: all that it counts is to get into the sums, and it has no timer.
+// asked about, unless an override forces it closed, and each run is noted as a use.
+// A breaker whose key went takes no shortcut: all that it counts is to get into the
+// sums, and it has no timer.
 func (m *member) word(word uint64) uint64 {
-	word |= ofKey
+	word = word&^countsPlain | ofKey
 	if m.counted != nil {
-		if word &^= countsFast | countsPlain; word&rejects != 0 {
+		if word &^= countsFast; word&rejects != 0 {
 			word |= endsSoon
 		}
 	}
@@ -61,16 +62,15 @@ func (m *member) word(word uint64) uint64 {
 	}
 	word |= asksParent
 	if word&admitsPlain != 0 {
-		word = word&^(admitsPlain|countsPlain) | admitsBelow
+		word = word&^admitsPlain | admitsBelow
 	}
 	return word
 }
 
-// admits reports whether the parent lets in what, by the word, the breaker lets
-// in and need not time.
+// admits reports whether the breaker lets in what, by the word, it need not time, and
+// the parent too.
 func (m *member) admits(word uint64) bool {
-	const plain = asksParent | countsFast
-	return m != nil && word&(plain|watches) == plain && m.admitsAll()
+	return m != nil && word&(countsFast|watches) == countsFast && (m.admitsAll() || word&asksParent == 0)
 }
 
 // admitsAll notes a use, and reports whether the parent lets everything in.
@@ -178,13 +178,14 @@ func (m *member) advise() (admit bool, turn second, retryAfter time.Duration) {
 	return m.keyed.parent.advise()
 }
 
-// recordAbove lets an outcome without a permit take part in the parent's recovery.
-func (m *member) recordAbove(o outcome) {
+// recordAbove lets an outcome without a permit take part in the parent's recovery, if
+// the breaker would have asked the parent about the operation.
+func (m *member) recordAbove(o outcome, asks bool) {
 	if m == nil {
 		return
 	}
 	m.touch()
-	if b := &m.keyed.parent; b.word.Load()&(rejects|modeBits|stateBits) == uint64(HalfOpen) {
+	if b := &m.keyed.parent; asks && b.word.Load()&(rejects|modeBits|stateBits) == uint64(HalfOpen) {
 		b.record(o)
 	}
 }

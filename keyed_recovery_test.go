@@ -91,3 +91,37 @@ func TestKeyed_OneDeadKeyDoesNotHoldUpTheOthers(t *testing.T) {
 		wantState(t, k.Parent(), Open)
 	}))
 }
+
+// TestKeyed_WhatDoesNotAskTheParentDoesNotMoveIt: an outcome of work that ran
+// elsewhere counts as that of an operation would.
+func TestKeyed_WhatDoesNotAskTheParentDoesNotMoveIt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		prepare func(*Breaker)
+		moves   bool
+	}{
+		"a closed key":        {nothing, true},
+		"an open key":         {fail, false},
+		"a forced_closed key": {func(b *Breaker) { mustNot(t, b.Override(untilTomorrow(ForcedClosed))) }, false},
+		"a forced_open key":   {func(b *Breaker) { mustNot(t, b.Override(untilTomorrow(ForcedOpen))) }, false},
+	} {
+		t.Run(name, bubble(func(t *testing.T) {
+			for _, record := range []func(*Breaker){succeed, func(b *Breaker) { b.RecordSuccess(0) }} {
+				k, all := family(t, KeyedConfig{}, 1, 0)
+				c.prepare(all[0])
+				mustNot(t, k.Parent().Reset(HalfOpen, Order{}))
+				record(all[0])
+				if moved := !k.Parent().Snapshot().ClosesAt.IsZero(); moved != c.moves {
+					t.Errorf("the parent's recovery is moved: %v, want %v", moved, c.moves)
+				}
+			}
+		}))
+	}
+	t.Run("the failure that opens a key", bubble(func(t *testing.T) {
+		k, all := family(t, KeyedConfig{}, 1, 0)
+		mustNot(t, k.Parent().Reset(HalfOpen, Order{}))
+		all[0].HandleError(errBoom, 0)
+		wantState(t, all[0], Open)
+		wantState(t, k.Parent(), Open)
+	}))
+}

@@ -92,12 +92,13 @@ func (b *Breaker) HandleError(err error, d time.Duration) {
 }
 
 // RecordIgnored counts an operation that ran elsewhere and is to move nothing.
-func (b *Breaker) RecordIgnored() { b.record(outcome{kind: Ignored}) }
+func (b *Breaker) RecordIgnored() { b.recordApart(outcome{kind: Ignored}) }
 
 // recordApart is record for what had no permit.
 func (b *Breaker) recordApart(o outcome) {
+	asks := b.word.Load()&asksParent != 0 // before the outcome moves the breaker
 	b.record(o)
-	b.member.recordAbove(o)
+	b.member.recordAbove(o, asks)
 }
 
 // record counts the outcome and lets it move the state.

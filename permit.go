@@ -164,6 +164,9 @@ func (b *Breaker) admit(ctx context.Context, number uint64, p *Permit) error {
 			b.lock() // its time is over, and the timer is late
 			b.unlock()
 		case word&admitsPlain != 0:
+			if word&ofKey != 0 {
+				b.member.touch()
+			}
 			b.admitTimed(ctx, word, number, p)
 			return nil
 		case word&asksParent != 0:
