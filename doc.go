@@ -102,11 +102,11 @@
 //	body, err := switchgear.Do(ctx, upstreams.Breaker(req.URL.Host), fetch)
 //
 // [Keyed.Breaker] is a [Breaker] like others, made when its key is first asked for;
-// for a known key it takes no lock and allocates nothing. There are MaxKeys at
-// most. Then the least recently used closed ones make room, a sixteenth of all at a
+// for a known key of up to 256 bytes it takes no lock and allocates nothing. There
+// are MaxKeys at most. Then the least recently used closed ones make room, a sixteenth of all at a
 // time; half-open ones only where none is closed; and an open one, or one under an
 // override, not before that is over. Where none can go, the keys that find no room
-// share a breaker that counts and never opens. Up to 4 096 keys the order is that
+// share a breaker that counts, never opens and takes no orders. Up to 4 096 keys the order is that
 // of their use; of more, it is that among the one to two thousand with which a new
 // key shares a part of the table.
 //

@@ -16,6 +16,10 @@ var (
 	// stands still.
 	ErrOverridden = errors.New("switchgear: the mode is not auto, so the state stands still")
 
+	// ErrNoRoom refuses an override, a config or a snapshot for a key of a Keyed
+	// that has found no room: its breaker is that of all such keys.
+	ErrNoRoom = errors.New("switchgear: the key has found no room, and shares its breaker with others")
+
 	// ErrNoOverride refuses to end an override that is not there.
 	ErrNoOverride = errors.New("switchgear: no override is active")
 )

@@ -57,6 +57,9 @@ func (b *Breaker) Override(o Override) error {
 	if err := o.Validate(time.Now()); err != nil {
 		return err
 	}
+	if err := b.member.own(); err != nil {
+		return err
+	}
 	now := b.lock()
 	defer b.unlock()
 	b.setOverride(now, o, time.Until(o.Until))
@@ -114,6 +117,9 @@ func (b *Breaker) endOverride(by Order, expired bool) {
 // rule. A bad config is refused whole, with a *ConfigError.
 func (b *Breaker) Configure(cfg Config) error {
 	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	if err := b.member.own(); err != nil {
 		return err
 	}
 	b.configure(cfg.rules())

@@ -206,6 +206,9 @@ func (b *Breaker) Counts() Counts {
 // was disabled and is not any more closes. Call it before operations run. A
 // snapshot that contradicts itself, or is another service's, is refused.
 func (b *Breaker) Restore(s Snapshot) error {
+	if err := b.member.own(); err != nil {
+		return err
+	}
 	switch {
 	case s.Service != b.name:
 		return fmt.Errorf("%w: it is of %q, not of %q", errSnapshot, s.Service, b.name)
