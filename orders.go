@@ -140,7 +140,7 @@ func (b *Breaker) configure(cfg rules) {
 		c.window.fill(span, now, successes, parts)
 		c.timings.turn = now / span
 		if w := b.watching(); w != nil {
-			w.rebucket(&old, &c.window)
+			w.rebucket(now, &old, &c.window)
 		}
 	}
 	if b.state == Open {

@@ -26,11 +26,13 @@ type watcher struct {
 	lanes atomic.Pointer[[]*aged]
 
 	// The breaker's mutex guards these: the operations that are slow and have
-	// not ended, by the tenth of the window in which they became so.
-	hung [windowSlots]hanging
+	// not ended, by the tenth of the window in which they became so, and when the
+	// window was last cut anew.
+	hung  [windowSlots]hanging
+	recut int64
 }
 
-// hanging are operations that became slow at that time.
+// hanging are operations that became slow up to that time.
 type hanging struct {
 	at int64
 	n  uint64
@@ -165,9 +167,9 @@ func (w *watcher) hang(in *window, at int64, n uint64) {
 	}
 	h := &w.hung[in.number(at)%windowSlots]
 	if in.number(h.at) != in.number(at) {
-		h.n = 0
+		*h = hanging{}
 	}
-	h.at = at
+	h.at = max(h.at, at)
 	h.n += n
 }
 
@@ -179,10 +181,13 @@ func (w *watcher) leave(t timing) bool {
 // forget takes an operation out of the window that had become slow: from now on
 // it is what it ended as.
 func (w *watcher) forget(in *window, t timing) {
-	number := in.number(w.expiry(w.slice(t.start)))
-	// It is the first but where the window's length has changed since.
-	for back := number; back > in.head-windowSlots; back-- {
-		if h := &w.hung[back%windowSlots]; h.n > 0 && in.number(h.at) == back {
+	at := w.expiry(w.slice(t.start))
+	first, last := in.number(at), in.number(at)
+	if at <= w.recut { // it may have been put where the last of its tenth belonged
+		first, last = max(first, in.head-windowSlots+1), in.number(w.recut)
+	}
+	for n := first; n <= last; n++ {
+		if h := &w.hung[n%windowSlots]; h.n > 0 && in.number(h.at) == n {
 			h.n--
 			return
 		}
@@ -200,8 +205,9 @@ func (w *watcher) hanging(in *window) (n uint64) {
 }
 
 // rebucket puts what hangs in a window into another.
-func (w *watcher) rebucket(from, in *window) {
+func (w *watcher) rebucket(now int64, from, in *window) {
 	old := w.hung
+	w.recut = now
 	w.hung = [windowSlots]hanging{}
 	for _, h := range old {
 		if h.n > 0 && from.number(h.at) > from.head-windowSlots {
