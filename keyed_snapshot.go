@@ -100,7 +100,8 @@ type tallies struct {
 // tallies are the breaker's, whose mutex is held. One that was never used is to stay
 // as small as it is.
 func (b *Breaker) tallies() tallies {
-	t := tallies{operations: b.operations(), rejections: b.rejections()}
+	r := b.rejections()
+	t := tallies{operations: b.operations(b.successes(), r), rejections: r}
 	if c := b.counters.Load(); c != nil {
 		t.durations = c.timings.durations()
 	}

@@ -130,9 +130,7 @@ func (b *Breaker) configure(cfg rules) {
 	now := b.lock()
 	defer b.unlock()
 	wasDisabled := b.config.Load().Disabled
-	b.roll(now)
-	c := b.stats()
-	successes := b.successes()
+	c, successes := b.stats(), b.roll(now)
 	parts := c.window.parts(now, successes)
 	b.setConfig(cfg)
 	if span := int64(b.config.Load().MonitoringWindow); span != c.window.span {

@@ -179,7 +179,7 @@ func (b *Breaker) isSlow(o outcome) bool {
 // judgeWindow opens the circuit if the rule of the config is met.
 func (b *Breaker) judgeWindow(now int64, o outcome) {
 	cfg := b.config.Load()
-	t := b.windowCounts()
+	t := b.windowCounts(b.successes())
 	least := uint64(cfg.MinimumOperations) //nolint:gosec // validated to be positive
 	var rule string
 	switch {

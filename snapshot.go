@@ -98,9 +98,8 @@ func (b *Breaker) Snapshot() Snapshot {
 func (b *Breaker) snapshot() Snapshot {
 	wall := time.Now()
 	now := int64(wall.Sub(b.base))
-	b.roll(now)
-	c := b.stats()
-	t := b.windowCounts()
+	c, successes := b.stats(), b.roll(now)
+	t := b.windowCounts(successes)
 	s := Snapshot{
 		Service: b.name, Key: b.Key(), At: wall.UTC(), State: b.state, Mode: b.mode(),
 		Transitions: b.transitions,
@@ -111,8 +110,8 @@ func (b *Breaker) snapshot() Snapshot {
 		OpenTime: b.openTime, RetryAsked: b.asked, JitterDrawn: b.drawn,
 		RecoveryAttempts: b.attempts, FailedRecoveries: b.failedRecoveries,
 		AdmittedShare: b.admittedShare(now),
-		Operations:    b.operations(), Performance: c.timings.performance(),
-		Window: b.buckets(wall, now),
+		Operations:    b.operations(successes, b.rejections()), Performance: c.timings.performance(),
+		Window: b.buckets(wall, now, successes),
 	}
 	if at := c.timings.lastSuccess.Load(); at != never {
 		s.LastSuccess = wall.Add(time.Duration(at - now)).UTC()
@@ -150,19 +149,18 @@ func (b *Breaker) admittedShare(now int64) float64 {
 	return b.config.Load().shareAt(now - r.firstSuccess.Load())
 }
 
-func (b *Breaker) operations() Operations {
-	r := b.rejections()
+func (b *Breaker) operations(successes uint64, r Rejections) Operations {
 	return Operations{
-		Successful: b.succeededApart + b.successes(), Failed: b.failed, Ignored: b.ignored,
+		Successful: b.succeededApart + successes, Failed: b.failed, Ignored: b.ignored,
 		Rejected: b.rejectedBefore + r.Open + r.HalfOpen + r.Forced,
 	}
 }
 
-func (b *Breaker) buckets(wall time.Time, now int64) []Bucket {
+func (b *Breaker) buckets(wall time.Time, now int64, successes uint64) []Bucket {
 	at := func(t int64) time.Time { return wall.Add(time.Duration(t - now)).UTC() }
 	var buckets []Bucket
 	c := b.stats()
-	for _, p := range c.window.parts(now, b.successes()) {
+	for _, p := range c.window.parts(now, successes) {
 		k := Bucket{
 			From: at(p.from), To: at(p.to),
 			Failures: p.tally.failures, Successes: p.tally.successes, Slow: p.tally.slow,
@@ -179,7 +177,7 @@ func (b *Breaker) buckets(wall time.Time, now int64) []Bucket {
 func (b *Breaker) Operations() Operations {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.operations()
+	return b.operations(b.successes(), b.rejections())
 }
 
 // Counts are what a breaker has counted since it was made in this process, for
@@ -258,9 +256,9 @@ func (b *Breaker) Restore(s Snapshot) error {
 
 func (b *Breaker) restoreCounts(s Snapshot, wall time.Time, now int64) {
 	c := b.stats()
-	r := b.rejections()
+	successes, r := b.successes(), b.rejections()
 	// What has been counted before is taken off again; the sums wrap.
-	b.succeededApart = s.Operations.Successful - b.successes()
+	b.succeededApart = s.Operations.Successful - successes
 	b.failed, b.ignored = s.Operations.Failed, s.Operations.Ignored
 	b.rejectedBefore = s.Operations.Rejected - r.Open - r.HalfOpen - r.Forced
 	b.transitions = s.Transitions
@@ -286,7 +284,7 @@ func (b *Breaker) restoreCounts(s Snapshot, wall time.Time, now int64) {
 			first: at(k.FirstFailure), last: at(k.LastFailure),
 		})
 	}
-	c.window.fill(c.window.span, now, b.successes(), parts)
+	c.window.fill(c.window.span, now, successes, parts)
 }
 
 // stamp is a wall time in nanoseconds since 1970; zero is none. A time.Time is
