@@ -1,7 +1,6 @@
 package switchgear
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -215,6 +214,3 @@ func (c Config) given(unset fieldSet) Config {
 	}
 	return c
 }
-
-// errSnapshot refuses a snapshot that no breaker can have made.
-var errSnapshot = errors.New("switchgear: the snapshot cannot be restored")

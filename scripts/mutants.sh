@@ -91,7 +91,7 @@ plant backoff-kept clock.go \
   'b.streak, b.attempts, b.failedRecoveries = 0, 0, 0' 'b.streak, b.attempts = 0, 0'
 plant goexit-counted permit.go \
   'o.kind = Ignored' 'o.kind = Failure'
-plant time-left-unbounded snapshot.go \
+plant time-left-unbounded restore.go \
   'min(max(s.NextAttemptAt.Sub(wall), 0), s.OpenTime)' 'max(s.NextAttemptAt.Sub(wall), 0)'
 plant second-not-given ramp.go \
   'n > last' 'n > last+1'
