@@ -218,6 +218,10 @@
 //		if b.State() != switchgear.HalfOpen { … }
 //	})
 //
+// Make the breaker inside the bubble, for it keeps to the clock that it was made
+// by: one that was made outside, such as a package variable's, goes on working in a
+// bubble, but its window and its timers wait for a time that does not come there.
+//
 // Jitter is random; a negative one is none. Observers run in goroutines of their
 // own: call synctest.Wait before looking at what they have seen. Stop a Service
 // before its bubble ends.

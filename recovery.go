@@ -79,6 +79,8 @@ func (b *Breaker) admitRecovery(ctx context.Context, word uint64) (p Permit, ok 
 		}
 		p, ok = b.takeProbe(ctx, r)
 		return p, ok, nil
+	case now < first: // by another clock than the one it began by
+		return Permit{}, true, b.reject(word)
 	}
 	turn, ok := takeSecond(&r.second, now-first)
 	if !ok && !r.draw(b.config.Load().shareAt(now-first)) {

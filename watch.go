@@ -165,7 +165,7 @@ func (w *watcher) hang(in *window, at int64, n uint64) {
 	if in.number(at) <= in.head-windowSlots {
 		return
 	}
-	h := &w.hung[in.number(at)%windowSlots]
+	h := &w.hung[slotOf(in.number(at))]
 	if in.number(h.at) != in.number(at) {
 		*h = hanging{}
 	}
@@ -187,7 +187,7 @@ func (w *watcher) forget(in *window, t timing) {
 		first, last = max(first, in.head-windowSlots+1), in.number(w.recut)
 	}
 	for n := first; n <= last; n++ {
-		if h := &w.hung[n%windowSlots]; h.n > 0 && in.number(h.at) == n {
+		if h := &w.hung[slotOf(n)]; h.n > 0 && in.number(h.at) == n {
 			h.n--
 			return
 		}

@@ -32,6 +32,15 @@ type window struct {
 
 func (w *window) number(now int64) int64 { return now * windowSlots / w.span }
 
+// slotOf is where the slot of a number is. Where the clock is another than the
+// breaker was made by, numbers may be negative.
+func slotOf(number int64) int64 {
+	if i := number % windowSlots; i < 0 {
+		return i + windowSlots
+	}
+	return number % windowSlots
+}
+
 // next is when the slot after the newest begins.
 func (w *window) next() int64 {
 	return ((w.head+1)*w.span + windowSlots - 1) / windowSlots
@@ -41,7 +50,7 @@ func (w *window) next() int64 {
 func (w *window) roll(now int64, successes uint64) {
 	n := w.number(now)
 	for i := max(w.head+1, n-windowSlots+1); i <= n; i++ {
-		w.slots[i%windowSlots] = slot{start: successes}
+		w.slots[slotOf(i)] = slot{start: successes}
 	}
 	w.head = max(w.head, n)
 }
@@ -55,7 +64,7 @@ func (w *window) clear(successes uint64) {
 
 // fail counts a failure; roll comes first.
 func (w *window) fail(now int64) {
-	s := &w.slots[w.head%windowSlots]
+	s := &w.slots[slotOf(w.head)]
 	if s.failures == 0 {
 		s.first = now
 	}
@@ -63,7 +72,7 @@ func (w *window) fail(now int64) {
 	count(&s.failures, 1)
 }
 
-func (w *window) slow() { count(&w.slots[w.head%windowSlots].slow, 1) }
+func (w *window) slow() { count(&w.slots[slotOf(w.head)].slow, 1) }
 
 // count adds to a counter that stays at its largest number.
 func count(c *uint32, n uint64) {
@@ -72,7 +81,7 @@ func count(c *uint32, n uint64) {
 
 // counts is what the window holds; roll comes first.
 func (w *window) counts(successes uint64) tally {
-	t := tally{successes: successes - w.slots[(w.head+1)%windowSlots].start}
+	t := tally{successes: successes - w.slots[slotOf(w.head+1)].start}
 	for i := range w.slots {
 		t.failures += uint64(w.slots[i].failures)
 		t.slow += uint64(w.slots[i].slow)
@@ -107,9 +116,9 @@ type part struct {
 func (w *window) parts(now int64, successes uint64) []part {
 	var all []part
 	for n := w.head - windowSlots + 1; n <= w.head; n++ {
-		s, end := w.slots[n%windowSlots], successes
+		s, end := w.slots[slotOf(n)], successes
 		if n < w.head {
-			end = w.slots[(n+1)%windowSlots].start
+			end = w.slots[slotOf(n+1)].start
 		}
 		p := part{
 			from: n * w.span / windowSlots, to: min((n+1)*w.span/windowSlots, now+1),
@@ -137,7 +146,7 @@ func (w *window) fill(span, now int64, successes uint64, parts []part) {
 				at += int64(float64(last-first) * float64(i) / float64(points-1))
 			}
 			if number := w.number(at); number > w.head-windowSlots && number <= w.head {
-				put(int(number%windowSlots), at, n/points+(n%points*(i+1))/points-n%points*i/points)
+				put(int(slotOf(number)), at, n/points+(n%points*(i+1))/points-n%points*i/points)
 			}
 		}
 	}
@@ -157,7 +166,7 @@ func (w *window) fill(span, now int64, successes uint64, parts []part) {
 	// differences are right all the same, for it wraps.
 	start := successes
 	for n := w.head; n > w.head-windowSlots; n-- {
-		start -= held[n%windowSlots]
-		w.slots[n%windowSlots].start = start
+		start -= held[slotOf(n)]
+		w.slots[slotOf(n)].start = start
 	}
 }
