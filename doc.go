@@ -126,7 +126,8 @@
 //  2. A permit settles once, whatever comes first of Done, a panic, a
 //     runtime.Goexit and, for the probe of a recovery, the end of its context
 //     and ProbeTimeout. Settling again does nothing. A permit of a closed
-//     circuit holds nothing: one that is lost costs one missing outcome.
+//     circuit holds nothing: one that is lost costs one missing outcome. An
+//     operation whose context is done already is never the probe: it is rejected.
 //  3. A result that began before a transition counts in the totals and moves
 //     nothing.
 //  4. The circuit opens within the call that records the outcome which makes the

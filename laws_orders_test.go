@@ -98,9 +98,9 @@ func TestLaw13_Outcomes(t *testing.T) {
 		wait(2 * time.Minute)
 		apart(func() { do(b, errBoom) }) // the probe
 		wantState(t, b, Open)
+		wait(4 * time.Minute)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		wait(4 * time.Minute)
 		if _, err := b.Allow(ctx); err != nil {
 			t.Fatal(err)
 		}

@@ -112,7 +112,7 @@ func doAllowed[T any](ctx context.Context, b *Breaker, number uint64, fn func(co
 // Allow asks whether an operation may run. The error is an *OpenError, which
 // wraps ErrOpen; otherwise the permit's Done must be called with what came of
 // the operation. ctx is the operation's: where the permit is the probe of a
-// recovery, its end settles the permit.
+// recovery, its end settles the permit, and one that is done already is rejected.
 func (b *Breaker) Allow(ctx context.Context) (p Permit, err error) {
 	number := uint64(noNumber)
 	if word := b.word.Load(); word&countsPlain != 0 || b.member.admits(word) {

@@ -74,7 +74,9 @@ func (b *Breaker) admitRecovery(ctx context.Context, word uint64) (p Permit, ok 
 	case r.awaitsCheck.Load():
 		return Permit{}, true, b.reject(word)
 	case first == 0:
-		if r.probe.Load() != nil {
+		// A context that is done would give the place up at once, to the next one:
+		// operations that nobody waits for would run beside each other.
+		if r.probe.Load() != nil || ctx != nil && ctx.Err() != nil {
 			return Permit{}, true, b.reject(word)
 		}
 		p, ok = b.takeProbe(ctx, r)

@@ -72,7 +72,7 @@ plant no-release-on-panic permit.go \
 plant wall-clock breaker.go \
   'return int64(time.Since(b.base))' 'return int64(time.Now().Round(0).Sub(b.base))'
 plant one-probe-more recovery.go \
-  'if r.probe.Load() != nil {' 'if r.probe.Load() != nil && r.drawn.Add(1) != 1 {' \
+  'if r.probe.Load() != nil || ctx' 'if r.probe.Load() != nil && r.drawn.Add(1) != 1 || ctx' \
   'r.firstSuccess.Load() != 0 || r.probe.Load() != nil {' 'r.firstSuccess.Load() != 0 {'
 plant no-clear-on-close clock.go \
   'c.window.clear(b.successes())' '_ = c'
