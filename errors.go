@@ -77,6 +77,11 @@ func (e *OpenError) Error() string {
 	case "":
 	case RuleChildrenOpen:
 		fmt.Fprintf(&s, ": %s, %d of %d keys", e.Cause.Rule, e.Cause.KeysOpen, e.Cause.Keys)
+	case RuleSlowCalls:
+		fmt.Fprintf(&s, ": %s, %d slow of %d that ended", e.Cause.Rule, e.Cause.Slow, e.Cause.Failures+e.Cause.Successes)
+		if e.Cause.InFlight > 0 { // some of those that are slow may be among them
+			fmt.Fprintf(&s, " and %d in flight", e.Cause.InFlight)
+		}
 	default:
 		fmt.Fprintf(&s, ": %s, %d failures and %d successes", e.Cause.Rule, e.Cause.Failures, e.Cause.Successes)
 	}
