@@ -41,11 +41,18 @@ func TestLaw18_Memory(t *testing.T) {
 		succeed(b)
 	}
 	used := heap()
+	for _, b := range breakers {
+		b.met(b.stripe(), patience)
+	}
+	shared := heap()
 	if each := (made - empty) / n; each > 1024 {
 		t.Errorf("a breaker before its first operation takes %d bytes, want 1024 at most", each)
 	}
 	if each := (used - empty) / n; each > 2048 {
 		t.Errorf("a breaker after its first operation takes %d bytes, want 2048 at most", each)
+	}
+	if each := (shared - empty) / n; each > 2048 {
+		t.Errorf("a breaker where two cores have met takes %d bytes, want 2048 at most", each)
 	}
 	for _, b := range breakers {
 		quiet(b)

@@ -135,7 +135,7 @@ func (b *Breaker) configure(cfg rules) {
 	if span := int64(b.config.Load().MonitoringWindow); span != c.window.span {
 		old := c.window
 		c.window.fill(span, now, successes, parts)
-		c.timings.turn = now / span
+		c.timings.turn = turnAt(now, time.Duration(span))
 		if w := b.watching(); w != nil {
 			w.rebucket(now, &old, &c.window)
 		}

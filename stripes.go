@@ -42,7 +42,15 @@ type striping struct {
 	salt  uint64
 	all   []stripe  // a power of two
 	older *striping // what a breaker counted in before it had so many
-	_     [24]byte  // a cache line, so that nobody writes next to it
+}
+
+// newStriping takes a cache line, so that nobody writes next to it.
+func newStriping(s striping) *striping {
+	line := &struct {
+		striping
+		_ [24]byte
+	}{striping: s}
+	return &line.striping
 }
 
 // number picks by the address of the goroutine's stack, which costs nothing to
@@ -99,7 +107,7 @@ func (b *Breaker) met(s *stripe, meetings uint32) {
 		return
 	}
 	old := b.striping.Load()
-	next := &striping{salt: rand.Uint64() | 1, all: old.all, older: old.older} //nolint:gosec // spreads counters, guards no secret
+	next := newStriping(striping{salt: rand.Uint64() | 1, all: old.all, older: old.older}) //nolint:gosec // spreads counters, guards no secret
 	if n := stripeCount(); len(old.all) < n {
 		next.all, next.older = make([]stripe, n), old
 	}

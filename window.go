@@ -1,6 +1,9 @@
 package switchgear
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // windowSlots is in how many parts the window moves. Ten parts of a tenth each
 // count what law 5 asks: a failure leaves when it is between nine tenths of the
@@ -13,8 +16,9 @@ type slot struct {
 	slow     uint32
 
 	// first and last are the times of the slot's failures, so that a change of
-	// the window's length can put them where they belong.
-	first, last int64
+	// the window's length can put them where they belong: into the slot, in the
+	// window's units.
+	first, last uint32
 
 	// start is the successes counter as it stood when the slot began.
 	start uint64
@@ -42,8 +46,25 @@ func slotOf(number int64) int64 {
 }
 
 // next is when the slot after the newest begins.
-func (w *window) next() int64 {
-	return ((w.head+1)*w.span + windowSlots - 1) / windowSlots
+func (w *window) next() int64 { return w.begins(w.head + 1) }
+
+// begins is the first moment of a slot.
+func (w *window) begins(number int64) int64 { return (number*w.span + windowSlots - 1) / windowSlots }
+
+// unit is by how many bits a time within a slot is shortened to fit into 32: to
+// eight nanoseconds of a window of five minutes, and two microseconds of one of a
+// day.
+func (w *window) unit() int {
+	return max(bits.Len64(uint64(w.span/windowSlots+1))-32, 0) //nolint:gosec // a span is positive
+}
+
+// into is a time as a slot keeps it, and at is the opposite.
+func (w *window) into(number, at int64) uint32 {
+	return uint32(max(at-w.begins(number), 0) >> w.unit()) //nolint:gosec // the unit sees to it
+}
+
+func (w *window) at(number int64, into uint32) int64 {
+	return w.begins(number) + int64(into)<<w.unit()
 }
 
 // roll moves the window on to now; successes is the counter.
@@ -65,10 +86,11 @@ func (w *window) clear(successes uint64) {
 // fail counts a failure; roll comes first.
 func (w *window) fail(now int64) {
 	s := &w.slots[slotOf(w.head)]
+	at := w.into(w.head, now)
 	if s.failures == 0 {
-		s.first = now
+		s.first = at
 	}
-	s.last = now
+	s.last = at
 	count(&s.failures, 1)
 }
 
@@ -123,7 +145,7 @@ func (w *window) parts(now int64, successes uint64) []part {
 		p := part{
 			from: n * w.span / windowSlots, to: min((n+1)*w.span/windowSlots, now+1),
 			tally: tally{failures: uint64(s.failures), successes: end - s.start, slow: uint64(s.slow)},
-			first: s.first, last: s.last,
+			first: w.at(n, s.first), last: w.at(n, s.last),
 		}
 		if p.tally != (tally{}) {
 			all = append(all, p)
@@ -138,7 +160,7 @@ func (w *window) fill(span, now int64, successes uint64, parts []part) {
 	*w = window{span: span}
 	w.head = w.number(now)
 	var held [windowSlots]uint64
-	each := func(n uint64, first, last int64, put func(slot int, at int64, share uint64)) {
+	each := func(n uint64, first, last int64, put func(number, at int64, share uint64)) {
 		points := min(n, 4*windowSlots)
 		for i := range points {
 			at := first
@@ -146,21 +168,21 @@ func (w *window) fill(span, now int64, successes uint64, parts []part) {
 				at += int64(float64(last-first) * float64(i) / float64(points-1))
 			}
 			if number := w.number(at); number > w.head-windowSlots && number <= w.head {
-				put(int(slotOf(number)), at, n/points+(n%points*(i+1))/points-n%points*i/points)
+				put(number, at, n/points+(n%points*(i+1))/points-n%points*i/points)
 			}
 		}
 	}
 	for _, p := range parts {
-		each(p.tally.failures, p.first, p.last, func(i int, at int64, share uint64) {
-			s := &w.slots[i]
+		each(p.tally.failures, p.first, p.last, func(number, at int64, share uint64) {
+			s, into := &w.slots[slotOf(number)], w.into(number, at)
 			if s.failures == 0 {
-				s.first = at
+				s.first = into
 			}
-			s.last = max(s.last, at)
+			s.last = max(s.last, into)
 			count(&s.failures, share)
 		})
-		each(p.tally.slow, p.from, p.to-1, func(i int, _ int64, share uint64) { count(&w.slots[i].slow, share) })
-		each(p.tally.successes, p.from, p.to-1, func(i int, _ int64, share uint64) { held[i] += share })
+		each(p.tally.slow, p.from, p.to-1, func(number, _ int64, share uint64) { count(&w.slots[slotOf(number)].slow, share) })
+		each(p.tally.successes, p.from, p.to-1, func(number, _ int64, share uint64) { held[slotOf(number)] += share })
 	}
 	// The counter may stand below what the window holds, after a restore: the
 	// differences are right all the same, for it wraps.
