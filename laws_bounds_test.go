@@ -241,3 +241,50 @@ func TestHotPathsAllocateNothing(t *testing.T) {
 	closed.timer.Stop()
 	rated.timer.Stop()
 }
+
+// TestHotPathsWaitForNoLock holds the mutex meanwhile: who waits for it hangs. What
+// waits once has been done before.
+func TestHotPathsWaitForNoLock(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		cfg  Config
+		open bool
+	}{
+		"closed": {Config{}, false}, "closed, by rate": {Config{FailureRateThreshold: 0.5}, false},
+		"closed, by slow calls": {Config{SlowCallDuration: time.Hour, SlowCallRateThreshold: 0.5}, false},
+		"open":                  {Config{FailureThreshold: 2, ResetTimeout: time.Hour}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBreaker(t, c.cfg)
+			_ = letIn(t, b, 1) // the first of its slice
+			fail(b)
+			if c.open {
+				fail(b)
+			}
+			succeed(b) // the first after a failure
+			ended := make(chan struct{})
+			b.mu.Lock()
+			go func() {
+				defer close(ended)
+				for range 1000 {
+					if do(b, nil) == c.open {
+						t.Error("it is the other way round")
+					}
+					if p, err := b.Allow(context.Background()); err == nil {
+						p.Done(nil)
+					}
+				}
+			}()
+			select {
+			case <-ended:
+				b.mu.Unlock()
+			case <-time.After(10 * time.Second):
+				b.mu.Unlock()
+				<-ended
+				t.Error("an operation waits for the mutex")
+			}
+			quiet(b)
+		})
+	}
+}
