@@ -55,12 +55,11 @@ func TestLaw13_Outcomes(t *testing.T) {
 	}
 	t.Run("a nil pointer that panics when it is unwrapped", bubble(func(t *testing.T) {
 		b := newBreaker(t, Config{FailureThreshold: 100})
-		for _, ctx := range []context.Context{alive, ended} {
-			for _, bad := range []error{(*fs.PathError)(nil), (*url.Error)(nil)} {
-				_, err := Do(ctx, b, func(context.Context) (int, error) { return 0, bad })
-				if err != bad { //nolint:errorlint // the caller is to get what the operation gave
-					t.Errorf("the caller gets %v", err)
-				}
+		for _, bad := range []error{(*fs.PathError)(nil), (*url.Error)(nil)} {
+			_, err := Do(alive, b, func(context.Context) (int, error) { return 0, bad })
+			_, late := Do(ended, b, func(context.Context) (int, error) { return 0, bad })
+			if err != bad || late != bad { //nolint:errorlint // the caller is to get what the operation gave
+				t.Errorf("the callers get %v and %v", err, late)
 			}
 		}
 		if got, want := b.Operations(), (Operations{Failed: 4}); got != want {

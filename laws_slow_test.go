@@ -136,7 +136,7 @@ func TestLaw04_SlowBeforeTheyEnd(t *testing.T) {
 		wantSlow(t, b, 3)
 	}))
 	t.Run("windows of other lengths count none of them twice", bubble(func(t *testing.T) {
-		for _, spans := range [][]time.Duration{{200}, {100}, {200, 1000, 300}, {2000, 700, 5000, 150}} {
+		for _, spans := range [][]int{{200}, {100}, {200, 1000, 300}, {2000, 700, 5000, 150}} {
 			cfg := slowRule(1000)
 			cfg.MonitoringWindow = 1000 * second
 			b := newBreaker(t, cfg)
@@ -151,10 +151,10 @@ func TestLaw04_SlowBeforeTheyEnd(t *testing.T) {
 			wait(2 * second)
 			wantSlow(t, b, n)
 			for _, span := range spans {
-				cfg.MonitoringWindow = span * second
+				cfg.MonitoringWindow = time.Duration(span) * time.Second
 				mustNot(t, b.Configure(cfg))
 				if got := b.Snapshot().Slow; got > n {
-					t.Fatalf("after %v: %d operations of %d are slow", span*second, got, n)
+					t.Fatalf("after a window of %d s %d operations of %d are slow", span, got, n)
 				}
 			}
 			for _, end := range ends {

@@ -27,8 +27,8 @@ func (b *Breaker) Restore(s Snapshot) error {
 	if s.Key != b.Key() {
 		return fmt.Errorf("%w: it is of the key %q, not of %q", errSnapshot, s.Key, b.Key())
 	}
-	if err := s.check(); err != nil {
-		return fmt.Errorf("%w: %w", errSnapshot, err)
+	if wrong := s.wrong(); wrong != "" {
+		return fmt.Errorf("%w: %s", errSnapshot, wrong)
 	}
 	b.lock()
 	defer b.unlock()
@@ -68,35 +68,35 @@ func (b *Breaker) Restore(s Snapshot) error {
 	return nil
 }
 
-// check names what no breaker can have put into its snapshot.
-func (s *Snapshot) check() error {
+// wrong names a field that no breaker can have made so; "" where there is none.
+func (s *Snapshot) wrong() string {
 	const longest = 2 * maxDuration // the longest MaxResetTimeout, and all of its jitter
 	switch {
 	case s.State > HalfOpen:
-		return fmt.Errorf("State: %v is no state", s.State)
+		return fmt.Sprintf("State: %v is no state", s.State)
 	case s.Mode > Disabled:
-		return fmt.Errorf("Mode: %v is no mode", s.Mode)
+		return fmt.Sprintf("Mode: %v is no mode", s.Mode)
 	case s.ConsecutiveFailures < 0:
-		return fmt.Errorf("ConsecutiveFailures: %d is negative", s.ConsecutiveFailures)
+		return fmt.Sprintf("ConsecutiveFailures: %d is negative", s.ConsecutiveFailures)
 	case s.RecoveryAttempts < 0:
-		return fmt.Errorf("RecoveryAttempts: %d is negative", s.RecoveryAttempts)
+		return fmt.Sprintf("RecoveryAttempts: %d is negative", s.RecoveryAttempts)
 	case s.FailedRecoveries < 0:
-		return fmt.Errorf("FailedRecoveries: %d is negative", s.FailedRecoveries)
+		return fmt.Sprintf("FailedRecoveries: %d is negative", s.FailedRecoveries)
 	case s.OpenTime < 0 || s.OpenTime > longest:
-		return fmt.Errorf("OpenTime: %v is not in 0 … %v", s.OpenTime, longest)
+		return fmt.Sprintf("OpenTime: %v is not in 0 … %v", s.OpenTime, longest)
 	case !(s.JitterDrawn >= 0 && s.JitterDrawn <= 1): // which NaN is not
-		return fmt.Errorf("JitterDrawn: %v is not in 0 … 1", s.JitterDrawn)
+		return fmt.Sprintf("JitterDrawn: %v is not in 0 … 1", s.JitterDrawn)
 	case s.Override == nil && (s.Mode == ForcedOpen || s.Mode == ForcedClosed):
-		return fmt.Errorf("Mode: it is %v without an override", s.Mode)
+		return fmt.Sprintf("Mode: it is %v without an override", s.Mode)
 	case s.Override != nil && s.Override.Mode != ForcedOpen && s.Override.Mode != ForcedClosed:
-		return fmt.Errorf("Override.Mode: %v is no override", s.Override.Mode)
+		return fmt.Sprintf("Override.Mode: %v is no override", s.Override.Mode)
 	}
 	for i, k := range s.Window {
 		if k.Failures > 0 && (k.FirstFailure.IsZero() || k.FirstFailure.After(k.LastFailure)) {
-			return fmt.Errorf("Window[%d]: %d failures from %v to %v", i, k.Failures, k.FirstFailure, k.LastFailure)
+			return fmt.Sprintf("Window[%d]: %d failures from %v to %v", i, k.Failures, k.FirstFailure, k.LastFailure)
 		}
 	}
-	return nil
+	return ""
 }
 
 func (b *Breaker) restoreCounts(s Snapshot, wall time.Time, now int64) {

@@ -48,6 +48,7 @@ type striping struct {
 func newStriping(s striping) *striping {
 	line := &struct {
 		striping
+
 		_ [24]byte
 	}{striping: s}
 	return &line.striping
