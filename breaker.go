@@ -35,8 +35,11 @@ const never = math.MinInt64
 
 // Breaker is a circuit breaker: the state machine of one service in one
 // process. All methods are safe for concurrent use. Its admissions wait for no
-// lock while it is closed or open, and its successes for none while it is
-// closed; a failure takes a mutex under which no code of the user's runs.
+// lock while it is open, nor while it is closed but for the first after an idle
+// time and, under a slow-call rule, the first of each eighth of SlowCallDuration.
+// Its successes wait for none while it is closed, but for slow ones and those
+// that end a row of failures. All else takes a mutex under which no code of the
+// user's runs.
 type Breaker struct {
 	name string
 

@@ -22,12 +22,16 @@ const (
 // in flight.
 type aged [cells]atomic.Uint64
 
+// cell is the slice's. Where the clock is another than the breaker was made by, a
+// slice may be negative.
+func (a *aged) cell(slice int64) *atomic.Uint64 { return &a[uint64(slice)%cells] } //nolint:gosec // as above
+
 // enter counts an operation in a slice, from 1, and says how many are there
 // then, and whether it met another core there. It is none where that is not
 // possible: the slice has expired, or its cell is a later one's, or holds
 // operations that are still to be given up.
 func (a *aged) enter(slice int64) (there uint64, met bool) {
-	cell := &a[slice%cells]
+	cell := a.cell(slice)
 	for ; ; met = true {
 		old := cell.Load()
 		next := old + 1
@@ -47,7 +51,7 @@ func (a *aged) enter(slice int64) (there uint64, met bool) {
 // leave takes an operation out of its slice. It answers false where the
 // operation had been given up before.
 func (a *aged) leave(slice int64) bool {
-	cell := &a[slice%cells]
+	cell := a.cell(slice)
 	for {
 		old := cell.Load()
 		if int64(old>>cellShift) != slice {
@@ -61,7 +65,7 @@ func (a *aged) leave(slice int64) bool {
 
 // expire gives up the operations of a slice, and says how many they are.
 func (a *aged) expire(slice int64) (n uint64) {
-	cell := &a[slice%cells]
+	cell := a.cell(slice)
 	for {
 		old := cell.Load()
 		if int64(old>>cellShift) != slice || old&cellExpired != 0 {

@@ -148,11 +148,14 @@ func (b *Breaker) advance(now int64) {
 	}
 }
 
-// roll moves what is counted by time on to now.
-func (b *Breaker) roll(now int64) {
+// roll moves what is counted by time on to now. The successes go on meanwhile: it
+// says up to which of them that is.
+func (b *Breaker) roll(now int64) (successes uint64) {
 	c := b.stats()
-	c.window.roll(now, b.successes())
+	successes = b.successes()
+	c.window.roll(now, successes)
 	c.timings.roll(now, b.config.Load().MonitoringWindow)
+	return successes
 }
 
 // activity changes with every operation.
@@ -261,14 +264,13 @@ func (b *Breaker) counts() tally {
 	if r := b.recovery.Load(); b.state == HalfOpen && r != nil {
 		return tally{failures: r.failures, successes: r.successes}
 	}
-	b.roll(b.now())
-	return b.windowCounts()
+	return b.windowCounts(b.roll(b.now()))
 }
 
-// windowCounts is what the window holds; roll comes first.
-func (b *Breaker) windowCounts() tally {
+// windowCounts is what the window holds with so many successes; roll comes first.
+func (b *Breaker) windowCounts(successes uint64) tally {
 	c := b.stats()
-	t := c.window.counts(b.successes())
+	t := c.window.counts(successes)
 	if w := b.watching(); w != nil {
 		t.hanging = w.hanging(&c.window)
 		t.slow += t.hanging

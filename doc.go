@@ -102,20 +102,21 @@
 //	body, err := switchgear.Do(ctx, upstreams.Breaker(req.URL.Host), fetch)
 //
 // [Keyed.Breaker] is a [Breaker] like others, made when its key is first asked for;
-// for a known key it takes no lock and allocates nothing. There are MaxKeys at
-// most. Then the least recently used closed ones make room, a sixteenth of all at a
-// time; half-open ones only where none is closed; and an open one, or one under an
-// override, not before that is over. Where none can go, the keys that find no room
-// share a breaker that counts and never opens. Up to 4 096 keys the order is that
-// of their use; of more, it is that among the one to two thousand with which a new
-// key shares a part of the table.
+// for a known key of up to 256 bytes it takes no lock and allocates nothing. There
+// are MaxKeys at most. Then the least recently used closed ones make room, a
+// sixteenth of all at a time; half-open ones only where none is closed; and an open
+// one, or one under an override, not before that is over. Where none can go, the
+// keys that find no room share a breaker that counts, never opens and takes no
+// orders. Up to 4 096 keys the order is that of their use; of more, it is that among
+// the one to two thousand with which a new key shares a part of the table.
 //
 // Each breaker asks the parent too, by one atomic load while that is closed. It
-// opens when more than OpenShare of the breakers, and at least MinimumKeys of
-// them, are open, by the rule children_open; it is half-open by the clock, and
-// recovers by the operations of whichever key, which must get past both. What a
-// key's breaker rejects is nothing of the parent's. A forced_closed key does not
-// ask. [Keyed.Parent] is there for overrides and resets of the whole service,
+// opens when one of the breakers does and then more than OpenShare of them, and
+// at least MinimumKeys, are open, by the rule children_open; keys that go do not
+// open it, though the share grows. It is half-open by the clock, and recovers by the
+// operations of whichever key, which must get past both. What a key's breaker
+// rejects is nothing of the parent's. A forced_closed key does not ask.
+// [Keyed.Parent] is there for overrides and resets of the whole service,
 // [Keyed.Snapshot] has the sums, with those of keys that went.
 //
 // # Promises
@@ -125,7 +126,8 @@
 //  2. A permit settles once, whatever comes first of Done, a panic, a
 //     runtime.Goexit and, for the probe of a recovery, the end of its context
 //     and ProbeTimeout. Settling again does nothing. A permit of a closed
-//     circuit holds nothing: one that is lost costs one missing outcome.
+//     circuit holds nothing: one that is lost costs one missing outcome. An
+//     operation whose context is done already is never the probe: it is rejected.
 //  3. A result that began before a transition counts in the totals and moves
 //     nothing.
 //  4. The circuit opens within the call that records the outcome which makes the
@@ -164,8 +166,10 @@
 //  17. Restore gives an open circuit the time it had left and never more than its
 //     open time; what was half-open begins its recovery anew.
 //  18. A breaker has no goroutine, an idle closed one no timer, and its memory does
-//     not grow with use. Admission while closed or open waits for no lock and
-//     allocates nothing; no code of the user's runs under a lock.
+//     not grow with use. Admission while closed or open allocates nothing and
+//     waits for no lock, but for the first after an idle time and, under a
+//     slow-call rule, the first of each eighth of SlowCallDuration; no code of the
+//     user's runs under a lock.
 //
 // All methods of Breaker and Service are safe for concurrent use.
 //
@@ -216,6 +220,10 @@
 //		synctest.Wait()         // until the timer has been served
 //		if b.State() != switchgear.HalfOpen { … }
 //	})
+//
+// Make the breaker inside the bubble, for it keeps to the clock that it was made
+// by: one that was made outside, such as a package variable's, goes on working in a
+// bubble, but its window and its timers wait for a time that does not come there.
 //
 // Jitter is random; a negative one is none. Observers run in goroutines of their
 // own: call synctest.Wait before looking at what they have seen. Stop a Service

@@ -16,6 +16,10 @@ var (
 	// stands still.
 	ErrOverridden = errors.New("switchgear: the mode is not auto, so the state stands still")
 
+	// ErrNoRoom refuses an override, a config or a snapshot for a key of a Keyed
+	// that has found no room: its breaker is that of all such keys.
+	ErrNoRoom = errors.New("switchgear: the key has found no room, and shares its breaker with others")
+
 	// ErrNoOverride refuses to end an override that is not there.
 	ErrNoOverride = errors.New("switchgear: no override is active")
 )
@@ -73,6 +77,11 @@ func (e *OpenError) Error() string {
 	case "":
 	case RuleChildrenOpen:
 		fmt.Fprintf(&s, ": %s, %d of %d keys", e.Cause.Rule, e.Cause.KeysOpen, e.Cause.Keys)
+	case RuleSlowCalls:
+		fmt.Fprintf(&s, ": %s, %d slow of %d that ended", e.Cause.Rule, e.Cause.Slow, e.Cause.Failures+e.Cause.Successes)
+		if e.Cause.InFlight > 0 { // some of those that are slow may be among them
+			fmt.Fprintf(&s, " and %d in flight", e.Cause.InFlight)
+		}
 	default:
 		fmt.Fprintf(&s, ": %s, %d failures and %d successes", e.Cause.Rule, e.Cause.Failures, e.Cause.Successes)
 	}
@@ -101,7 +110,10 @@ func Ignore(err error) error {
 	return ignored{err}
 }
 
+// isIgnored reports whether err has the mark. A nil pointer in an error's clothes may
+// panic when it is asked: it has none.
 func isIgnored(err error) bool {
+	defer func() { _ = recover() }()
 	var mark ignored
 	return errors.As(err, &mark)
 }

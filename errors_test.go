@@ -37,6 +37,36 @@ func TestOpenError_SaysWhatRejectsAndWhyAndForHowLong(t *testing.T) {
 	}))
 }
 
+func TestOpenError_SaysHowManyWereSlow(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		open func(*testing.T, *Breaker)
+		want string
+	}{
+		"all of them have ended": {func(t *testing.T, b *Breaker) {
+			t.Helper()
+			for _, step := range []func(*Breaker){succeed, slowly, fail, slowly} {
+				step(b)
+			}
+		}, "is open: slow_calls, 2 slow of 4 that ended, last error"},
+		"none of them has": {func(t *testing.T, b *Breaker) {
+			t.Helper()
+			succeed(b)
+			letIn(t, b, 3)
+			wait(2 * time.Second)
+		}, "is open: slow_calls, 3 slow of 1 that ended and 3 in flight; retry"},
+	} {
+		t.Run(name, bubble(func(t *testing.T) {
+			b := newBreaker(t, slowRule(4))
+			c.open(t, b)
+			_, err := b.Allow(t.Context())
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		}))
+	}
+}
+
 func TestIgnore_KeepsTheError(t *testing.T) {
 	t.Parallel()
 	if Ignore(nil) != nil {

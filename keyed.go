@@ -38,9 +38,10 @@ type KeyedConfig struct {
 	// from its first operation on. 1 to 1 000 000; default 1 024.
 	MaxKeys int
 
-	// OpenShare opens the parent when more than this share of the keys'
-	// breakers is open. 0 to 1, where 1 can never be exceeded; default 0, off.
-	// During a recovery of the parent it is its FailureRateThreshold: after the
+	// OpenShare opens the parent when a breaker opens and more than this share of
+	// the keys' is open then; a share that grows because keys go opens nothing.
+	// 0 to 1, where 1 can never be exceeded; default 0, off. During a recovery of
+	// the parent it is its FailureRateThreshold, or, off, a half is: after the
 	// first success, single keys that fail do not open it again.
 	OpenShare float64
 
@@ -155,10 +156,12 @@ func (k *Keyed) Parent() *Breaker { return &k.parent }
 
 // Breaker is that of the key, made if there is none. It is never nil: where
 // MaxKeys are known and none of them can go, it is one breaker for all other
-// keys, which has no key, counts, and admits whatever the parent admits. For a
-// key that is known it takes no lock and allocates nothing.
+// keys, which has no key, counts, admits whatever the parent admits, and takes no
+// orders: ErrNoRoom refuses them. For a key of up to MaxKeyLength bytes that is
+// known it takes no lock and allocates nothing.
 //
-// The key may be any text. It is copied; see MaxKeyLength for a long one.
+// The key may be any text. It is copied; see MaxKeyLength for a long one, which
+// takes a hash of it each time.
 func (k *Keyed) Breaker(key string) *Breaker {
 	if len(key) > MaxKeyLength {
 		key = shorten(key)

@@ -2,6 +2,7 @@ package switchgear
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -18,7 +19,13 @@ func TestKeyed_LetsTheLeastRecentlyUsedGo(t *testing.T) {
 		"Do":                 func(_ *Keyed, b *Breaker) { succeed(b) },
 		"Allow":              func(_ *Keyed, b *Breaker) { _, _ = b.Allow(context.Background()) },
 		"a recorded outcome": func(_ *Keyed, b *Breaker) { b.RecordSuccess(0) },
+		"an ignored outcome": func(_ *Keyed, b *Breaker) { b.RecordIgnored() },
 		"advice":             func(_ *Keyed, b *Breaker) { b.Advise() },
+		"Do, forced closed":  func(_ *Keyed, b *Breaker) { forcedClosed(t, b, succeed) },
+		"Do, forced closed and timed": func(_ *Keyed, b *Breaker) {
+			mustNot(t, b.Configure(slowRule(5)))
+			forcedClosed(t, b, succeed)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -38,6 +45,13 @@ func TestKeyed_LetsTheLeastRecentlyUsedGo(t *testing.T) {
 	}
 }
 
+func forcedClosed(t *testing.T, b *Breaker, use func(*Breaker)) {
+	t.Helper()
+	mustNot(t, b.Override(untilTomorrow(ForcedClosed)))
+	use(b)
+	mustNot(t, b.EndOverride(Order{}))
+}
+
 func TestKeyed_AnOpenOneNeverGoesBeforeItsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -55,6 +69,15 @@ func TestKeyed_AnOpenOneNeverGoesBeforeItsTime(t *testing.T) {
 		}
 		for range 10 {
 			fail(over)
+		}
+		for what, err := range map[string]error{
+			"an override": over.Override(untilTomorrow(ForcedOpen)),
+			"a config":    over.Configure(Config{}),
+			"a snapshot":  over.Restore(Snapshot{Service: k.Name(), State: Open, OpenTime: time.Minute}),
+		} {
+			if !errors.Is(err, ErrNoRoom) {
+				t.Errorf("%s of one key, for all that find no room: %v", what, err)
+			}
 		}
 		if !do(over, nil) {
 			t.Error("one that fails shuts out the others that find no room")

@@ -148,6 +148,15 @@ func (m *member) touch() {
 	}
 }
 
+// own reports by an error if the breaker is not that of one key, and so not to be
+// ordered about for one.
+func (m *member) own() error {
+	if m != nil && m == &m.keyed.overflow {
+		return ErrNoRoom
+	}
+	return nil
+}
+
 func (m *member) name() string {
 	if m == nil {
 		return ""

@@ -1,6 +1,7 @@
 package switchgear
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -9,11 +10,15 @@ import (
 // nothing, and costs an operation one load of its word; it opens by the share of
 // its children that is open, and in its recovery takes part in their operations.
 
+// recoveryShare is what OpenShare is to a recovery of the parent where it is off:
+// orders begin one then too.
+const recoveryShare = 0.5
+
 // parentConfig is the parent's. Failures move it in a recovery only: its rate is
 // judged there over at least ten outcomes, so that one bad key weighs little.
 func (k *Keyed) parentConfig(cfg Config) Config {
 	cfg.FailureThreshold, cfg.ConsecutiveFailureThreshold = maxCount, 0
-	cfg.FailureRateThreshold = k.share
+	cfg.FailureRateThreshold = cmp.Or(k.share, recoveryShare)
 	cfg.MinimumOperations = int(max(k.minimum, rateNeeds))
 	return cfg
 }
@@ -42,12 +47,13 @@ func (k *Keyed) tooManyOpen() bool {
 }
 
 // word is that of the breaker as a key's: what it would let in it has the parent
-// asked about, unless an override forces it closed. A breaker whose key went
-// takes no shortcut: all that it counts is to get into the sums, and it has no timer.
+// asked about, unless an override forces it closed, and each run is noted as a use.
+// A breaker whose key went takes no shortcut: all that it counts is to get into the
+// sums, and it has no timer.
 func (m *member) word(word uint64) uint64 {
-	word |= ofKey
+	word = word&^countsPlain | ofKey
 	if m.counted != nil {
-		if word &^= countsFast | countsPlain; word&rejects != 0 {
+		if word &^= countsFast; word&rejects != 0 {
 			word |= endsSoon
 		}
 	}
@@ -56,16 +62,15 @@ func (m *member) word(word uint64) uint64 {
 	}
 	word |= asksParent
 	if word&admitsPlain != 0 {
-		word = word&^(admitsPlain|countsPlain) | admitsBelow
+		word = word&^admitsPlain | admitsBelow
 	}
 	return word
 }
 
-// admits reports whether the parent lets in what, by the word, the breaker lets
-// in and need not time.
+// admits reports whether the breaker lets in what, by the word, it need not time, and
+// the parent too.
 func (m *member) admits(word uint64) bool {
-	const plain = asksParent | countsFast
-	return m != nil && word&(plain|watches) == plain && m.admitsAll()
+	return m != nil && word&(countsFast|watches) == countsFast && (m.admitsAll() || word&asksParent == 0)
 }
 
 // admitsAll notes a use, and reports whether the parent lets everything in.
@@ -76,7 +81,7 @@ func (m *member) admitsAll() bool {
 
 // admit is the breaker's where the parent must be asked. It answers !ok where the
 // breaker has moved on and is to be asked again.
-func (m *member) admit(ctx context.Context, word uint64, p *Permit) (ok bool, err error) {
+func (m *member) admit(ctx context.Context, word, number uint64, p *Permit) (ok bool, err error) {
 	b := &m.breaker
 	var above *Permit
 	if !m.admitsAll() {
@@ -86,7 +91,7 @@ func (m *member) admit(ctx context.Context, word uint64, p *Permit) (ok bool, er
 	}
 	switch {
 	case word&admitsBelow != 0:
-		b.admitTimed(ctx, word, p)
+		b.admitTimed(ctx, word, number, p)
 		ok = true
 	case word&modeBits == 0 && State(word&stateBits) == HalfOpen:
 		if *p, ok, err = b.admitRecovery(ctx, word); err != nil {
@@ -162,23 +167,25 @@ func (p *Permit) giveBack() {
 	b.lock()
 	l.recovery.leave(l)
 	b.unlock()
+	l.turn.giveBack()
 }
 
 // advise is Advise of the parent, where the breaker asks it.
-func (m *member) advise() (admit bool, retryAfter time.Duration) {
+func (m *member) advise() (admit bool, turn second, retryAfter time.Duration) {
 	if m == nil || m.breaker.word.Load()&asksParent == 0 || m.admitsAll() {
-		return true, 0
+		return true, turn, 0
 	}
-	return m.keyed.parent.Advise()
+	return m.keyed.parent.advise()
 }
 
-// recordAbove lets an outcome without a permit take part in the parent's recovery.
-func (m *member) recordAbove(o outcome) {
+// recordAbove lets an outcome without a permit take part in the parent's recovery, if
+// the breaker would have asked the parent about the operation.
+func (m *member) recordAbove(o outcome, asks bool) {
 	if m == nil {
 		return
 	}
 	m.touch()
-	if b := &m.keyed.parent; b.word.Load()&(rejects|modeBits|stateBits) == uint64(HalfOpen) {
+	if b := &m.keyed.parent; asks && b.word.Load()&(rejects|modeBits|stateBits) == uint64(HalfOpen) {
 		b.record(o)
 	}
 }

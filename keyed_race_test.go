@@ -138,3 +138,33 @@ func TestKeyed_AThousandAskForANewKeyAndGetOneBreaker(t *testing.T) {
 		t.Errorf("%d keys", k.Len())
 	}
 }
+
+// TestKeyed_NeverHasMoreOpenAndRecoveringKeysThanKeys looks while all of them go
+// from open to half-open and back.
+func TestKeyed_NeverHasMoreOpenAndRecoveringKeysThanKeys(t *testing.T) {
+	t.Parallel()
+	k, all := family(t, KeyedConfig{Config: Config{ResetTimeout: time.Hour}}, 64, 64)
+	var over atomic.Bool
+	var flapping sync.WaitGroup
+	flapping.Go(func() {
+		for !over.Load() {
+			for _, b := range all {
+				_ = b.Reset(HalfOpen, Order{})
+			}
+			for _, b := range all {
+				b.HandleError(errBoom, 0)
+			}
+		}
+	})
+	for range 300 {
+		if s := k.Snapshot(); s.Open+s.HalfOpen > s.Keys || s.Pinned != s.Open || s.Keys != len(all) {
+			t.Errorf("of %d keys %d are open, %d pinned and %d half-open", s.Keys, s.Open, s.Pinned, s.HalfOpen)
+			break
+		}
+	}
+	over.Store(true)
+	flapping.Wait()
+	for _, b := range all {
+		quiet(b)
+	}
+}

@@ -36,13 +36,13 @@ type KeyedTotals struct {
 }
 
 // Snapshot is what is known now. It asks every key's breaker, one after the
-// other, which takes some microseconds for each.
+// other, which takes some microseconds for each: each is counted as it was then.
 func (k *Keyed) Snapshot() KeyedSnapshot {
 	s := KeyedSnapshot{
 		Service: k.name, At: time.Now().UTC(), Parent: k.parent.Snapshot(),
 		Evicted: k.evicted.Load(), Removed: k.removed.Load(), Overflowed: k.overflowed.Load(),
 	}
-	sum, _ := k.overflow.now()
+	sum, _, _ := k.overflow.now()
 	above := k.parent.Counts().Rejections
 	sum.rejections.Open += above.Open
 	sum.rejections.HalfOpen += above.HalfOpen
@@ -64,25 +64,29 @@ func (s *shard) addTo(of *KeyedSnapshot, sum *tallies) {
 	defer s.mu.Unlock()
 	var none tallies
 	for _, m := range s.listLocked() {
-		t, open := m.now()
+		t, open, class := m.now()
 		sum.move(&none, &t)
 		of.Keys++
 		if open {
 			of.Open++
 		}
+		switch class {
+		case recoveringClass:
+			of.HalfOpen++
+		case pinnedClass:
+			of.Pinned++
+		}
 	}
-	of.HalfOpen += int(s.classes[recoveringClass].Load())
-	of.Pinned += int(s.classes[pinnedClass].Load())
 	s.goneMu.Lock()
 	defer s.goneMu.Unlock()
 	sum.move(&none, &s.gone)
 }
 
-// now is what the breaker has counted, and whether it is open by itself.
-func (m *member) now() (t tallies, open bool) {
+// now is what the breaker has counted, whether it is open by itself, and its class.
+func (m *member) now() (t tallies, open bool, class int32) {
 	m.breaker.mu.Lock()
 	defer m.breaker.mu.Unlock()
-	return m.breaker.tallies(), m.open
+	return m.breaker.tallies(), m.open, m.class.Load()
 }
 
 // tallies are the totals of a breaker, or of many.
@@ -96,7 +100,8 @@ type tallies struct {
 // tallies are the breaker's, whose mutex is held. One that was never used is to stay
 // as small as it is.
 func (b *Breaker) tallies() tallies {
-	t := tallies{operations: b.operations(), rejections: b.rejections()}
+	r := b.rejections()
+	t := tallies{operations: b.operations(b.successes(), r), rejections: r}
 	if c := b.counters.Load(); c != nil {
 		t.durations = c.timings.durations()
 	}

@@ -41,11 +41,18 @@ func TestLaw18_Memory(t *testing.T) {
 		succeed(b)
 	}
 	used := heap()
+	for _, b := range breakers {
+		b.met(b.stripe(), patience)
+	}
+	shared := heap()
 	if each := (made - empty) / n; each > 1024 {
 		t.Errorf("a breaker before its first operation takes %d bytes, want 1024 at most", each)
 	}
 	if each := (used - empty) / n; each > 2048 {
 		t.Errorf("a breaker after its first operation takes %d bytes, want 2048 at most", each)
+	}
+	if each := (shared - empty) / n; each > 2048 {
+		t.Errorf("a breaker where two cores have met takes %d bytes, want 2048 at most", each)
 	}
 	for _, b := range breakers {
 		quiet(b)
@@ -233,4 +240,51 @@ func TestHotPathsAllocateNothing(t *testing.T) {
 	}
 	closed.timer.Stop()
 	rated.timer.Stop()
+}
+
+// TestHotPathsWaitForNoLock holds the mutex meanwhile: who waits for it hangs. What
+// waits once has been done before.
+func TestHotPathsWaitForNoLock(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		cfg  Config
+		open bool
+	}{
+		"closed": {Config{}, false}, "closed, by rate": {Config{FailureRateThreshold: 0.5}, false},
+		"closed, by slow calls": {Config{SlowCallDuration: time.Hour, SlowCallRateThreshold: 0.5}, false},
+		"open":                  {Config{FailureThreshold: 2, ResetTimeout: time.Hour}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBreaker(t, c.cfg)
+			_ = letIn(t, b, 1) // the first of its slice
+			fail(b)
+			if c.open {
+				fail(b)
+			}
+			succeed(b) // the first after a failure
+			ended := make(chan struct{})
+			b.mu.Lock()
+			go func() {
+				defer close(ended)
+				for range 1000 {
+					if do(b, nil) == c.open {
+						t.Error("it is the other way round")
+					}
+					if p, err := b.Allow(context.Background()); err == nil {
+						p.Done(nil)
+					}
+				}
+			}()
+			select {
+			case <-ended:
+				b.mu.Unlock()
+			case <-time.After(10 * time.Second):
+				b.mu.Unlock()
+				<-ended
+				t.Error("an operation waits for the mutex")
+			}
+			quiet(b)
+		})
+	}
 }

@@ -3,6 +3,8 @@ package switchgear
 import (
 	"encoding/json"
 	"errors"
+	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -269,18 +271,49 @@ func TestLaw17_Restoring(t *testing.T) {
 	t.Run("a snapshot that contradicts itself is refused", bubble(func(t *testing.T) {
 		b := opened(t, Config{})
 		for name, spoil := range map[string]func(*Snapshot){
-			"another service's":     func(s *Snapshot) { s.Service = "another" },
-			"no state":              func(s *Snapshot) { s.State = 7 },
-			"negative attempts":     func(s *Snapshot) { s.RecoveryAttempts = -1 },
-			"negative open time":    func(s *Snapshot) { s.OpenTime = -1 },
-			"forced by nobody":      func(s *Snapshot) { s.Mode = ForcedOpen },
-			"an override to normal": func(s *Snapshot) { s.Override = &Override{Mode: Auto} },
+			`of "another"`:         func(s *Snapshot) { s.Service = "another" },
+			`of the key "a"`:       func(s *Snapshot) { s.Key = "a" },
+			"State: State(7)":      func(s *Snapshot) { s.State = 7 },
+			"Mode: Mode(4)":        func(s *Snapshot) { s.Mode = 4 },
+			"RecoveryAttempts: -1": func(s *Snapshot) { s.RecoveryAttempts = -1 },
+			"FailedRecoveries: -2": func(s *Snapshot) { s.FailedRecoveries = -2 },
+			"ConsecutiveFailures":  func(s *Snapshot) { s.ConsecutiveFailures = -100 },
+			"OpenTime: -1ns":       func(s *Snapshot) { s.OpenTime = -1 },
+			"OpenTime: 2562047h":   func(s *Snapshot) { s.OpenTime = math.MaxInt64 },
+			"JitterDrawn: NaN":     func(s *Snapshot) { s.JitterDrawn = math.NaN() },
+			"JitterDrawn: 1.1":     func(s *Snapshot) { s.JitterDrawn = 1.1 },
+			"Mode: it is forced":   func(s *Snapshot) { s.Mode = ForcedOpen },
+			"Override.Mode: auto":  func(s *Snapshot) { s.Override = &Override{Mode: Auto} },
+			"Window[0]: 5":         func(s *Snapshot) { s.Window[0].FirstFailure = time.Time{} },
+			"Window[1]: 1": func(s *Snapshot) {
+				s.Window = append(s.Window, Bucket{Failures: 1, FirstFailure: s.At, LastFailure: s.At.Add(-1)})
+			},
 		} {
 			s := b.Snapshot()
-			if spoil(&s); b.Restore(s) == nil {
-				t.Errorf("%s is accepted", name)
+			spoil(&s)
+			if err := b.Restore(s); err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("the error is %v, want one that says %q", err, name)
 			}
 		}
 		wantState(t, b, Open)
+	}))
+	t.Run("what is out of reach is bounded", bubble(func(t *testing.T) {
+		b := newBreaker(t, Config{})
+		year := time.Now().AddDate(-1000, 0, 0)
+		mustNot(t, b.Restore(Snapshot{
+			Service: b.Name(), Mode: ForcedOpen, Override: &Override{Mode: ForcedOpen, Until: time.Now().AddDate(400, 0, 0)},
+			Window: []Bucket{{Failures: 4, Successes: 3, FirstFailure: year, LastFailure: year}},
+		}))
+		if s := b.Snapshot(); s.Failures != 0 || s.Successes != 0 {
+			t.Errorf("of a thousand years ago %d failures and %d successes are in the window", s.Failures, s.Successes)
+		}
+		wait(30*24*time.Hour - 1)
+		if s := b.Snapshot(); s.Mode != ForcedOpen || time.Until(s.Override.Until) != 1 {
+			t.Errorf("mode %v, override %+v", s.Mode, s.Override)
+		}
+		wait(1)
+		wantState(t, b, HalfOpen)
+		mustNot(t, b.Restore(Snapshot{Service: b.Name(), Mode: ForcedClosed, Override: &Override{Mode: ForcedClosed}}))
+		wantState(t, b, Closed)
 	}))
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net/url"
 	"testing"
 	"time"
 
@@ -51,6 +53,19 @@ func TestLaw13_Outcomes(t *testing.T) {
 			}
 		}))
 	}
+	t.Run("a nil pointer that panics when it is unwrapped", bubble(func(t *testing.T) {
+		b := newBreaker(t, Config{FailureThreshold: 100})
+		for _, bad := range []error{(*fs.PathError)(nil), (*url.Error)(nil)} {
+			_, err := Do(alive, b, func(context.Context) (int, error) { return 0, bad })
+			_, late := Do(ended, b, func(context.Context) (int, error) { return 0, bad })
+			if err != bad || late != bad { //nolint:errorlint // the caller is to get what the operation gave
+				t.Errorf("the callers get %v and %v", err, late)
+			}
+		}
+		if got, want := b.Operations(), (Operations{Failed: 4}); got != want {
+			t.Errorf("counted %+v, want %+v", got, want)
+		}
+	}))
 	t.Run("a panic is a failure whatever the classifier says", bubble(func(t *testing.T) {
 		b := newBreaker(t, Config{Classify: func(error) Outcome { return Ignored }})
 		apart(func() {
@@ -82,9 +97,9 @@ func TestLaw13_Outcomes(t *testing.T) {
 		wait(2 * time.Minute)
 		apart(func() { do(b, errBoom) }) // the probe
 		wantState(t, b, Open)
+		wait(4 * time.Minute)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		wait(4 * time.Minute)
 		if _, err := b.Allow(ctx); err != nil {
 			t.Fatal(err)
 		}

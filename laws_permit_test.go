@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -70,19 +69,6 @@ func TestLaw02_PermitOfARecovery(t *testing.T) {
 			}
 		}))
 	}
-	t.Run("a context that had ended before", bubble(func(t *testing.T) {
-		b := recovering(t, Config{})
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		p, err := b.Allow(ctx)
-		synctest.Wait()
-		if p.Done(nil); err != nil || b.Operations().Ignored != 1 {
-			t.Errorf("%v, counted %+v, want one ignored", err, b.Operations())
-		}
-		if !do(b, nil) {
-			t.Error("the place is not free")
-		}
-	}))
 	t.Run("the place of a probe that hangs", bubble(func(t *testing.T) {
 		b := recovering(t, Config{ProbeTimeout: 10 * time.Second, HalfOpenFailureThreshold: 2})
 		p, err := b.Allow(t.Context())
@@ -100,6 +86,26 @@ func TestLaw02_PermitOfARecovery(t *testing.T) {
 		p.Done(nil) // settled by the deadline
 		if got, want := b.Operations(), (Operations{Failed: 6, Successful: 1, Rejected: 1}); got != want {
 			t.Errorf("counted %+v, want %+v", got, want)
+		}
+	}))
+	t.Run("callers who have gone take no place", bubble(func(t *testing.T) {
+		b := recovering(t, Config{})
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 10 {
+			ran := false
+			_, err := Do(gone, b, func(context.Context) (int, error) { ran = true; return 0, nil })
+			var open *OpenError
+			if !errors.As(err, &open) || ran || open.RetryAfter() <= 0 {
+				t.Fatalf("one gets %v, and it ran: %v", err, ran)
+			}
+		}
+		if got := b.Counts().Rejections; got != (Rejections{HalfOpen: 10}) {
+			t.Errorf("counted %+v", got)
+		}
+		succeed(b)
+		if _, err := Do(gone, b, func(context.Context) (int, error) { return 0, nil }); err != nil {
+			t.Errorf("after the first success there is no place to give up, and one gets %v", err)
 		}
 	}))
 	t.Run("a lost one of a closed circuit", bubble(func(t *testing.T) {

@@ -297,3 +297,34 @@ func TestHotPathsTakeNoLock(t *testing.T) {
 		})
 	}
 }
+
+// TestSnapshot_IsOfOneMoment looks while successes are counted, which takes no
+// mutex.
+func TestSnapshot_IsOfOneMoment(t *testing.T) {
+	t.Parallel()
+	b := newBreaker(t, Config{})
+	succeed(b)
+	var over atomic.Bool
+	var counting sync.WaitGroup
+	for range 2 {
+		counting.Go(func() {
+			for !over.Load() {
+				succeed(b)
+			}
+		})
+	}
+	for range 5000 {
+		s := b.Snapshot()
+		parts := uint64(0)
+		for _, w := range s.Window {
+			parts += w.Successes
+		}
+		if parts != s.Successes || s.Operations.Successful != s.Successes {
+			t.Errorf("%d successes in all, %d in the window, and %d in its parts", s.Operations.Successful, s.Successes, parts)
+			break
+		}
+	}
+	over.Store(true)
+	counting.Wait()
+	quiet(b)
+}

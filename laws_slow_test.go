@@ -135,6 +135,36 @@ func TestLaw04_SlowBeforeTheyEnd(t *testing.T) {
 		end(nil)
 		wantSlow(t, b, 3)
 	}))
+	t.Run("windows of other lengths count none of them twice", bubble(func(t *testing.T) {
+		for _, spans := range [][]int{{200}, {100}, {200, 1000, 300}, {2000, 700, 5000, 150}} {
+			cfg := slowRule(1000)
+			cfg.MonitoringWindow = 1000 * second
+			b := newBreaker(t, cfg)
+			slot := int64(100 * second)
+			wait(time.Duration(slot - b.now()%slot)) // to the beginning of a tenth
+			const n = 45
+			var ends []func(error)
+			for range n {
+				ends = append(ends, letIn(t, b, 1))
+				wait(2 * second)
+			}
+			wait(2 * second)
+			wantSlow(t, b, n)
+			for _, span := range spans {
+				cfg.MonitoringWindow = time.Duration(span) * time.Second
+				mustNot(t, b.Configure(cfg))
+				if got := b.Snapshot().Slow; got > n {
+					t.Fatalf("after a window of %d s %d operations of %d are slow", span, got, n)
+				}
+			}
+			for _, end := range ends {
+				end(nil)
+			}
+			if s := b.Snapshot(); s.Slow != n || s.Successes != n {
+				t.Errorf("after windows of %d: all %d have ended, and %d of %d are slow", spans, n, s.Slow, s.Successes)
+			}
+		}
+	}))
 	t.Run("without the rule nothing is watched", bubble(func(t *testing.T) {
 		b := newBreaker(t, Config{})
 		letIn(t, b, 3)

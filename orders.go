@@ -1,7 +1,6 @@
 package switchgear
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -55,6 +54,9 @@ func (o Override) Validate(now time.Time) error {
 // what is missing.
 func (b *Breaker) Override(o Override) error {
 	if err := o.Validate(time.Now()); err != nil {
+		return err
+	}
+	if err := b.member.own(); err != nil {
 		return err
 	}
 	now := b.lock()
@@ -116,6 +118,9 @@ func (b *Breaker) Configure(cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
+	if err := b.member.own(); err != nil {
+		return err
+	}
 	b.configure(cfg.rules())
 	return nil
 }
@@ -124,17 +129,15 @@ func (b *Breaker) configure(cfg rules) {
 	now := b.lock()
 	defer b.unlock()
 	wasDisabled := b.config.Load().Disabled
-	b.roll(now)
-	c := b.stats()
-	successes := b.successes()
+	c, successes := b.stats(), b.roll(now)
 	parts := c.window.parts(now, successes)
 	b.setConfig(cfg)
 	if span := int64(b.config.Load().MonitoringWindow); span != c.window.span {
 		old := c.window
 		c.window.fill(span, now, successes, parts)
-		c.timings.turn = now / span
+		c.timings.turn = turnAt(now, time.Duration(span))
 		if w := b.watching(); w != nil {
-			w.rebucket(&old, &c.window)
+			w.rebucket(now, &old, &c.window)
 		}
 	}
 	if b.state == Open {
@@ -211,6 +214,3 @@ func (c Config) given(unset fieldSet) Config {
 	}
 	return c
 }
-
-// errSnapshot refuses a snapshot that no breaker can have made.
-var errSnapshot = errors.New("switchgear: the snapshot cannot be restored")

@@ -61,12 +61,18 @@ func classify(ctx context.Context, cfg *Config, err error) Outcome {
 		return Success
 	case isIgnored(err):
 		return Ignored
-	case ctx != nil && ctx.Err() != nil && errors.Is(err, context.Canceled):
+	case ctx != nil && ctx.Err() != nil && isCanceled(err):
 		return Ignored
 	case cfg.Classify != nil:
 		return min(cfg.Classify(err), Ignored)
 	}
 	return Failure
+}
+
+// isCanceled is as careful as isIgnored.
+func isCanceled(err error) bool {
+	defer func() { _ = recover() }()
+	return errors.Is(err, context.Canceled)
 }
 
 // RecordSuccess counts a success of work that ran elsewhere, with its
@@ -86,12 +92,13 @@ func (b *Breaker) HandleError(err error, d time.Duration) {
 }
 
 // RecordIgnored counts an operation that ran elsewhere and is to move nothing.
-func (b *Breaker) RecordIgnored() { b.record(outcome{kind: Ignored}) }
+func (b *Breaker) RecordIgnored() { b.recordApart(outcome{kind: Ignored}) }
 
 // recordApart is record for what had no permit.
 func (b *Breaker) recordApart(o outcome) {
+	asks := b.word.Load()&asksParent != 0 // before the outcome moves the breaker
 	b.record(o)
-	b.member.recordAbove(o)
+	b.member.recordAbove(o, asks)
 }
 
 // record counts the outcome and lets it move the state.
@@ -144,6 +151,7 @@ func (b *Breaker) note(now int64, o outcome) {
 	} else {
 		t.lastSuccess.Store(now)
 	}
+	t.roll(now, b.config.Load().MonitoringWindow)
 	if o.weight > 0 && t.add(o.took, o.weight) {
 		t.turnOver()
 	}
@@ -171,7 +179,7 @@ func (b *Breaker) isSlow(o outcome) bool {
 // judgeWindow opens the circuit if the rule of the config is met.
 func (b *Breaker) judgeWindow(now int64, o outcome) {
 	cfg := b.config.Load()
-	t := b.windowCounts()
+	t := b.windowCounts(b.successes())
 	least := uint64(cfg.MinimumOperations) //nolint:gosec // validated to be positive
 	var rule string
 	switch {

@@ -22,13 +22,18 @@ type Permit struct {
 // words, so that a Permit is returned in registers.
 type timing struct {
 	start int64  // 0 where the operation is not timed
-	tags  uint64 // weight (32) | number of the watcher (16) | lane (16); untimed: the stripe's count
+	tags  uint64 // weight (24) | number of the watcher (16) | lane (16) | stripe (8); untimed: its count (56) | stripe (8)
 }
 
 // weight is how many operations this one's duration stands for in the statistics.
-func (t timing) weight() uint32 { return uint32(t.tags >> 32) }
+func (t timing) weight() uint32 { return uint32(t.tags >> 40) }
 
-func weighing(n uint32) uint64 { return uint64(n) << 32 }
+func weighing(n uint32) uint64 { return uint64(n) << 40 }
+
+// stripe is the number of the stripe that was asked for the operation, and whose
+// samples it is among. To pick another by where the asker's stack is now, some
+// frames deeper or in another goroutine, would leave that one without a count.
+func (t timing) stripe() uint64 { return t.tags & 0xFF }
 
 // Do runs fn, with ctx, if b admits it, and records what comes of it exactly
 // once: a return, an error, a panic, which goes on with its own stack, or a
@@ -42,13 +47,15 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 			return none, b.reject(word)
 		}
 		if !b.member.admits(word) {
-			return doAllowed(ctx, b, fn)
+			return doAllowed(ctx, b, noNumber, fn)
 		}
 	}
-	s := b.stripe()
+	all := b.striping.Load()
+	number := all.number()
+	s := &all.all[number]
 	n := s.successes.Load()
 	if n >= s.next.Load() {
-		return doAllowed(ctx, b, fn)
+		return doAllowed(ctx, b, number, fn)
 	}
 	returned := false
 	defer b.abandonUnless(&returned, word)
@@ -82,10 +89,11 @@ func (b *Breaker) abandonUnless(returned *bool, word uint64) {
 	}
 }
 
-// doAllowed is Do with a permit.
-func doAllowed[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error)) (T, error) {
+// doAllowed is Do with a permit. number is that of the stripe that was asked, if
+// one was.
+func doAllowed[T any](ctx context.Context, b *Breaker, number uint64, fn func(context.Context) (T, error)) (T, error) {
 	var p Permit
-	if err := b.admit(ctx, &p); err != nil {
+	if err := b.admit(ctx, number, &p); err != nil {
 		var none T
 		return none, err
 	}
@@ -104,16 +112,19 @@ func doAllowed[T any](ctx context.Context, b *Breaker, fn func(context.Context) 
 // Allow asks whether an operation may run. The error is an *OpenError, which
 // wraps ErrOpen; otherwise the permit's Done must be called with what came of
 // the operation. ctx is the operation's: where the permit is the probe of a
-// recovery, its end settles the permit.
+// recovery, its end settles the permit, and one that is done already is rejected.
 func (b *Breaker) Allow(ctx context.Context) (p Permit, err error) {
+	number := uint64(noNumber)
 	if word := b.word.Load(); word&countsPlain != 0 || b.member.admits(word) {
-		s := b.stripe()
+		all := b.striping.Load()
+		number = all.number()
+		s := &all.all[number]
 		if n := s.successes.Load(); n < s.next.Load() {
-			p.b, p.ctx, p.word, p.tags = b, ctx, word, n
+			p.b, p.ctx, p.word, p.tags = b, ctx, word, n<<8|number
 			return p, nil
 		}
 	}
-	err = b.admit(ctx, &p)
+	err = b.admit(ctx, number, &p)
 	return p, err
 }
 
@@ -139,8 +150,8 @@ func (s *stripe) rejectedOtherwise(word uint64) *atomic.Uint64 {
 
 // admit is Allow where one load of the word does not settle it, or the operation
 // is to be timed. It fills the permit in place, for to hand one on costs as much
-// as to decide.
-func (b *Breaker) admit(ctx context.Context, p *Permit) error {
+// as to decide. number is that of the stripe that was asked, if one was.
+func (b *Breaker) admit(ctx context.Context, number uint64, p *Permit) error {
 	for {
 		word := b.word.Load()
 		switch {
@@ -153,10 +164,13 @@ func (b *Breaker) admit(ctx context.Context, p *Permit) error {
 			b.lock() // its time is over, and the timer is late
 			b.unlock()
 		case word&admitsPlain != 0:
-			b.admitTimed(ctx, word, p)
+			if word&ofKey != 0 {
+				b.member.touch()
+			}
+			b.admitTimed(ctx, word, number, p)
 			return nil
 		case word&asksParent != 0:
-			if ok, err := b.member.admit(ctx, word, p); ok {
+			if ok, err := b.member.admit(ctx, word, number, p); ok {
 				return err
 			}
 		case word&modeBits == 0 && State(word&stateBits) == HalfOpen:
@@ -179,17 +193,21 @@ func (b *Breaker) rejectsStill(word uint64) bool {
 }
 
 // admitTimed lets an operation in whose duration is needed.
-func (b *Breaker) admitTimed(ctx context.Context, word uint64, p *Permit) {
+func (b *Breaker) admitTimed(ctx context.Context, word, number uint64, p *Permit) {
 	now := b.now()
 	weight := uint32(1)
+	all := b.striping.Load()
+	if number == noNumber {
+		number = all.number()
+	}
 	if word&countsFast != 0 {
-		s := b.stripe()
+		s := all.at(number)
 		if weight = 0; s.successes.Load() >= s.next.Load() {
 			weight = b.sample(s, now)
 		}
 	}
 	p.b, p.ctx, p.word = b, ctx, word
-	p.start, p.tags = now, weighing(weight)
+	p.start, p.tags = now, weighing(weight)|number
 	if word&watches != 0 {
 		p.tags |= b.enterWatch(word, now)
 	}
@@ -210,7 +228,7 @@ func (p *Permit) Done(err error) {
 	switch {
 	case p.start == 0:
 		p.b = nil
-		if s := b.stripe(); !s.succeed(p.tags) {
+		if s := b.striping.Load().at(p.stripe()); !s.succeed(p.tags >> 8) {
 			b.succeedBeside(s)
 		}
 	case b.timed(p):
@@ -236,7 +254,7 @@ func (b *Breaker) timed(p *Permit) bool {
 		w.forget(&b.stats().window, p.timing)
 		b.unlock()
 	}
-	s, t := b.stripe(), &b.stats().timings
+	s, t := b.striping.Load().at(p.stripe()), &b.stats().timings
 	weight := p.weight()
 	if weight > 0 && t.add(time.Duration(took), weight) {
 		b.lock()

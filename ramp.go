@@ -6,12 +6,28 @@ import (
 	"time"
 )
 
-// takeSecond reports whether the operation is the one that its second admits;
-// taken is the last second that did, and age the time since they are counted.
-func takeSecond(taken *atomic.Int64, age int64) bool {
-	second := age/int64(time.Second) + 1
-	last := taken.Load()
-	return second > last && taken.CompareAndSwap(last, second)
+// second is the turn of the one operation that a second admits; the zero one is
+// none.
+type second struct {
+	taken *atomic.Int64 // the last second whose turn was taken, from 1
+	n     int64
+}
+
+// takeSecond takes the turn, unless another operation has; age is the time since
+// seconds are counted.
+func takeSecond(taken *atomic.Int64, age int64) (turn second, ok bool) {
+	n := age/int64(time.Second) + 1
+	if last := taken.Load(); n > last && taken.CompareAndSwap(last, n) {
+		return second{taken, n}, true
+	}
+	return second{}, false
+}
+
+// giveBack leaves the turn to another operation of the same second.
+func (s second) giveBack() {
+	if s.taken != nil {
+		s.taken.CompareAndSwap(s.n, s.n-1)
+	}
 }
 
 // draw admits a share of the operations that ask, whatever the rhythm of their

@@ -40,6 +40,7 @@ type lease struct {
 	recovery *recovery
 	slice    int64 // 0 is the probe
 	deadline int64 // of the probe
+	turn     second
 	settled  atomic.Bool
 	unwatch  func() bool // ends the watch of the probe's context
 	above    *Permit     // of the parent, which is in a recovery too
@@ -73,13 +74,18 @@ func (b *Breaker) admitRecovery(ctx context.Context, word uint64) (p Permit, ok 
 	case r.awaitsCheck.Load():
 		return Permit{}, true, b.reject(word)
 	case first == 0:
-		if r.probe.Load() != nil {
+		// A context that is done would give the place up at once, to the next one:
+		// operations that nobody waits for would run beside each other.
+		if r.probe.Load() != nil || ctx != nil && ctx.Err() != nil {
 			return Permit{}, true, b.reject(word)
 		}
 		p, ok = b.takeProbe(ctx, r)
 		return p, ok, nil
+	case now < first: // by another clock than the one it began by
+		return Permit{}, true, b.reject(word)
 	}
-	if !takeSecond(&r.second, now-first) && !r.draw(b.config.Load().shareAt(now-first)) {
+	turn, ok := takeSecond(&r.second, now-first)
+	if !ok && !r.draw(b.config.Load().shareAt(now-first)) {
 		return Permit{}, true, b.reject(word)
 	}
 	slice, alone := r.enter(b, first)
@@ -90,7 +96,7 @@ func (b *Breaker) admitRecovery(ctx context.Context, word uint64) (p Permit, ok 
 		b.lock()
 		b.unlock()
 	}
-	return Permit{b: b, ctx: ctx, word: word, timing: timing{now, weighing(1)}, lease: &lease{recovery: r, slice: slice}}, true, nil
+	return Permit{b: b, ctx: ctx, word: word, timing: timing{now, weighing(1)}, lease: &lease{recovery: r, slice: slice, turn: turn}}, true, nil
 }
 
 // Advise says whether an operation may run that nobody will settle, and if not,
@@ -99,26 +105,37 @@ func (b *Breaker) admitRecovery(ctx context.Context, word uint64) (p Permit, ok 
 // success. What came of the operation is to be told by RecordSuccess or
 // HandleError.
 func (b *Breaker) Advise() (admit bool, retryAfter time.Duration) {
-	if above, wait := b.member.advise(); !above {
-		return false, wait
+	admit, above, retryAfter := b.member.advise()
+	if !admit {
+		return false, retryAfter
 	}
+	if admit, _, retryAfter = b.advise(); !admit {
+		above.giveBack()
+	}
+	return admit, retryAfter
+}
+
+// advise is Advise of the breaker alone; it tells the turn that was taken for it.
+func (b *Breaker) advise() (admit bool, turn second, retryAfter time.Duration) {
 	now := b.lock()
 	defer b.unlock()
 	r := b.recovery.Load()
 	switch {
 	case !b.rejecting() && (b.mode() != Auto || b.state == Closed):
-		return true, 0
+		return true, turn, 0
 	case b.rejecting(), r.awaitsCheck.Load():
-	case r.firstSuccess.Load() == 0:
-		admit = r.probe.Load() == nil && takeSecond(&r.advised, now-r.began)
-	default:
+	case r.firstSuccess.Load() != 0:
 		age := now - r.firstSuccess.Load()
-		admit = takeSecond(&r.second, age) || r.draw(b.config.Load().shareAt(age))
+		if turn, admit = takeSecond(&r.second, age); !admit {
+			admit = r.draw(b.config.Load().shareAt(age))
+		}
+	case r.probe.Load() == nil:
+		turn, admit = takeSecond(&r.advised, now-r.began)
 	}
 	if admit {
-		return true, 0
+		return true, turn, 0
 	}
-	return false, b.rejected.Load().RetryAfter()
+	return false, turn, b.rejected.Load().RetryAfter()
 }
 
 // takeProbe makes the operation the probe, unless another was faster.

@@ -1,9 +1,6 @@
 package switchgear
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Snapshot is all that is known of a breaker at one moment. It can be kept, as
 // JSON for example, and restored. Times are UTC, and zero for what has not
@@ -98,9 +95,8 @@ func (b *Breaker) Snapshot() Snapshot {
 func (b *Breaker) snapshot() Snapshot {
 	wall := time.Now()
 	now := int64(wall.Sub(b.base))
-	b.roll(now)
-	c := b.stats()
-	t := b.windowCounts()
+	c, successes := b.stats(), b.roll(now)
+	t := b.windowCounts(successes)
 	s := Snapshot{
 		Service: b.name, Key: b.Key(), At: wall.UTC(), State: b.state, Mode: b.mode(),
 		Transitions: b.transitions,
@@ -111,8 +107,8 @@ func (b *Breaker) snapshot() Snapshot {
 		OpenTime: b.openTime, RetryAsked: b.asked, JitterDrawn: b.drawn,
 		RecoveryAttempts: b.attempts, FailedRecoveries: b.failedRecoveries,
 		AdmittedShare: b.admittedShare(now),
-		Operations:    b.operations(), Performance: c.timings.performance(),
-		Window: b.buckets(wall, now),
+		Operations:    b.operations(successes, b.rejections()), Performance: c.timings.performance(),
+		Window: b.buckets(wall, now, successes),
 	}
 	if at := c.timings.lastSuccess.Load(); at != never {
 		s.LastSuccess = wall.Add(time.Duration(at - now)).UTC()
@@ -150,19 +146,18 @@ func (b *Breaker) admittedShare(now int64) float64 {
 	return b.config.Load().shareAt(now - r.firstSuccess.Load())
 }
 
-func (b *Breaker) operations() Operations {
-	r := b.rejections()
+func (b *Breaker) operations(successes uint64, r Rejections) Operations {
 	return Operations{
-		Successful: b.succeededApart + b.successes(), Failed: b.failed, Ignored: b.ignored,
+		Successful: b.succeededApart + successes, Failed: b.failed, Ignored: b.ignored,
 		Rejected: b.rejectedBefore + r.Open + r.HalfOpen + r.Forced,
 	}
 }
 
-func (b *Breaker) buckets(wall time.Time, now int64) []Bucket {
+func (b *Breaker) buckets(wall time.Time, now int64, successes uint64) []Bucket {
 	at := func(t int64) time.Time { return wall.Add(time.Duration(t - now)).UTC() }
 	var buckets []Bucket
 	c := b.stats()
-	for _, p := range c.window.parts(now, b.successes()) {
+	for _, p := range c.window.parts(now, successes) {
 		k := Bucket{
 			From: at(p.from), To: at(p.to),
 			Failures: p.tally.failures, Successes: p.tally.successes, Slow: p.tally.slow,
@@ -179,7 +174,7 @@ func (b *Breaker) buckets(wall time.Time, now int64) []Bucket {
 func (b *Breaker) Operations() Operations {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.operations()
+	return b.operations(b.successes(), b.rejections())
 }
 
 // Counts are what a breaker has counted since it was made in this process, for
@@ -196,94 +191,6 @@ func (b *Breaker) Counts() Counts {
 	defer b.mu.Unlock()
 	c := b.stats()
 	return Counts{Rejections: b.rejections(), Durations: c.timings.durations(), Edges: b.edges}
-}
-
-// Restore puts the breaker where the snapshot was: state, mode, totals, window,
-// transition number and the time left, which is the wall time of the next
-// attempt less now, never below zero nor above the open time. An open time that
-// has passed, and a recovery that was under way, begin a recovery anew, under
-// the same attempt number; an override that has ended is applied and told; what
-// was disabled and is not any more closes. Call it before operations run. A
-// snapshot that contradicts itself, or is another service's, is refused.
-func (b *Breaker) Restore(s Snapshot) error {
-	switch {
-	case s.Service != b.name:
-		return fmt.Errorf("%w: it is of %q, not of %q", errSnapshot, s.Service, b.name)
-	case s.Key != b.Key():
-		return fmt.Errorf("%w: it is of the key %q, not of %q", errSnapshot, s.Key, b.Key())
-	case s.State > HalfOpen:
-		return fmt.Errorf("%w: %v is no state", errSnapshot, s.State)
-	case s.RecoveryAttempts < 0 || s.FailedRecoveries < 0 || s.OpenTime < 0:
-		return fmt.Errorf("%w: it has negative numbers", errSnapshot)
-	case s.Override == nil && (s.Mode == ForcedOpen || s.Mode == ForcedClosed):
-		return fmt.Errorf("%w: it is %v without an override", errSnapshot, s.Mode)
-	case s.Override != nil && s.Override.Mode != ForcedOpen && s.Override.Mode != ForcedClosed:
-		return fmt.Errorf("%w: %v is no override", errSnapshot, s.Override.Mode)
-	}
-	b.lock()
-	defer b.unlock()
-	wall := time.Now()
-	now := int64(wall.Sub(b.base))
-	b.restoreCounts(s, wall, now)
-	b.endRecovery()
-	b.override, b.overrideAt = nil, never
-	b.generation++
-	b.soon = false
-	if s.Override != nil {
-		b.setOverride(now, *s.Override, s.Override.Until.Sub(wall))
-	}
-	b.state = s.State
-	left := min(max(s.NextAttemptAt.Sub(wall), 0), s.OpenTime)
-	b.opened = now - int64(s.OpenTime-left)
-	b.until = now + int64(left)
-	switch {
-	case b.mode() != Auto:
-	case s.Mode == Disabled:
-		b.closeCircuit(RuleEnabled, Order{})
-	case s.State == Open && left == 0:
-		b.attempts = max(b.attempts, 1)
-		b.lastAttempt = stampOf(wall)
-		b.beginRecovery(RuleResetTimeout, Order{}, true)
-	case s.State == HalfOpen:
-		b.beginRecovery("", Order{}, true)
-	}
-	b.setRejected()
-	b.setWord()
-	b.advance(now)
-	return nil
-}
-
-func (b *Breaker) restoreCounts(s Snapshot, wall time.Time, now int64) {
-	c := b.stats()
-	r := b.rejections()
-	// What has been counted before is taken off again; the sums wrap.
-	b.succeededApart = s.Operations.Successful - b.successes()
-	b.failed, b.ignored = s.Operations.Failed, s.Operations.Ignored
-	b.rejectedBefore = s.Operations.Rejected - r.Open - r.HalfOpen - r.Forced
-	b.transitions = s.Transitions
-	b.streak, b.lastError = s.ConsecutiveFailures, s.LastError
-	b.lastFailure, b.lastReset = stampOf(s.LastFailure), stampOf(s.LastReset)
-	b.lastAttempt, b.openedAt = stampOf(s.LastRecoveryAttempt), stampOf(s.OpenedAt)
-	b.openTime, b.asked, b.drawn = s.OpenTime, s.RetryAsked, s.JitterDrawn
-	b.attempts, b.failedRecoveries, b.trip = s.RecoveryAttempts, s.FailedRecoveries, nil
-	if s.Trip != nil {
-		trip := *s.Trip
-		b.trip = &trip
-	}
-	// What was in the future when the wall clock was set back is now.
-	at := func(t time.Time) int64 { return now - max(int64(wall.Sub(t)), 0) }
-	if !s.LastSuccess.IsZero() {
-		c.timings.lastSuccess.Store(at(s.LastSuccess))
-	}
-	c.timings.last.Store(int64(s.Performance.Last))
-	var parts []part
-	for _, k := range s.Window {
-		parts = append(parts, part{
-			from: at(k.From), to: at(k.To) + 1, tally: tally{failures: k.Failures, successes: k.Successes, slow: k.Slow},
-			first: at(k.FirstFailure), last: at(k.LastFailure),
-		})
-	}
-	c.window.fill(c.window.span, now, b.successes(), parts)
 }
 
 // stamp is a wall time in nanoseconds since 1970; zero is none. A time.Time is

@@ -40,9 +40,18 @@ type stripe struct {
 // striping says which goroutine counts where. It is never changed, only replaced.
 type striping struct {
 	salt  uint64
-	all   []stripe // a power of two
-	first *stripe  // what a breaker counted in before it had more than one
-	_     [24]byte // a cache line, so that nobody writes next to it
+	all   []stripe  // a power of two
+	older *striping // what a breaker counted in before it had so many
+}
+
+// newStriping takes a cache line, so that nobody writes next to it.
+func newStriping(s striping) *striping {
+	line := &struct {
+		striping
+
+		_ [24]byte
+	}{striping: s}
+	return &line.striping
 }
 
 // number picks by the address of the goroutine's stack, which costs nothing to
@@ -51,6 +60,14 @@ func (s *striping) number() uint64 {
 	var here byte
 	h := uint64(uintptr(unsafe.Pointer(&here))) >> 11 * s.salt //nolint:gosec // the address is only hashed, never followed
 	return h >> 32 & uint64(len(s.all)-1)                      //nolint:gosec // a length
+}
+
+// noNumber is that of no stripe.
+const noNumber = 0xFF
+
+// at is the stripe of a number, which may be that of another deal.
+func (s *striping) at(number uint64) *stripe {
+	return &s.all[number&uint64(len(s.all)-1)] //nolint:gosec // a length
 }
 
 // stripe is where the goroutine counts.
@@ -91,9 +108,9 @@ func (b *Breaker) met(s *stripe, meetings uint32) {
 		return
 	}
 	old := b.striping.Load()
-	next := &striping{salt: rand.Uint64() | 1, all: old.all, first: old.first} //nolint:gosec // spreads counters, guards no secret
+	next := newStriping(striping{salt: rand.Uint64() | 1, all: old.all, older: old.older}) //nolint:gosec // spreads counters, guards no secret
 	if n := stripeCount(); len(old.all) < n {
-		next.all, next.first = make([]stripe, n), &old.all[0]
+		next.all, next.older = make([]stripe, n), old
 	}
 	b.striping.CompareAndSwap(old, next)
 	if b.watcher.Load() != nil && b.mu.TryLock() {
@@ -140,11 +157,9 @@ func (b *Breaker) rejections() (r Rejections) {
 }
 
 func (b *Breaker) eachStripe(do func(*stripe)) {
-	s := b.striping.Load()
-	if s.first != nil {
-		do(s.first)
-	}
-	for i := range s.all {
-		do(&s.all[i])
+	for s := b.striping.Load(); s != nil; s = s.older {
+		for i := range s.all {
+			do(&s.all[i])
+		}
 	}
 }

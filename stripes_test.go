@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 	"unsafe"
 )
 
@@ -13,8 +15,8 @@ func TestStripes_AreACacheLineEach(t *testing.T) {
 	if n := unsafe.Sizeof(stripe{}); n != 64 {
 		t.Errorf("a stripe takes %d bytes", n)
 	}
-	if n := unsafe.Sizeof(striping{}); n != 64 {
-		t.Errorf("what says which takes %d bytes", n)
+	if n := unsafe.Sizeof(striping{}); n != 40 {
+		t.Errorf("what says which takes %d bytes, beside 24 to fill the line", n)
 	}
 }
 
@@ -36,7 +38,7 @@ func TestStripes_ThatCollideMoveApart(t *testing.T) {
 	}
 	collide()
 	many := b.striping.Load()
-	if n := len(many.all); n != stripeCount() || many.first != &one.all[0] {
+	if n := len(many.all); n != stripeCount() || many.older != one {
 		t.Fatalf("%d stripes after collisions, want %d beside the first", n, stripeCount())
 	}
 	seen := map[uint64]bool{many.number(): true}
@@ -81,4 +83,37 @@ func TestStripes_LoseNothing(t *testing.T) {
 		}
 		quiet(b)
 	}
+}
+
+// TestStripes_GrowAgainAndLoseNothing raises GOMAXPROCS twice, as Go does by
+// itself where a container is given more of its machine.
+func TestStripes_GrowAgainAndLoseNothing(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker(t, Config{FailureRateThreshold: 0.5, MonitoringWindow: time.Minute})
+		want := uint64(0)
+		grow := func(procs int) {
+			runtime.GOMAXPROCS(procs)
+			for range 10 {
+				succeed(b)
+			}
+			b.met(b.stripe(), patience)
+			succeed(b)
+			want += 11
+			if n := len(b.striping.Load().all); n != stripeCount() {
+				t.Fatalf("%d stripes on %d cores, want %d", n, procs, stripeCount())
+			}
+			if s := b.Snapshot(); s.Operations.Successful != want || s.Successes != want {
+				t.Fatalf("on %d cores %d successes and %d in the window, want %d", procs, s.Operations.Successful, s.Successes, want)
+			}
+		}
+		grow(2)
+		grow(4)
+		grow(8)
+		wait(time.Minute) // they leave the window
+		for range 10 {
+			fail(b)
+		}
+		wantState(t, b, Open)
+	})
 }

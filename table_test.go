@@ -2,6 +2,7 @@ package switchgear
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -134,6 +135,14 @@ func tableEvents() map[string]drive {
 			_, err := b.Allow(ctx)
 			mustNot(t, err)
 			cancel()
+		}),
+		"before the first success, an operation whose context is done": driven(func(t *testing.T, b *Breaker) {
+			t.Helper()
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if _, err := b.Allow(ctx); !errors.Is(err, ErrOpen) {
+				t.Errorf("it gets %v", err)
+			}
 		}),
 		"a reset to closed": reset(Closed), "a reset to half_open": reset(HalfOpen),
 		"forced_open begins": begin(ForcedOpen), "forced_open ends": end(ForcedOpen),

@@ -10,13 +10,14 @@ import (
 // counters are what operations write, beside the stripes. They come into being
 // with a breaker's first operation, so that an unused breaker is small.
 type counters struct {
-	first   [1]stripe // all stripes, until two cores meet on it
-	alone   striping
-	timings timings
+	first [1]stripe // all stripes, until two cores meet on it
+	alone striping  // beside what is seldom written
 
 	// The breaker's mutex guards these.
 	succeeded uint64 // successes in the window that were counted under it
 	window    window
+
+	timings timings
 }
 
 func newCounters(span time.Duration) *counters {
@@ -49,9 +50,9 @@ type timings struct {
 	present     [histogramParts]atomic.Uint32
 
 	// The breaker's mutex guards these.
-	turn          int64 // the number of the present window
+	turn          uint32 // the number of the present window, without what is above
+	previousShift uint8  // so many of the lowest bits of a previous count are dropped
 	previous      [histogramParts]uint16
-	previousShift int // so many of the lowest bits of a previous count are dropped
 	previousSum   int64
 	before        [len(DurationBounds) + 1]uint64
 	beforeSum     int64
@@ -89,12 +90,14 @@ func (t *timings) add(d time.Duration, weight uint32) (full bool) {
 
 // roll moves on to the monitoring window of now. The breaker's mutex is held.
 func (t *timings) roll(now int64, span time.Duration) {
-	turn := now / int64(span)
-	for range min(turn-t.turn, 2) {
+	turn := turnAt(now, span)
+	for range min(int32(turn-t.turn), 2) { //nolint:gosec // the difference is small, or the time of years
 		t.turnOver()
 	}
 	t.turn = turn
 }
+
+func turnAt(now int64, span time.Duration) uint32 { return uint32(now / int64(span)) } //nolint:gosec // see turn
 
 // turnOver makes the present window the previous one.
 func (t *timings) turnOver() {
@@ -107,7 +110,7 @@ func (t *timings) turnOver() {
 			t.before[boundOf(i)] += uint64(counts[i])
 		}
 	}
-	t.previousShift = max(bits.Len32(most)-16, 0)
+	t.previousShift = uint8(max(bits.Len32(most)-16, 0)) //nolint:gosec // at most 16
 	for i, n := range counts {
 		t.previous[i] = uint16(n >> t.previousShift) //nolint:gosec // the shift sees to it
 	}

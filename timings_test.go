@@ -99,3 +99,37 @@ func TestTimings_KeepLargeCountsOfTheLastWindow(t *testing.T) {
 		t.Errorf("two windows later: %+v", p)
 	}
 }
+
+// TestPerformance_HasWhatHasJustEnded is of a breaker that has rested for longer
+// than its window, or is in a recovery, where the window does not move.
+func TestPerformance_HasWhatHasJustEnded(t *testing.T) {
+	t.Parallel()
+	const took = 50 * time.Millisecond
+	for name, record := range map[string]func(*Breaker){
+		"a success": func(b *Breaker) { b.RecordSuccess(took) },
+		"a failure": func(b *Breaker) { b.HandleError(errBoom, took) },
+		"an operation that is longer than the windows": func(b *Breaker) {
+			p, _ := b.Allow(t.Context())
+			time.Sleep(3 * time.Minute)
+			p.Done(nil)
+		},
+		"a success of a recovery": func(b *Breaker) {
+			if err := b.Reset(HalfOpen, Order{}); err != nil {
+				t.Error(err)
+			}
+			wait(3 * time.Minute)
+			b.RecordSuccess(took)
+		},
+	} {
+		t.Run(name, bubble(func(t *testing.T) {
+			b := newBreaker(t, Config{MonitoringWindow: time.Minute, MinHealthyPeriod: time.Hour})
+			for range 3 {
+				wait(5 * time.Minute)
+				record(b)
+				if p := b.Snapshot().Performance; p.Average < took || p.P50 == 0 {
+					t.Errorf("an operation has just ended, and Performance is %+v", p)
+				}
+			}
+		}))
+	}
+}

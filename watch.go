@@ -26,11 +26,13 @@ type watcher struct {
 	lanes atomic.Pointer[[]*aged]
 
 	// The breaker's mutex guards these: the operations that are slow and have
-	// not ended, by the tenth of the window in which they became so.
-	hung [windowSlots]hanging
+	// not ended, by the tenth of the window in which they became so, and when the
+	// window was last cut anew.
+	hung  [windowSlots]hanging
+	recut int64
 }
 
-// hanging are operations that became slow at that time.
+// hanging are operations that became slow up to that time.
 type hanging struct {
 	at int64
 	n  uint64
@@ -67,9 +69,9 @@ func (w *watcher) slice(at int64) int64 { return at/w.length + 1 }
 func (w *watcher) expiry(slice int64) int64 { return slice*w.length + w.limit }
 
 // lane is where an operation is counted in its watcher, from 1; 0 is nowhere.
-func (t timing) lane() uint16 { return uint16(t.tags) } //nolint:gosec // what it was made of
+func (t timing) lane() uint16 { return uint16(t.tags >> 8) } //nolint:gosec // what it was made of
 
-func (t timing) watcher() uint16 { return uint16(t.tags >> 16) } //nolint:gosec // what it was made of
+func (t timing) watcher() uint16 { return uint16(t.tags >> 24) } //nolint:gosec // what it was made of
 
 // enterWatch lets an operation that begins at now be slow before it ends. It
 // returns the tags of its timing.
@@ -97,7 +99,7 @@ func (b *Breaker) enterWatch(word uint64, now int64) (tags uint64) {
 		b.lock()
 		b.unlock()
 	}
-	return uint64(w.id)<<16 | (number + 1)
+	return uint64(w.id)<<24 | (number+1)<<8
 }
 
 // watchOf is the watcher that the operation is counted by; nil if there is none,
@@ -163,11 +165,11 @@ func (w *watcher) hang(in *window, at int64, n uint64) {
 	if in.number(at) <= in.head-windowSlots {
 		return
 	}
-	h := &w.hung[in.number(at)%windowSlots]
+	h := &w.hung[slotOf(in.number(at))]
 	if in.number(h.at) != in.number(at) {
-		h.n = 0
+		*h = hanging{}
 	}
-	h.at = at
+	h.at = max(h.at, at)
 	h.n += n
 }
 
@@ -179,10 +181,13 @@ func (w *watcher) leave(t timing) bool {
 // forget takes an operation out of the window that had become slow: from now on
 // it is what it ended as.
 func (w *watcher) forget(in *window, t timing) {
-	number := in.number(w.expiry(w.slice(t.start)))
-	// It is the first but where the window's length has changed since.
-	for back := number; back > in.head-windowSlots; back-- {
-		if h := &w.hung[back%windowSlots]; h.n > 0 && in.number(h.at) == back {
+	at := w.expiry(w.slice(t.start))
+	first, last := in.number(at), in.number(at)
+	if at <= w.recut { // it may have been put where the last of its tenth belonged
+		first, last = max(first, in.head-windowSlots+1), in.number(w.recut)
+	}
+	for n := first; n <= last; n++ {
+		if h := &w.hung[slotOf(n)]; h.n > 0 && in.number(h.at) == n {
 			h.n--
 			return
 		}
@@ -200,8 +205,9 @@ func (w *watcher) hanging(in *window) (n uint64) {
 }
 
 // rebucket puts what hangs in a window into another.
-func (w *watcher) rebucket(from, in *window) {
+func (w *watcher) rebucket(now int64, from, in *window) {
 	old := w.hung
+	w.recut = now
 	w.hung = [windowSlots]hanging{}
 	for _, h := range old {
 		if h.n > 0 && from.number(h.at) > from.head-windowSlots {

@@ -15,6 +15,7 @@ type evidence struct {
 	Failures        uint64  `json:"failures"`
 	Successes       uint64  `json:"successes"`
 	Slow            uint64  `json:"slow"`
+	InFlight        uint64  `json:"in_flight"`
 	LastError       string  `json:"last_error"`
 	RecoveryAttempt int     `json:"recovery_attempt"`
 	OpenMs          float64 `json:"open_ms"`
@@ -84,7 +85,7 @@ func (why *evidence) words() string {
 	case switchgear.RuleConsecutiveFailures:
 		return "too many failures in a row" + last
 	case switchgear.RuleSlowCalls:
-		return fmt.Sprintf("%d of %d operations were slow", why.Slow, why.Failures+why.Successes)
+		return fmt.Sprintf("%d of %d operations were slow", why.Slow, why.Failures+why.Successes+why.InFlight)
 	case switchgear.RuleRecoveryFailure:
 		return "an operation failed" + last
 	case switchgear.RuleProbeTimeout:

@@ -26,7 +26,7 @@ func TestWords_SayWhyItHappened(t *testing.T) {
 		transition("closed", "open", `{"rule":"failure_threshold","failures":3,"successes":40,"last_error":"GET /work: 500","open_ms":1512}`),
 		transition("closed", "open", `{"rule":"failure_rate","failures":30,"successes":10,"last_error":null,"open_ms":61000}`),
 		transition("closed", "open", `{"rule":"consecutive_failures","failures":7,"last_error":"no","open_ms":500}`),
-		transition("closed", "open", `{"rule":"slow_calls","slow":21,"successes":40,"open_ms":7260000}`),
+		transition("closed", "open", `{"rule":"slow_calls","slow":21,"successes":15,"in_flight":25,"open_ms":7260000}`),
 		transition("open", "half_open", `{"rule":"reset_timeout","recovery_attempt":2}`),
 		transition("half_open", "open", `{"rule":"recovery_failure","last_error":"no","open_ms":3000}`),
 		transition("half_open", "open", `{"rule":"probe_timeout","open_ms":3000}`),

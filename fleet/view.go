@@ -157,6 +157,12 @@ func tripText(e *switchgear.Evidence) string {
 		rule = e.Rule
 	}
 	text := fmt.Sprintf("%s, %d failed and %d succeeded", rule, e.Failures, e.Successes)
+	if e.Rule == switchgear.RuleSlowCalls {
+		text = fmt.Sprintf("%s, %d of %d that ended", rule, e.Slow, e.Failures+e.Successes)
+		if e.InFlight > 0 { // some of those that are slow may be among them
+			text += fmt.Sprintf(" and %d in flight", e.InFlight)
+		}
+	}
 	if e.LastError != "" {
 		text += fmt.Sprintf(", last error %q", e.LastError)
 	}

@@ -106,3 +106,21 @@ func TestStatus_FirstRuleThatHolds(t *testing.T) {
 		})
 	}
 }
+
+func TestDetails_SayHowManyWereSlow(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		inFlight int
+		want     string
+	}{
+		{-1, "open: slow calls, 4 of 6 that ended; next attempt at 0001-01-01T00:00:00Z"},
+		{5, "open: slow calls, 4 of 6 that ended and 5 in flight; next attempt at 0001-01-01T00:00:00Z"},
+	} {
+		v := View{Breaker: switchgear.Snapshot{State: switchgear.Open, Trip: &switchgear.Evidence{
+			Rule: switchgear.RuleSlowCalls, Failures: 1, Successes: 5, Slow: 4, InFlight: c.inFlight,
+		}}}
+		if got := v.Details(); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}

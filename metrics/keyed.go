@@ -39,7 +39,7 @@ type KeyedConfig struct {
 // tenants by the ten thousand, leave them out.
 //
 // A scrape asks every key's breaker. A key that is not UTF-8 is shown in
-// hexadecimal digits after "0x". It describes nothing beforehand, so that a registry
+// hexadecimal digits after "0x", and not at all while that is another key. It describes nothing beforehand, so that a registry
 // takes one for each Keyed, and beside New's; the same service twice makes every
 // scrape fail.
 func NewKeyed(k *switchgear.Keyed, cfg KeyedConfig) prometheus.Collector { return keyed{k, cfg} }
@@ -76,24 +76,27 @@ func (k keyed) Collect(out chan<- prometheus.Metric) {
 	if k.cfg.WithoutKeys {
 		return
 	}
+	digits := map[string]*switchgear.Breaker{} // those that no label can show as they are
 	for key, b := range k.All() {
-		label, ok := k.label(key)
-		if !ok {
-			continue
+		if !utf8.ValidString(key) {
+			digits["0x"+hex.EncodeToString([]byte(key))] = b
 		}
-		o := b.Operations()
-		s.state(keyStates, b.State(), name, label)
-		s.outcomes(keyOperations, o, name, label)
-		s.counter(keyRejections, o.Rejected, name, label)
+	}
+	for key, b := range k.All() {
+		if utf8.ValidString(key) {
+			delete(digits, key)
+			s.key(name, key, b)
+		}
+	}
+	for label, b := range digits {
+		s.key(name, label, b)
 	}
 }
 
-// label is the key as a label can have it. It is none where that is another key.
-func (k keyed) label(key string) (label string, ok bool) {
-	if utf8.ValidString(key) {
-		return key, true
-	}
-	label = "0x" + hex.EncodeToString([]byte(key))
-	_, taken := k.Lookup(label)
-	return label, !taken
+// key tells what is told of each key.
+func (s sink) key(service, label string, b *switchgear.Breaker) {
+	o := b.Operations()
+	s.state(keyStates, b.State(), service, label)
+	s.outcomes(keyOperations, o, service, label)
+	s.counter(keyRejections, o.Rejected, service, label)
 }

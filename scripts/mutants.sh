@@ -72,7 +72,7 @@ plant no-release-on-panic permit.go \
 plant wall-clock breaker.go \
   'return int64(time.Since(b.base))' 'return int64(time.Now().Round(0).Sub(b.base))'
 plant one-probe-more recovery.go \
-  'if r.probe.Load() != nil {' 'if r.probe.Load() != nil && r.drawn.Add(1) != 1 {' \
+  'if r.probe.Load() != nil || ctx' 'if r.probe.Load() != nil && r.drawn.Add(1) != 1 || ctx' \
   'r.firstSuccess.Load() != 0 || r.probe.Load() != nil {' 'r.firstSuccess.Load() != 0 {'
 plant no-clear-on-close clock.go \
   'c.window.clear(b.successes())' '_ = c'
@@ -91,10 +91,10 @@ plant backoff-kept clock.go \
   'b.streak, b.attempts, b.failedRecoveries = 0, 0, 0' 'b.streak, b.attempts = 0, 0'
 plant goexit-counted permit.go \
   'o.kind = Ignored' 'o.kind = Failure'
-plant time-left-unbounded snapshot.go \
+plant time-left-unbounded restore.go \
   'min(max(s.NextAttemptAt.Sub(wall), 0), s.OpenTime)' 'max(s.NextAttemptAt.Sub(wall), 0)'
 plant second-not-given ramp.go \
-  'second > last' 'second > last+1'
+  'n > last' 'n > last+1'
 
 plant slow-only-at-its-end watch.go \
   'b.judgeWindow(now, outcome' '_, _ = now, (outcome'

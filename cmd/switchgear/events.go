@@ -107,6 +107,8 @@ type evidence struct {
 	Rule      string `json:"rule"`
 	Failures  uint64 `json:"failures"`
 	Successes uint64 `json:"successes"`
+	Slow      uint64 `json:"slow"`
+	InFlight  uint64 `json:"in_flight"`
 	LastError string `json:"last_error"`
 
 	DurationMs *float64 `json:"duration_ms"`
@@ -154,6 +156,9 @@ func evidenceWords(e *wire.Event) string {
 		return ""
 	case e.Kind == "transition" && v.Rule != "":
 		text := fmt.Sprintf("%s: %d failed, %d succeeded", words(v.Rule), v.Failures, v.Successes)
+		if v.Rule == "slow_calls" {
+			text = fmt.Sprintf("%s: %d of %d that ended, %d in flight", words(v.Rule), v.Slow, v.Failures+v.Successes, v.InFlight)
+		}
 		if v.LastError != "" && deref(e.To) == "open" { // elsewhere it is an old one, and not the cause
 			text += "; " + v.LastError
 		}

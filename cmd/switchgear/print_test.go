@@ -112,6 +112,10 @@ func TestBecause_SaysWhyInWords(t *testing.T) {
 			"recovery, with an old error", "transition", "half_open", "",
 			`{"rule":"reset_timeout","failures":3,"successes":0,"last_error":"status 500"}`, "reset timeout: 3 failed, 0 succeeded",
 		},
+		{
+			"by operations in flight", "transition", "open", "", `{"rule":"slow_calls","successes":3,"slow":4,"in_flight":5}`,
+			"slow calls: 4 of 3 that ended, 5 in flight",
+		},
 		{"by order", "transition", "closed", "mended", `{"rule":"reset"}`, "mended; reset: 0 failed, 0 succeeded"},
 		{"health failed", "health_failed", "", "refused", `{"healthy":false,"duration_ms":3,"error":"refused"}`, "refused"},
 		{"health recovered", "health_recovered", "", "", `{"healthy":true,"duration_ms":0.353,"error":null}`, "the check took 0.35ms"},

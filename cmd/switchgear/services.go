@@ -175,7 +175,10 @@ func (p *process) trouble(b *wire.CircuitBreaker) [][]string {
 		rows = append(rows, []string{"opened", p.when(b.OpenedAt.Time)})
 	}
 	if t := b.Trip; t != nil {
-		text := fmt.Sprintf("%s: %d failed, %d succeeded", words(t.Rule), t.Failures, t.Successes)
+		text := words(t.Rule)
+		if t.Rule != "slow_calls" { // how many were slow is in the details
+			text += fmt.Sprintf(": %d failed, %d succeeded", t.Failures, t.Successes)
+		}
 		if t.LastError != nil {
 			text += "; " + *t.LastError
 		}
