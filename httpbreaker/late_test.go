@@ -18,10 +18,10 @@ import (
 // recovering makes a breaker that is half-open, and whose probe has a minute.
 func recovering(t *testing.T, cfg switchgear.Config) *switchgear.Breaker {
 	t.Helper()
-	cfg.FailureThreshold, cfg.ResetTimeout, cfg.ProbeTimeout, cfg.Jitter = 1, time.Second, time.Minute, -1
+	cfg.FailureThreshold, cfg.ResetTimeout, cfg.Jitter = 1, time.Minute, -1
 	b := newBreaker(t, cfg)
 	b.HandleError(errors.New("down"), 0)
-	time.Sleep(time.Second)
+	time.Sleep(time.Minute)
 	synctest.Wait()
 	if got := b.State(); got != switchgear.HalfOpen {
 		t.Fatalf("it is %v", got)

@@ -78,7 +78,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	o := operation{permit: permit, req: req, told: t.Ended, sent: watch(req)}
 	if o.sent != nil && b.State() == switchgear.HalfOpen {
-		o.spare = spareLate(o.permit, o.sent, b.Config().ProbeTimeout)
+		o.spare = spareLate(o.permit, o.sent, b.Config().Resolved().ProbeTimeout)
 	}
 	return t.send(ctx, o)
 }
