@@ -97,7 +97,7 @@ func (s *sidecar) rewrite(r *httputil.ProxyRequest) {
 	}
 	// The query goes on as it came, also where another program would read it
 	// otherwise: it is the upstream's to understand.
-	r.Out.URL.RawQuery, r.Out.URL.ForceQuery = r.In.URL.RawQuery, r.In.URL.ForceQuery
+	r.Out.URL.RawQuery = r.In.URL.RawQuery
 	r.SetURL(s.upstream)
 	r.SetXForwarded()
 }

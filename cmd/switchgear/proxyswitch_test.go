@@ -47,6 +47,37 @@ func TestProxy_TheLastWordsOfAWebSocketReachAClientThatStillWrites(t *testing.T)
 	}
 }
 
+func TestProxy_CutsOffAClientThatOutlivesItsUpstreamsConnection(t *testing.T) {
+	t.Parallel()
+	p := startProxy(t, newUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
+		c, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nlast words")
+		_, _ = c.Read(make([]byte, 1))
+		_ = c.Close() // with what it has not read: a reset
+	}), switchgear.Config{}, nil)
+	c := p.dial()
+	_, _ = fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	from := bufio.NewReader(c)
+	resp, err := http.ReadResponse(from, nil)
+	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatal(resp, err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // it is the connection
+	_, _ = c.Write(make([]byte, 1000))
+	if words, err := io.ReadAll(from); string(words) != "last words" || err != nil {
+		t.Errorf("the client is told %q, %v", words, err)
+	}
+	p.stop() // and the client has not closed its side
+	if err := <-p.ended; err != nil || p.flights.now() != 0 {
+		t.Errorf("it ends with %v and %d requests under way", err, p.flights.now())
+	}
+	p.ended <- nil // for the clean-up
+}
+
 // brokenPipe is a connection to an upstream that has said its last words, and
 // that takes no more.
 type brokenPipe struct {
@@ -154,7 +185,11 @@ func TestProxy_ASwitchThatNobodyAskedForIsAFailure(t *testing.T) {
 		if resp.StatusCode != http.StatusBadGateway {
 			t.Errorf("it answers %s", resp.Status)
 		}
-		<-closed
+		select {
+		case <-closed:
+		case <-time.After(patient):
+			t.Error("it leaves the connection open")
+		}
 		if got := p.breaker.Operations(); got.Failed != uint64(i)+1 || got.Successful != 0 {
 			t.Errorf("its breaker counted %+v", got)
 		}

@@ -131,9 +131,22 @@ func takeAll(r *http.Request, pause time.Duration) error {
 	}
 }
 
+// closeNoted is a body that notes that it was closed.
+type closeNoted struct {
+	io.Reader
+
+	closed bool
+}
+
+func (c *closeNoted) Close() error {
+	c.closed = true
+	return nil
+}
+
 func TestUpstream_AnUploadHasAsMuchTimeForEachPiece(t *testing.T) {
 	t.Parallel()
 	const timeout = 10 * time.Second
+	late := &closeNoted{}
 	hundred := func() io.Reader { return strings.NewReader(strings.Repeat("x", 100)) }
 	for name, test := range map[string]struct {
 		base    tripper
@@ -180,7 +193,7 @@ func TestUpstream_AnUploadHasAsMuchTimeForEachPiece(t *testing.T) {
 		"one that answers too late": {func(r *http.Request) (*http.Response, error) {
 			_, _ = r.Body.Read(make([]byte, 1))
 			<-r.Context().Done()
-			return answered(http.NoBody)
+			return answered(late)
 		}, hundred, true, timeout},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -196,6 +209,9 @@ func TestUpstream_AnUploadHasAsMuchTimeForEachPiece(t *testing.T) {
 				}
 				if got := time.Since(begun); got != test.took {
 					t.Errorf("it took %v, want %v", got, test.took)
+				}
+				if name == "one that answers too late" && !late.closed {
+					t.Error("an answer that nobody gets is left open")
 				}
 			})
 		})
