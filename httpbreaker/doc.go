@@ -28,7 +28,7 @@
 // For a Handler the caller is its client: requests that hang until their clients
 // give up are all ignored. So its deadline, such as http.TimeoutHandler's around
 // it, must be below the clients' patience; the slow-call rule sees hung calls
-// whoever gives up first.
+// whoever gives up first, but only while they hang.
 //
 // Where a failure opens the circuit and the server said Retry-After, as seconds
 // or as a date, the circuit stays open for at least that long, up to an hour or

@@ -22,7 +22,7 @@ import (
 //
 // So a handler that hangs is seen only by a deadline that is shorter than the
 // clients' patience, such as http.TimeoutHandler's around the Handler, or by the
-// slow-call rule, which sees hung calls whoever gives up first.
+// slow-call rule, which sees hung calls whoever gives up first, while they hang.
 type Handler struct {
 	// Next serves what is let in.
 	Next http.Handler

@@ -51,8 +51,7 @@ pass through.
 
 A client that goes before its answer is no failure of the upstream. So --upstream-timeout must
 be below the clients' patience, or an upstream that hangs never opens the circuit. The slow-call
-rule sees calls that hang whoever gives up first, for as long as they do: so many at once as
-minimumOperations, and half a short window.
+rule sees calls that hang whoever gives up first, as a share of a window that must be short:
 
     --set slowCallDurationMs=2s --set slowCallRateThreshold=0.5 --set minimumOperations=5 --set monitoringWindowMs=30s
 
