@@ -52,14 +52,14 @@ func TestReporter_WhatIsOnItsWayIsYetToBeTold(t *testing.T) {
 
 func TestReporter_WhatIsNotToldAtTheEndIsDropped(t *testing.T) {
 	t.Parallel()
-	r, _ := reportsTo(t, "http://127.0.0.1:1", fakeToken)
+	r, log := reportsTo(t, "http://127.0.0.1:1", fakeToken)
 	for range maxBatch + 5 {
 		r.add(ended(switchgear.Success))
 	}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
 	r.run(stopped)
-	if s := r.state(); s.Queued != 0 || s.Dropped != maxBatch+5 {
+	if s := r.state(); s.Queued != 0 || s.Dropped != maxBatch+5 || !log.has("will not hear of the last operations\" service=prices operations=1005") {
 		t.Errorf("reported %d, dropped %d, queued %d", s.Reported, s.Dropped, s.Queued)
 	}
 }

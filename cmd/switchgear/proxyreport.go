@@ -133,7 +133,9 @@ func (r *reporter) run(ctx context.Context) {
 			defer stop()
 			r.next = time.Time{}
 			r.report(last)
-			r.dropRest()
+			if n := r.dropRest(); n > 0 {
+				r.log.WarnContext(last, "the manager will not hear of the last operations", slog.String("service", r.service), slog.Uint64("operations", n))
+			}
 			return
 		case <-ticker.C:
 		}
@@ -190,13 +192,16 @@ func (r *reporter) dropPending() {
 	r.pending = nil
 }
 
-// dropRest gives up everything, because nobody will tell it any more.
-func (r *reporter) dropRest() {
+// dropRest gives up everything, because nobody will tell it any more, and
+// returns how much that was.
+func (r *reporter) dropRest() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	before := r.told.Dropped
 	r.dropPending()
 	r.told.Dropped += uint64(len(r.queue))
 	r.queue = nil
+	return r.told.Dropped - before
 }
 
 // take is the batch on its way, or the next one: a question where there is nothing
