@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,6 +64,35 @@ func TestReporter_WhatIsNotToldAtTheEndIsDropped(t *testing.T) {
 	r.run(stopped)
 	if s := r.state(); s.Queued != 0 || s.Dropped != maxBatch+5 || !log.has("will not hear of the last operations\" service=prices operations=1005") {
 		t.Errorf("reported %d, dropped %d, queued %d", s.Reported, s.Dropped, s.Queued)
+	}
+}
+
+// TestReporter_LetsAReportEndThatIsUnderWayWhenItStops has a manager that takes
+// its time, and that must not be asked twice at once.
+func TestReporter_LetsAReportEndThatIsUnderWayWhenItStops(t *testing.T) {
+	t.Parallel()
+	asked, answer := make(chan struct{}), make(chan struct{})
+	manager := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		asked <- struct{}{}
+		select {
+		case <-answer:
+			_, _ = io.WriteString(w, `{"service":"prices","state":"closed","admit":true}`)
+		case <-r.Context().Done():
+			t.Error("the report is cut off")
+		}
+	})
+	r, _ := reportsTo(t, manager, fakeToken)
+	r.add(ended(switchgear.Success))
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { r.run(ctx) })
+	<-asked
+	stop()
+	close(answer)
+	running.Wait()
+	if s := r.state(); s.Reported != 1 || s.Dropped != 0 {
+		t.Errorf("reported %d, dropped %d", s.Reported, s.Dropped)
 	}
 }
 

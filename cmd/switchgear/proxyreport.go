@@ -121,20 +121,23 @@ func cutText(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// run reports each second until ctx ends, and then what is left.
+// run reports each second until ctx ends, and then what is left, for which there
+// is a while. A report under way is not cut off: the manager may be counting it,
+// and would not take it again meanwhile.
 func (r *reporter) run(ctx context.Context) {
+	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(flushTimeout, cancel) })()
 	ticker := time.NewTicker(reportInterval)
 	defer ticker.Stop()
 	for {
-		r.report(ctx)
+		r.report(sending)
 		select {
 		case <-ctx.Done():
-			last, stop := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
-			defer stop()
 			r.next = time.Time{}
-			r.report(last)
+			r.report(sending)
 			if n := r.dropRest(); n > 0 {
-				r.log.WarnContext(last, "the manager will not hear of the last operations", slog.String("service", r.service), slog.Uint64("operations", n))
+				r.log.WarnContext(sending, "the manager will not hear of the last operations", slog.String("service", r.service), slog.Uint64("operations", n))
 			}
 			return
 		case <-ticker.C:
