@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/degenduel/switchgear"
 )
@@ -46,13 +47,14 @@ func TestProxy_ShowsItselfToTheMachineHoweverItIsSpelt(t *testing.T) {
 func TestProxy_ShowsWhatSlowCallsOpenedAndForHowLong(t *testing.T) {
 	t.Parallel()
 	log := &logged{}
-	p := startProxy(t, newUpstream(t, func(http.ResponseWriter, *http.Request) {}), switchgear.Config{
-		SlowCallDuration: 1, SlowCallRateThreshold: 0.5, MinimumOperations: 2, Jitter: -1,
+	p := startProxy(t, "http://127.0.0.1:1", switchgear.Config{
+		SlowCallDuration: time.Second, SlowCallRateThreshold: 0.5, MinimumOperations: 2, Jitter: -1,
 	}, func(s *sidecar) { s.log = log.logger(t) })
 	opened := make(chan struct{})
 	defer p.breaker.Observe(func(switchgear.Transition) { close(opened) })()
-	p.get("/")
-	p.get("/")
+	fetch(t, p.client, p.admin+"/healthz", nil) // it has begun
+	p.breaker.RecordSuccess(time.Second)        // as if they had lasted so long
+	p.breaker.RecordSuccess(time.Second)
 	<-opened
 	eventually(t, func() bool {
 		return log.has("rule=slow_calls failures=0 successes=2 slow=2 open_for=1m0s")

@@ -14,7 +14,7 @@ import (
 )
 
 // recoverProxy runs a proxy whose upstream was sick and is well, and answers as
-// h: its circuit is half-open, and whatever lasts longer than half a second fails it.
+// h: its circuit is half-open, and whatever lasts longer than two seconds fails it.
 // The next of the states that it comes into can be awaited.
 func recoverProxy(t *testing.T, h http.HandlerFunc) (p *runningProxy, next func() switchgear.State) {
 	t.Helper()
@@ -26,7 +26,7 @@ func recoverProxy(t *testing.T, h http.HandlerFunc) (p *runningProxy, next func(
 		}
 		h(w, r)
 	}), switchgear.Config{
-		FailureThreshold: 1, ResetTimeout: 50 * time.Millisecond, ProbeTimeout: 500 * time.Millisecond, MinHealthyPeriod: 800 * time.Millisecond, Jitter: -1,
+		FailureThreshold: 1, ResetTimeout: 50 * time.Millisecond, ProbeTimeout: 2 * time.Second, MinHealthyPeriod: 2500 * time.Millisecond, Jitter: -1,
 	}, func(s *sidecar) { s.patience = 100 * time.Millisecond })
 	moved := make(chan switchgear.State, 100)
 	t.Cleanup(p.breaker.Observe(func(tr switchgear.Transition) { moved <- tr.To }))
