@@ -99,7 +99,7 @@
 //		Config: switchgear.Config{FailureThreshold: 10}, OpenShare: 0.5,
 //	})
 //	…
-//	body, err := switchgear.Do(ctx, upstreams.Breaker(req.URL.Host), fetch)
+//	body, err := switchgear.Do(ctx, upstreams.Breaker(httpbreaker.HostKey(req)), fetch)
 //
 // [Keyed.Breaker] is a [Breaker] like others, made when its key is first asked for;
 // for a known key of up to 256 bytes it takes no lock and allocates nothing. There

@@ -150,11 +150,13 @@ func (c *Client) request(ctx context.Context, r call) (*http.Request, error) {
 	}
 	var body io.Reader
 	if r.body != nil {
-		data, err := json.Marshal(r.body)
-		if err != nil {
+		var data bytes.Buffer
+		encoder := json.NewEncoder(&data)
+		encoder.SetEscapeHTML(false) // nobody shows it as a page
+		if err := encoder.Encode(r.body); err != nil {
 			return nil, fmt.Errorf("client: %w", err)
 		}
-		body = bytes.NewReader(data)
+		body = bytes.NewReader(bytes.TrimSuffix(data.Bytes(), []byte("\n")))
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, c.url(r.path, r.query).String(), body)
 	if err != nil {

@@ -57,11 +57,16 @@ type sentBody struct {
 	io.ReadCloser
 
 	closed, broken atomic.Bool
+
+	// turns is odd while the caller is waited for, and even while the server is.
+	turns atomic.Uint64
 }
 
 // Read reads what is to be sent.
 func (b *sentBody) Read(p []byte) (int, error) {
+	b.turns.Add(1)
 	n, err := b.ReadCloser.Read(p)
+	b.turns.Add(1)
 	if err != nil && !errors.Is(err, io.EOF) && !b.closed.Load() {
 		b.broken.Store(true)
 	}

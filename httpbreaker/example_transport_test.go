@@ -29,7 +29,7 @@ func ExampleTransport() {
 		return
 	}
 	client := &http.Client{Transport: &httpbreaker.Transport{
-		For: func(r *http.Request) *switchgear.Breaker { return hosts.Breaker(r.URL.Host) },
+		For: func(r *http.Request) *switchgear.Breaker { return hosts.Breaker(httpbreaker.HostKey(r)) },
 	}}
 	defer client.CloseIdleConnections()
 

@@ -16,7 +16,13 @@ import (
 //
 // A panic is a failure and goes on to the server. A failure of which the client
 // has gone meanwhile, so that the request's context is cancelled, is ignored,
-// and so is then a panic with http.ErrAbortHandler.
+// and so is then a panic with http.ErrAbortHandler. A handler that returns
+// without an answer when the context has ended is no success: it is ignored if
+// the client has gone, and a failure if a deadline has passed.
+//
+// So a handler that hangs is seen only by a deadline that is shorter than the
+// clients' patience, such as http.TimeoutHandler's around the Handler, or by the
+// slow-call rule, which sees hung calls whoever gives up first, while they hang.
 type Handler struct {
 	// Next serves what is let in.
 	Next http.Handler
@@ -87,6 +93,13 @@ func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	}()
 	ours, said := wrap(w)
 	h.Next.ServeHTTP(ours, r)
+	if ended := ctx.Err(); ended != nil && said.nothing() {
+		returned = true
+		if gone(ctx) {
+			return errGone
+		}
+		return ended
+	}
 	judged := h.classify(r, said.code())
 	returned = true
 	if judged == switchgear.Failure && gone(ctx) {

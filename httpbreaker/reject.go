@@ -36,7 +36,11 @@ func Unavailable(req *http.Request, open *switchgear.OpenError) *http.Response {
 
 // refuse is Unavailable by a handler.
 func refuse(w http.ResponseWriter, req *http.Request, open *switchgear.OpenError) {
-	content := describe(w.Header(), req, open)
+	header := w.Header()
+	for _, name := range []string{"Content-Length", "Etag", "Last-Modified"} {
+		header.Del(name) // it was said of another answer
+	}
+	content := describe(header, req, open)
 	w.WriteHeader(http.StatusServiceUnavailable)
 	_, _ = w.Write(content) // the client may have gone
 }

@@ -46,11 +46,18 @@ var (
 	errNoBreaker = errors.New("httpbreaker: neither Breaker nor For is set")
 	errNothing   = errors.New("the round tripper gave neither an answer nor an error")
 	errPanicked  = errors.New("the round trip panicked")
+	errUnasked   = errors.New("101 Switching Protocols, which was not asked for")
+
+	// errHookPanicked is of the functions that a Transport was given.
+	errHookPanicked = errors.New("the Classify or EndsAtHeader panicked")
 
 	// errByStatus is the outcome of an answer that Classify calls ignored.
 	errByStatus = switchgear.Ignore(errors.New("ignored by its status"))
 	// errGone is the outcome of what the caller has given up.
 	errGone = switchgear.Ignore(errors.New("the caller has gone"))
+	// errLate is the outcome of what was to show that a server is well, and whose
+	// caller took all the time for it.
+	errLate = switchgear.Ignore(errors.New("the caller was late with the body of the request"))
 )
 
 // outcomeOf is what the breaker is told of an answer.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/degenduel/switchgear"
@@ -32,7 +33,7 @@ type Transport struct {
 	// EndsAtHeader reports whether an operation is over when the header of its
 	// answer has come, instead of with its body: for event streams and other
 	// bodies that last as long as somebody listens, or that are read slowly. nil:
-	// none is. 101 Switching Protocols always ends there.
+	// none is. A failure and 101 Switching Protocols always end there.
 	EndsAtHeader func(*http.Response) bool
 
 	// Reject turns a rejection into an answer, for callers that know statuses
@@ -75,7 +76,11 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return t.reject(req, err)
 	}
-	return t.send(ctx, operation{permit: permit, req: req, told: t.Ended})
+	o := operation{permit: permit, req: req, told: t.Ended, sent: watch(req)}
+	if o.sent != nil && b.State() == switchgear.HalfOpen {
+		o.spare = spareLate(o.permit, o.sent, b.Config().Resolved().ProbeTimeout)
+	}
+	return t.send(ctx, o)
 }
 
 // CloseIdleConnections lets the Base close what it keeps open, if it can.
@@ -106,34 +111,60 @@ func (t *Transport) send(ctx context.Context, o operation) (*http.Response, erro
 	if o.told != nil {
 		o.begun = time.Now()
 	}
+	var resp *http.Response
 	returned := false
 	defer func() {
 		if !returned {
-			o.abandon(recover())
+			o.abandon(recover(), resp)
 		}
 	}()
 	out := o.req
-	if o.sent = watch(o.req); o.sent != nil {
+	if o.sent != nil {
 		out = o.req.WithContext(ctx) // a shallow copy: the request is not ours to change
 		out.Body = o.sent
 	}
 	resp, err := t.base().RoundTrip(out)
+	o.spare.stop()
+	if resp != nil && resp.Request == out {
+		resp.Request = o.req
+	}
 	if err != nil || resp == nil {
 		o.fail(err)
 		returned = true
 		return resp, err
 	}
-	judged := t.classify(resp)
-	atHeader := t.endsAtHeader(resp, o.req.Method)
+	o.status = resp.StatusCode
+	o.judged, o.result = t.judge(o.req, resp)
+	atHeader := o.judged == switchgear.Failure || t.endsAtHeader(resp, o.req.Method)
 	returned = true
-	o.status, o.judged = resp.StatusCode, judged
-	o.result = outcomeOf(judged, resp.StatusCode, resp.Header.Get("Retry-After"), resp.Header.Get("Date"))
 	if atHeader {
 		o.endByStatus()
 		return resp, nil
 	}
 	resp.Body = guard(resp.Body, o)
 	return resp, nil
+}
+
+// judge is the outcome that the header of the answer says, and its error.
+func (t *Transport) judge(req *http.Request, resp *http.Response) (switchgear.Outcome, error) {
+	if t.Classify == nil && resp.StatusCode == http.StatusSwitchingProtocols && !asked(req.Header, resp.Header) {
+		return switchgear.Failure, errUnasked
+	}
+	judged := t.classify(resp)
+	return judged, outcomeOf(judged, resp.StatusCode, resp.Header.Get("Retry-After"), resp.Header.Get("Date"))
+}
+
+// asked reports whether the request has asked for a protocol that the answer
+// switches to.
+func asked(req, resp http.Header) bool {
+	for to := range strings.SplitSeq(resp.Get("Upgrade"), ",") {
+		for from := range strings.SplitSeq(req.Get("Upgrade"), ",") {
+			if to = strings.TrimSpace(to); to != "" && strings.EqualFold(to, strings.TrimSpace(from)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (t *Transport) classify(resp *http.Response) switchgear.Outcome {
@@ -166,6 +197,7 @@ type operation struct {
 	permit switchgear.Permit
 	req    *http.Request
 	sent   *sentBody // nil: it cannot fail
+	spare  *spare    // nil: its time is not short, or it has nothing to send
 	told   func(Operation)
 	begun  time.Time // if somebody is told
 	status int
@@ -186,26 +218,63 @@ func (o *operation) fail(err error) {
 		err = switchgear.Ignore(err)
 	case ended != nil && errors.Is(err, context.Canceled):
 		err = ended // a deadline's cancellation is not the caller's
+	case !cancelled(o.req):
+	case overdue(o.req):
+		err = context.DeadlineExceeded // http.Client.Timeout says no more than that it has cancelled
+	default:
+		outcome = switchgear.Ignored
+		err = switchgear.Ignore(err)
 	}
 	o.end(outcome, err)
 }
 
+// cancelled reports whether the request is cancelled in the old way, which
+// http.Client.Timeout still takes.
+func cancelled(req *http.Request) bool {
+	select {
+	case <-req.Cancel: //nolint:staticcheck // deprecated, and used by http.Client
+		return true
+	default:
+		return false
+	}
+}
+
+// overdue reports whether the deadline of the request's context is over, which
+// its Err may be yet to learn.
+func overdue(req *http.Request) bool {
+	deadline, ok := req.Context().Deadline()
+	return ok && !time.Now().Before(deadline)
+}
+
 // abandon ends an operation that does not return: by a panic, which goes on, or
-// by a runtime.Goexit, of which there is nothing to recover.
-func (o *operation) abandon(v any) {
+// by a runtime.Goexit, of which there is nothing to recover. An answer means that
+// one of the Transport's own functions did it, and that nobody will get it.
+func (o *operation) abandon(v any, resp *http.Response) {
+	o.spare.stop()
+	err := errPanicked
+	if resp != nil {
+		err = errHookPanicked
+		if resp.Body != nil {
+			_ = resp.Body.Close() // it was not read
+		}
+	}
 	if v == nil {
 		o.end(switchgear.Ignored, errGone)
 		return
 	}
-	o.end(switchgear.Failure, errPanicked)
+	o.end(switchgear.Failure, err)
 	panic(v)
 }
 
 func (o *operation) endByStatus() { o.end(o.judged, o.result) }
 
-// end settles the permit.
+// end settles the permit, unless that was done when its caller was late.
 func (o *operation) end(outcome switchgear.Outcome, err error) {
-	o.permit.Done(err)
+	if o.spare.claim() {
+		o.permit.Done(err)
+	} else {
+		outcome, err = switchgear.Ignored, errLate
+	}
 	if o.told != nil {
 		o.told(Operation{Request: o.req, Status: o.status, Outcome: outcome, Err: err, Duration: time.Since(o.begun)})
 	}

@@ -14,39 +14,69 @@ type writer struct {
 
 	status     int // 0: none yet
 	retryAfter string
+	hijacked   bool
+	late       bool // nobody gets the answer: there is another already
 }
 
-// flushWriter, hijackWriter, pushWriter and fullWriter are writers over one
-// that can as much; old code asks for these methods by their interfaces, and
-// not through http.ResponseController.
+// flusher, hijacker and pusher are what a writer can do besides. Old code asks
+// for these methods by their interfaces, and not through
+// http.ResponseController.
 type (
-	flushWriter  struct{ writer }
-	hijackWriter struct{ flushWriter }
-	pushWriter   struct{ flushWriter }
-	fullWriter   struct{ hijackWriter }
+	flusher  struct{ w *writer }
+	hijacker struct{ w *writer }
+	pusher   struct{ http.Pusher }
 )
 
-// wrap is w with a note of what is written.
+// wrap is w with a note of what is written. It can do as much as w.
 func wrap(w http.ResponseWriter) (http.ResponseWriter, *writer) {
-	inner := writer{ResponseWriter: w}
+	inner := &writer{ResponseWriter: w}
 	_, flushes := w.(http.Flusher)
 	_, hijacks := w.(http.Hijacker)
-	_, pushes := w.(http.Pusher)
+	p, pushes := w.(http.Pusher)
+	f, h, q := flusher{inner}, hijacker{inner}, pusher{p}
 	switch {
 	case flushes && hijacks && pushes:
-		f := &fullWriter{hijackWriter{flushWriter{inner}}}
-		return f, &f.writer
+		return struct {
+			*writer
+			flusher
+			hijacker
+			pusher
+		}{inner, f, h, q}, inner
 	case flushes && hijacks:
-		h := &hijackWriter{flushWriter{inner}}
-		return h, &h.writer
+		return struct {
+			*writer
+			flusher
+			hijacker
+		}{inner, f, h}, inner
 	case flushes && pushes:
-		p := &pushWriter{flushWriter{inner}}
-		return p, &p.writer
+		return struct {
+			*writer
+			flusher
+			pusher
+		}{inner, f, q}, inner
+	case hijacks && pushes:
+		return struct {
+			*writer
+			hijacker
+			pusher
+		}{inner, h, q}, inner
 	case flushes:
-		f := &flushWriter{inner}
-		return f, &f.writer
+		return struct {
+			*writer
+			flusher
+		}{inner, f}, inner
+	case hijacks:
+		return struct {
+			*writer
+			hijacker
+		}{inner, h}, inner
+	case pushes:
+		return struct {
+			*writer
+			pusher
+		}{inner, q}, inner
 	}
-	return &inner, &inner
+	return inner, inner
 }
 
 // code is the status of the answer, once its handler has returned.
@@ -55,6 +85,17 @@ func (w *writer) code() int {
 		return http.StatusOK
 	}
 	return w.status
+}
+
+// nothing reports whether the client got nothing from the handler.
+func (w *writer) nothing() bool { return w.status == 0 && !w.hijacked || w.late }
+
+// noteWriting is note of a writing without a status.
+func (w *writer) noteWriting(err error) {
+	if errors.Is(err, http.ErrHandlerTimeout) {
+		w.late = true
+	}
+	w.note(http.StatusOK)
 }
 
 func (w *writer) note(status int) {
@@ -77,14 +118,16 @@ func (w *writer) WriteHeader(status int) {
 
 // Write is that of an http.ResponseWriter.
 func (w *writer) Write(p []byte) (int, error) {
-	w.note(http.StatusOK)
-	return w.ResponseWriter.Write(p)
+	n, err := w.ResponseWriter.Write(p)
+	w.noteWriting(err)
+	return n, err
 }
 
 // WriteString is Write without a copy, where the writer below knows how.
 func (w *writer) WriteString(s string) (int, error) {
-	w.note(http.StatusOK)
-	return io.WriteString(w.ResponseWriter, s)
+	n, err := io.WriteString(w.ResponseWriter, s)
+	w.noteWriting(err)
+	return n, err
 }
 
 // ReadFrom lets the writer below copy in its own way, such as from a file to a
@@ -92,7 +135,7 @@ func (w *writer) WriteString(s string) (int, error) {
 func (w *writer) ReadFrom(r io.Reader) (int64, error) {
 	n, err := io.Copy(w.ResponseWriter, r)
 	if n > 0 { // else a status can still be said
-		w.note(http.StatusOK)
+		w.noteWriting(err)
 	}
 	return n, err
 }
@@ -107,26 +150,11 @@ func (w *writer) FlushError() error {
 }
 
 // Flush is that of an http.Flusher.
-func (w *flushWriter) Flush() { _ = w.FlushError() }
+func (f flusher) Flush() { _ = f.w.FlushError() }
 
 // Hijack is that of an http.Hijacker.
-func (w *hijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return http.NewResponseController(w.ResponseWriter).Hijack()
-}
-
-// Push is that of an http.Pusher.
-func (w *pushWriter) Push(target string, opts *http.PushOptions) error {
-	return push(w.ResponseWriter, target, opts)
-}
-
-// Push is that of an http.Pusher.
-func (w *fullWriter) Push(target string, opts *http.PushOptions) error {
-	return push(w.ResponseWriter, target, opts)
-}
-
-func push(w http.ResponseWriter, target string, opts *http.PushOptions) error {
-	if p, ok := w.(http.Pusher); ok {
-		return p.Push(target, opts)
-	}
-	return http.ErrNotSupported
+func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(h.w.ResponseWriter).Hijack()
+	h.w.hijacked = h.w.hijacked || err == nil
+	return conn, rw, err
 }

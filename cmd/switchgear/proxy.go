@@ -18,7 +18,7 @@ import (
 const (
 	defaultProxyListen     = "127.0.0.1:8081"
 	defaultProxyAdmin      = "127.0.0.1:0"
-	defaultUpstreamTimeout = 30 * time.Second
+	defaultUpstreamTimeout = 10 * time.Second
 
 	// reportTimeout is how long the manager may take to answer a proxy.
 	reportTimeout = 5 * time.Second
@@ -29,7 +29,7 @@ type proxyCmd struct {
 	Upstream string   `placeholder:"URL" help:"Where requests go; a path of it is put before theirs (SWITCHGEAR_UPSTREAM)."`
 	Listen   string   `placeholder:"ADDRESS" help:"Where to listen (SWITCHGEAR_LISTEN; default 127.0.0.1:8081)."`
 	Admin    string   `placeholder:"ADDRESS" help:"Where /state, /metrics and /healthz are (SWITCHGEAR_ADMIN; default a free port of 127.0.0.1)."`
-	Timeout  patience `name:"upstream-timeout" placeholder:"TIME" help:"How long the upstream may take to begin its answer, which may then last as long as it likes (default 30s)."`
+	Timeout  patience `name:"upstream-timeout" placeholder:"TIME" help:"How long the upstream may take to begin its answer, which may then last as long as it likes, and to take each piece of an upload. It must be below the clients' patience: a request whose client has gone is ignored, and is no failure (default 10s)."`
 
 	Config string   `placeholder:"FILE" help:"The config file with the service's section (SWITCHGEAR_CONFIG); without it the breaker has the defaults."`
 	Set    []string `sep:"none" placeholder:"FIELD=VALUE" help:"A field of the breaker's config, such as resetTimeoutMs=30s, over the file; can be repeated."`
@@ -48,6 +48,12 @@ func (*proxyCmd) Help() string {
 upstream, or are answered with 503 and a Retry-After while the circuit is open. 5xx, 429, a
 broken connection and an upstream that does not answer are failures. WebSockets and streams
 pass through.
+
+A client that goes before its answer is no failure of the upstream. So --upstream-timeout must
+be below the clients' patience, or an upstream that hangs never opens the circuit. The slow-call
+rule sees calls that hang whoever gives up first, as a share of a window that must be short:
+
+    --set slowCallDurationMs=2s --set slowCallRateThreshold=0.5 --set minimumOperations=5 --set monitoringWindowMs=30s
 
     switchgear proxy --service prices --listen 127.0.0.1:8081 --upstream https://prices.example.com
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"mime"
 	"net"
@@ -11,54 +12,79 @@ import (
 	"net/http/httputil"
 	"strings"
 	"sync"
-	"time"
 
+	"github.com/degenduel/switchgear"
 	"github.com/degenduel/switchgear/httpbreaker"
-	"github.com/degenduel/switchgear/wire"
 )
-
-// newUpstreamTransport makes what carries requests to the upstream. Nothing of
-// it limits how long an answer lasts.
-func newUpstreamTransport(headerTimeout time.Duration) *http.Transport {
-	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-		TLSHandshakeTimeout:   5 * time.Second,
-		ResponseHeaderTimeout: headerTimeout,
-		ExpectContinueTimeout: time.Second,
-		MaxIdleConnsPerHost:   256, // all of them go to one host
-		IdleConnTimeout:       90 * time.Second,
-		ForceAttemptHTTP2:     true,
-		DisableCompression:    true, // the client says what it can read
-	}
-}
 
 // forward is the way of a request through the breaker to the upstream and back.
 func (s *sidecar) forward(base http.RoundTripper) http.Handler {
 	transport := &httpbreaker.Transport{
-		Base: base, Breaker: s.breaker, Reject: httpbreaker.Unavailable, EndsAtHeader: isEventStream,
-	}
-	if s.reporter != nil {
-		transport.Ended = s.reporter.add
+		Base: &upstream{base: base, timeout: s.timeout}, Breaker: s.breaker, Reject: httpbreaker.Unavailable,
+		EndsAtHeader: s.endsAtHeader, Ended: s.ended,
 	}
 	proxy := &httputil.ReverseProxy{
 		Rewrite: s.rewrite, Transport: transport, FlushInterval: -1, ErrorHandler: s.failed,
 		BufferPool: &buffers{}, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodConnect { // to be a tunnel to anywhere is not the job
+		switch {
+		case r.Method == http.MethodConnect: // to be a tunnel to anywhere is not the job
 			w.Header().Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
-			writeProblem(w, http.StatusMethodNotAllowed, "CONNECT is not proxied")
+			s.writeProblem(w, http.StatusMethodNotAllowed, "CONNECT is not proxied")
 			return
+		case r.Header.Get("Upgrade") != "":
+			l := &line{}
+			w, r = hijackable{w, l}, r.WithContext(context.WithValue(r.Context(), lineKey{}, l))
 		}
 		proxy.ServeHTTP(w, r)
 	})
 }
 
-// isEventStream tells answers that last as long as somebody listens.
-func isEventStream(resp *http.Response) bool {
-	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	return media == "text/event-stream"
+// endsAtHeader tells answers whose bodies say nothing of how long the upstream
+// takes: streams, those of no declared length among them, last as long as
+// somebody listens; and in a recovery, where an operation that lasts is a failure,
+// every body does as its client reads. Such a body may still break, which is
+// then a failure beside.
+func (s *sidecar) endsAtHeader(resp *http.Response) bool {
+	if media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media == "text/event-stream" {
+		return true // and one that is cut off is asked for again: that is how they live
+	}
+	if resp.ContentLength >= 0 && s.breaker.State() != switchgear.HalfOpen {
+		return false
+	}
+	resp.Body = &watchedBody{ReadCloser: resp.Body, broken: func(err error) { s.bodyBroke(resp, err) }}
+	return true
+}
+
+// watchedBody is the body of an answer whose operation has ended with the header.
+type watchedBody struct {
+	io.ReadCloser
+
+	broken func(error) // is called once
+}
+
+// Read reads from the answer.
+func (b *watchedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && b.broken != nil {
+		if !errors.Is(err, io.EOF) {
+			b.broken(err)
+		}
+		b.broken = nil
+	}
+	return n, err
+}
+
+// bodyBroke counts a body that the upstream did not bring to its end.
+func (s *sidecar) bodyBroke(resp *http.Response, err error) {
+	if resp.Request.Context().Err() != nil {
+		return // the client has gone, or is cut off
+	}
+	s.breaker.HandleError(err, 0)
+	if s.reporter != nil {
+		s.reporter.add(httpbreaker.Operation{Request: resp.Request, Status: resp.StatusCode, Outcome: switchgear.Failure, Err: err})
+	}
 }
 
 // rewrite makes the request to the upstream. What says where a request came
@@ -69,6 +95,9 @@ func (s *sidecar) rewrite(r *httputil.ProxyRequest) {
 			delete(r.Out.Header, name)
 		}
 	}
+	// The query goes on as it came, also where another program would read it
+	// otherwise: it is the upstream's to understand.
+	r.Out.URL.RawQuery = r.In.URL.RawQuery
 	r.SetURL(s.upstream)
 	r.SetXForwarded()
 }
@@ -84,15 +113,24 @@ func (s *sidecar) failed(w http.ResponseWriter, r *http.Request, err error) {
 		status, detail = http.StatusGatewayTimeout, "the upstream did not answer in time"
 	}
 	s.log.DebugContext(r.Context(), "a request failed", slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", err))
-	writeProblem(w, status, detail)
+	s.writeProblem(w, status, detail)
 }
 
-func writeProblem(w http.ResponseWriter, status int, detail string) {
+// problem is an answer of the proxy's own (RFC 9457).
+type problem struct {
+	Type    string `json:"type"`
+	Title   string `json:"title"`
+	Status  int    `json:"status"`
+	Detail  string `json:"detail"`
+	Service string `json:"service"`
+}
+
+func (s *sidecar) writeProblem(w http.ResponseWriter, status int, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(wire.Problem{ // the client may have gone
-		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail,
+	_ = json.NewEncoder(w).Encode(problem{ // the client may have gone
+		"about:blank", http.StatusText(status), status, s.breaker.Name() + ": " + detail, s.breaker.Name(),
 	})
 }
 

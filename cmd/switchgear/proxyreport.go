@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +27,9 @@ const (
 	maxQueued = 10_000
 	// maxBatch is how many the manager takes at a time.
 	maxBatch = 1000
+	// maxBatchBytes is how large a batch may be, of the 1 MiB that the manager
+	// takes.
+	maxBatchBytes = 900_000
 	// maxReportAge is how old news may be. Older failures would open the
 	// manager's circuit for what is long over.
 	maxReportAge = time.Minute
@@ -43,13 +48,14 @@ type reporter struct {
 	log     *slog.Logger
 
 	// Those of run.
-	pending *batch // sent, and perhaps not counted
 	backoff time.Duration
 	next    time.Time // no try before it
+	said    string    // the error that was logged last; empty: none since it went well
 
-	mu    sync.Mutex
-	queue []queued
-	told  reporting
+	mu      sync.Mutex
+	queue   []queued
+	pending *batch // sent, and perhaps not counted; only run changes it
+	told    reporting
 }
 
 type queued struct {
@@ -64,12 +70,19 @@ type batch struct {
 	outcomes []wire.OperationOutcome
 }
 
+func (b *batch) len() int {
+	if b == nil {
+		return 0
+	}
+	return len(b.outcomes)
+}
+
 // reporting is how telling the manager goes, as /state shows it.
 type reporting struct {
 	URL      string    `json:"url"`
 	Reported uint64    `json:"reported"` // operations
 	Dropped  uint64    `json:"dropped"`
-	Queued   int       `json:"queued"`
+	Queued   int       `json:"queued"`      // also those on their way
 	At       wire.Time `json:"reported_at"` // when it last answered
 	State    *string   `json:"state"`       // its own circuit's, as it last said
 	Admit    *bool     `json:"admit"`       // its advice, which is not heeded
@@ -80,7 +93,7 @@ func (r *reporter) state() reporting {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := r.told
-	out.URL, out.Queued = r.url, len(r.queue)
+	out.URL, out.Queued = r.url, len(r.queue)+r.pending.len()
 	return out
 }
 
@@ -92,7 +105,7 @@ func (r *reporter) add(o httpbreaker.Operation) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.queue) == maxQueued {
+	if len(r.queue)+r.pending.len() == maxQueued {
 		r.queue = r.queue[1:]
 		r.told.Dropped++
 	}
@@ -105,21 +118,27 @@ func cutText(s string) string {
 	if len(s) > most {
 		s = s[:most]
 	}
-	return s
+	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// run reports each second until ctx ends, and then what is left.
+// run reports each second until ctx ends, and then what is left, for which there
+// is a while. A report under way is not cut off: the manager may be counting it,
+// and would not take it again meanwhile.
 func (r *reporter) run(ctx context.Context) {
+	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(flushTimeout, cancel) })()
 	ticker := time.NewTicker(reportInterval)
 	defer ticker.Stop()
 	for {
-		r.report(ctx)
+		r.report(sending)
 		select {
 		case <-ctx.Done():
-			last, stop := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
-			defer stop()
 			r.next = time.Time{}
-			r.report(last)
+			r.report(sending)
+			if n := r.dropRest(); n > 0 {
+				r.log.WarnContext(sending, "the manager will not hear of the last operations", slog.String("service", r.service), slog.Uint64("operations", n))
+			}
 			return
 		case <-ticker.C:
 		}
@@ -140,14 +159,13 @@ func (r *reporter) report(ctx context.Context) {
 		}
 		r.declare = nil
 	}
-	for range maxQueued/maxBatch + 1 {
-		if r.forget(); r.pending == nil {
-			r.pending = r.take()
-		}
-		if r.pending == nil {
+	for range maxQueued {
+		r.forget()
+		pending := r.take()
+		if pending == nil {
 			return
 		}
-		answer, err := r.manager.ReportOnce(ctx, r.service, r.pending.key, r.pending.outcomes...)
+		answer, err := r.manager.ReportOnce(ctx, r.service, pending.key, pending.outcomes...)
 		if err != nil {
 			r.failed(ctx, err)
 			return
@@ -161,8 +179,7 @@ func (r *reporter) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.pending != nil && time.Since(r.pending.made) > maxReportAge {
-		r.told.Dropped += uint64(len(r.pending.outcomes))
-		r.pending = nil
+		r.dropPending()
 	}
 	old := 0
 	for old < len(r.queue) && time.Since(r.queue[old].at) > maxReportAge {
@@ -172,35 +189,65 @@ func (r *reporter) forget() {
 	r.told.Dropped += uint64(old)
 }
 
-// take is the next batch: a question where there is nothing to say and nothing
-// was said for a while, or nil.
+// dropPending gives up the batch on its way. The mutex is held.
+func (r *reporter) dropPending() {
+	r.told.Dropped += uint64(r.pending.len()) //nolint:gosec // a length
+	r.pending = nil
+}
+
+// dropRest gives up everything, because nobody will tell it any more, and
+// returns how much that was.
+func (r *reporter) dropRest() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := r.told.Dropped
+	r.dropPending()
+	r.told.Dropped += uint64(len(r.queue))
+	r.queue = nil
+	return r.told.Dropped - before
+}
+
+// take is the batch on its way, or the next one: a question where there is nothing
+// to say and nothing was said for a while, or nil.
 func (r *reporter) take() *batch {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n := min(len(r.queue), maxBatch)
-	if n == 0 && time.Since(r.told.At.Time) < questionInterval {
+	if r.pending != nil {
+		return r.pending
+	}
+	if len(r.queue) == 0 && time.Since(r.told.At.Time) < questionInterval {
 		return nil
 	}
-	b := &batch{made: time.Now(), outcomes: make([]wire.OperationOutcome, n)}
-	for i, q := range r.queue[:n] {
-		b.outcomes[i] = q.outcome
+	r.pending = &batch{made: time.Now()}
+	if len(r.queue) > 0 {
+		r.pending.key = "proxy-" + rand.Text()
+		r.pending.made = r.queue[0].at
 	}
-	if n > 0 {
-		b.key = "proxy-" + rand.Text()
-		b.made = r.queue[0].at
+	for size := 0; len(r.queue) > 0 && r.pending.len() < maxBatch; r.queue = r.queue[1:] {
+		outcome := r.queue[0].outcome
+		if size += sizeOf(outcome); size > maxBatchBytes {
+			break
+		}
+		r.pending.outcomes = append(r.pending.outcomes, outcome)
 	}
-	if r.queue = r.queue[n:]; len(r.queue) == 0 {
+	if len(r.queue) == 0 {
 		r.queue = nil
 	}
-	return b
+	return r.pending
+}
+
+// sizeOf is how much an outcome takes on the wire, with the comma after it.
+func sizeOf(o wire.OperationOutcome) int {
+	data, _ := json.Marshal(o) //nolint:errchkjson // a duration is a number
+	return len(data) + 1
 }
 
 func (r *reporter) succeeded(ctx context.Context, answer *wire.Report) {
-	n := uint64(len(r.pending.outcomes))
-	r.pending, r.backoff, r.next = nil, 0, time.Time{}
+	r.backoff, r.next, r.said = 0, time.Time{}, ""
 	r.mu.Lock()
 	was := r.told
-	r.told.Reported += n
+	r.told.Reported += uint64(r.pending.len()) //nolint:gosec // a length
+	r.pending = nil
 	r.told.At, r.told.State, r.told.Admit, r.told.Err = wire.Time{Time: time.Now()}, &answer.State, &answer.Admit, nil
 	r.mu.Unlock()
 	if was.Err != nil || was.At.IsZero() {
@@ -213,35 +260,24 @@ func (r *reporter) succeeded(ctx context.Context, answer *wire.Report) {
 func (r *reporter) failed(ctx context.Context, err error) {
 	r.backoff = min(max(2*r.backoff, minReportBackoff), maxReportBackoff)
 	wait := r.backoff/2 + mathrand.N(r.backoff/2+1) //nolint:gosec // it only spreads the tries
-	if r.pending != nil && len(r.pending.outcomes) == 0 {
-		r.pending = nil // a question can be put anew
-	}
-	if refusal, ok := errors.AsType[*client.Error](err); ok {
+	refusal, refused := errors.AsType[*client.Error](err)
+	if refused {
 		wait = max(wait, min(refusal.RetryAfter, maxReportBackoff))
-		if refusal.Kind == client.Invalid { // sending it again would change nothing
-			r.mu.Lock()
-			r.told.Dropped += r.pendingLen()
-			r.mu.Unlock()
-			r.pending = nil
-		}
 	}
 	r.next = time.Now().Add(wait)
 	text := r.explain(err)
 	r.mu.Lock()
-	known := r.told.Err != nil && *r.told.Err == text
+	if r.pending.len() == 0 || // a question can be put anew
+		refused && refusal.Kind == client.Invalid { // sending it again would change nothing
+		r.dropPending()
+	}
 	r.told.Err = &text
 	r.mu.Unlock()
-	if !known && ctx.Err() == nil {
+	if r.said != text && ctx.Err() == nil {
+		r.said = text
 		r.log.ErrorContext(ctx, "the manager is not told what comes of the requests; they go on all the same",
 			slog.String("manager", r.url), slog.String("service", r.service), slog.String("error", text))
 	}
-}
-
-func (r *reporter) pendingLen() uint64 {
-	if r.pending == nil {
-		return 0
-	}
-	return uint64(len(r.pending.outcomes))
 }
 
 // explain says what went wrong and what can be done.

@@ -77,6 +77,12 @@ func (l *logged) has(text string) bool {
 	return strings.Contains(l.text.String(), text)
 }
 
+// logger is one that also tells the test.
+func (l *logged) logger(t *testing.T) *slog.Logger {
+	t.Helper()
+	return slog.New(slog.NewTextHandler(io.MultiWriter(l, t.Output()), nil))
+}
+
 // reportsTo makes the reporter of a proxy, which logs to the second.
 func reportsTo(t *testing.T, managerURL, token string) (*reporter, *logged) {
 	t.Helper()
@@ -88,7 +94,7 @@ func reportsTo(t *testing.T, managerURL, token string) (*reporter, *logged) {
 	log := &logged{}
 	return &reporter{
 		manager: c, url: managerURL, service: "prices",
-		log: slog.New(slog.NewTextHandler(io.MultiWriter(log, t.Output()), nil)),
+		log: log.logger(t),
 	}, log
 }
 
@@ -252,7 +258,7 @@ func TestReporter_KeepsABoundedQueueOfNews(t *testing.T) {
 		r.add(ended(switchgear.Failure))
 	}
 	r.report(t.Context())
-	if s := r.state(); s.Queued != maxQueued-maxBatch || s.Dropped != 7 || len(r.pending.outcomes) != maxBatch {
+	if s := r.state(); s.Queued != maxQueued || s.Dropped != 7 || len(r.pending.outcomes) != maxBatch {
 		t.Errorf("it is at %+v", s)
 	}
 	was := r.pending.key

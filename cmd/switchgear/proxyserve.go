@@ -29,15 +29,20 @@ const (
 type sidecar struct {
 	breaker  *switchgear.Breaker
 	upstream *url.URL
-	timeout  time.Duration // of the upstream's header
+	timeout  time.Duration // of the upstream, until its header
 	patience time.Duration // with requests, when it stops
 	log      *slog.Logger
 	flights  flights
 	reporter *reporter // nil: no manager is told
+
+	impatience impatience
 }
 
 func newSidecar(b *switchgear.Breaker, upstream *url.URL, timeout time.Duration, log *slog.Logger) *sidecar {
-	return &sidecar{breaker: b, upstream: upstream, timeout: timeout, patience: drainTimeout, log: log}
+	return &sidecar{
+		breaker: b, upstream: upstream, timeout: timeout, patience: drainTimeout, log: log,
+		impatience: impatience{window: max(b.Config().Resolved().MonitoringWindow, time.Minute)},
+	}
 }
 
 // listenAndServe serves until ctx ends.
@@ -61,8 +66,8 @@ func (s *sidecar) serve(ctx context.Context, front, admin net.Listener) error {
 	stopWatching := s.breaker.Observe(s.tell)
 	defer stopWatching()
 	whatever := context.WithoutCancel(ctx)
-	requests, cut := context.WithCancel(whatever)
-	defer cut()
+	requests, cut := context.WithCancelCause(whatever)
+	defer cut(nil)
 	transport := newUpstreamTransport(s.timeout)
 	defer transport.CloseIdleConnections()
 	quiet := slog.NewLogLogger(s.log.Handler(), slog.LevelDebug) // what clients do wrong
@@ -105,14 +110,14 @@ func serveUntilClosed(s *http.Server, l net.Listener) error {
 
 // drain lets the requests under way end, and cuts off those that do not, and
 // connections that are not HTTP any more: nobody knows how long they last.
-func (s *sidecar) drain(ctx context.Context, server *http.Server, cut context.CancelFunc) {
+func (s *sidecar) drain(ctx context.Context, server *http.Server, cut context.CancelCauseFunc) {
 	s.log.InfoContext(ctx, "stopping", slog.Int("requests", s.flights.now()))
 	waiting, stop := context.WithTimeout(ctx, s.patience)
 	defer stop()
 	if err := server.Shutdown(waiting); err != nil {
 		s.log.WarnContext(ctx, "requests are cut off that did not end in time", slog.Duration("after", s.patience), slog.Int("requests", s.flights.now()))
 	}
-	cut()
+	cut(errCut)
 	_ = server.Close() // its listener is closed already
 	select {
 	case <-s.flights.landed():
@@ -129,7 +134,7 @@ func (s *sidecar) tell(t switchgear.Transition) {
 	s.log.LogAttrs(context.Background(), level, "the circuit has changed",
 		slog.String("service", s.breaker.Name()), slog.String("from", t.From.String()), slog.String("to", t.To.String()),
 		slog.String("rule", t.Evidence.Rule), slog.Uint64("failures", t.Evidence.Failures), slog.Uint64("successes", t.Evidence.Successes),
-		slog.String("error", t.Evidence.LastError))
+		slog.Uint64("slow", t.Evidence.Slow), slog.Duration("open_for", t.Evidence.OpenTime), slog.String("error", t.Evidence.LastError))
 }
 
 // flights are the requests under way, also those whose connections were
