@@ -39,7 +39,11 @@ func TestPolicy_CountsAnExecutionOnceHoweverItEnds(t *testing.T) {
 			switchgear.Operations{Ignored: 1},
 		},
 		"canceled by the caller": {
-			func(e failsafe.Executor[string]) { _, _ = e.WithContext(canceled()).GetWithExecution(hang) },
+			func(e failsafe.Executor[string]) {
+				ctx, cancel := context.WithCancel(context.Background())
+				time.AfterFunc(time.Second, cancel)
+				_, _ = e.WithContext(ctx).GetWithExecution(hang)
+			},
 			switchgear.Operations{Ignored: 1},
 		},
 		"deadline of the caller": {

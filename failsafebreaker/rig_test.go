@@ -1,7 +1,6 @@
 package failsafebreaker_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -86,10 +85,4 @@ func fails() (string, error) { return "", errBoom }
 func hang(e failsafe.Execution[string]) (string, error) {
 	<-e.Context().Done()
 	return "", e.Context().Err()
-}
-
-func canceled() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
 }
