@@ -93,7 +93,12 @@ func TestPermission_ThatEndsEndsItsSockets(t *testing.T) {
 	}
 }
 
-// told4001 reads to the end, which must come when it was due.
+// stalled is how long a busy machine may keep a process from running; a socket
+// that nobody closes ends in minutes, or never.
+const stalled = 4 * time.Second
+
+// told4001 reads to the end, which must come when it was due: within a second on a
+// machine that has the time.
 func told4001(t *testing.T, p *peer, due time.Time) {
 	t.Helper()
 	for {
@@ -104,7 +109,7 @@ func told4001(t *testing.T, p *peer, due time.Time) {
 			break
 		}
 	}
-	if late := time.Since(due); late > time.Second || late < 0 {
+	if late := time.Since(due); late > time.Second+stalled || late < 0 {
 		t.Errorf("closed %v after it was due", late)
 	}
 }

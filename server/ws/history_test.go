@@ -90,7 +90,11 @@ func (v *viewer) watch(end <-chan uint64) {
 // resumable reports whether the client can say in a handshake where it was: it
 // had all that it may see.
 func (v *viewer) resumable() bool {
-	return v.last > 0 && len(v.segments) > 0 && v.segments[len(v.segments)-1].wish.all()
+	if len(v.segments) == 0 {
+		return false
+	}
+	last := v.segments[len(v.segments)-1]
+	return last.wish.all() && (last.resumed > 0 || len(last.msgs) > 0) // its state has come
 }
 
 // subscribe asks for something else, or for the same or less since where it is.
