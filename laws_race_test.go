@@ -258,22 +258,36 @@ func TestRestoreDuringTrafficHarmsNothing(t *testing.T) {
 // TestHotPathsTakeNoLock holds the mutex and sees that operations go on.
 func TestHotPathsTakeNoLock(t *testing.T) {
 	t.Parallel()
-	closed := newBreaker(t, Config{})
-	succeed(closed)
-	shut := newBreaker(t, Config{FailureThreshold: 1, ResetTimeout: time.Hour})
-	fail(shut)
-	recovers := newBreaker(t, Config{RecoverySteps: []float64{1e-12}, MinHealthyPeriod: time.Hour})
-	mustNot(t, recovers.Reset(HalfOpen, Order{}))
-	recovers.RecordSuccess(0)
-	for name, b := range map[string]*Breaker{"closed": closed, "open": shut, "half-open": recovers} {
+	// They are made when their turn has come: a clock that has gone on by then has
+	// something to move, under the mutex.
+	for name, begin := range map[string]func(*testing.T) *Breaker{
+		"closed": func(t *testing.T) *Breaker {
+			t.Helper()
+			b := newBreaker(t, Config{})
+			succeed(b)
+			return b
+		},
+		"open": func(t *testing.T) *Breaker {
+			t.Helper()
+			b := newBreaker(t, Config{FailureThreshold: 1, ResetTimeout: time.Hour})
+			fail(b)
+			return b
+		},
+		"half-open": func(t *testing.T) *Breaker {
+			t.Helper()
+			b := newBreaker(t, Config{RecoverySteps: []float64{1e-12}, MinHealthyPeriod: time.Hour})
+			mustNot(t, b.Reset(HalfOpen, Order{}))
+			b.RecordSuccess(0)
+			// An admission of a recovery arms its deadline under the mutex: let
+			// this second's, and the next, be taken.
+			do(b, nil)
+			b.recovery.Load().second.Add(1)
+			return b
+		},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if b == recovers {
-				// An admission of a recovery arms its deadline under the mutex: let
-				// this second's, and the next, be taken.
-				do(b, nil)
-				b.recovery.Load().second.Add(1)
-			}
+			b := begin(t)
 			b.mu.Lock()
 			done := make(chan bool)
 			go func() {
@@ -285,7 +299,7 @@ func TestHotPathsTakeNoLock(t *testing.T) {
 			select {
 			case got := <-done:
 				b.mu.Unlock()
-				if want := b == closed; got != want {
+				if want := name == "closed"; got != want {
 					t.Errorf("admitted: %v, want %v", got, want)
 				}
 			case <-time.After(20 * time.Second):
