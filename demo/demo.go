@@ -133,7 +133,7 @@ func (s *stage) play(ctx context.Context) error {
 			return fmt.Errorf("%s does not come in: %w", a.name, err)
 		}
 	}
-	s.screen.print(guide(s.app.URL(), s.token, program(os.Executable()), s.speed))
+	s.screen.print(guide(s.app.URL(), s.app.LoginLink(), s.token, program(os.Executable()), s.speed))
 	b := newBoard(m, s.screen)
 	_, _, stop := m.Watch(b.hear)
 	defer stop()
@@ -217,13 +217,17 @@ func ofGoRun(path string) bool {
 
 // guide is what a newcomer is told at the start. Python wants its lines without
 // an indent.
-func guide(url, token, program string, speed tempo) string {
+func guide(url, link, token, program string, speed tempo) string {
 	return fmt.Sprintf(`listening on %[1]s
 
 Ten services on loopback, with faults to order and real traffic through real
 breakers. Every duration is 1/%[4]d of a usual one: an open time of 60 s is %[5]v.
 In the table,
 %[6]s.
+
+In a browser, with a link that lets in once:
+
+  %[7]s
 
 In a second terminal:
 
@@ -245,5 +249,5 @@ async def stream(url, token):
     async for m in s: print(m)
 asyncio.run(stream(os.environ["SWITCHGEAR_URL"], os.environ["SWITCHGEAR_TOKEN"]))'
 
-`, url, token, program, speed, speed.of(time.Minute), legend)
+`, url, token, program, speed, speed.of(time.Minute), legend, link)
 }

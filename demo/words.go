@@ -35,6 +35,8 @@ func words(e *fleet.Event) string {
 		return "is no longer " + held(e.From) + ": the time is over"
 	case fleet.EventConfigChanged:
 		return "has a new config" + byOrder(e)
+	case fleet.EventDeclared:
+		return "is described anew" + byOrder(e)
 	case fleet.EventConfigWarning:
 		return "has a config that may not suit it: " + e.Reason
 	case fleet.EventHealthFailed:

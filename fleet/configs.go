@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"time"
 
 	"github.com/degenduel/switchgear"
 )
@@ -32,12 +33,55 @@ func (m *Manager) ServiceConfig(ctx context.Context, name string) (ConfigView, e
 
 // lint is what will not work of the config in force.
 func (m *Manager) lint(s *member) []switchgear.Warning {
+	m.mu.RLock()
+	cfg := s.config
+	m.mu.RUnlock()
+	return m.lintOf(s, cfg)
+}
+
+// lintOf is what would not work of a config.
+func (m *Manager) lintOf(s *member, cfg switchgear.Config) []switchgear.Warning {
 	slowest := s.service.Breaker().Snapshot().Performance.Slowest
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	u := usageOf(s.def, s.config)
+	u := usageOf(s.def, cfg)
 	u.SlowestOperation = slowest
-	return s.config.Lint(u)
+	return cfg.Lint(u)
+}
+
+// TryConfig is what SetConfig would return, and changes nothing: a version that
+// is not there, or, of what would change nothing, the one in force. Its errors
+// are the same, but for those of the store.
+func (m *Manager) TryConfig(
+	ctx context.Context, name string, ifVersion int, edit func(current json.RawMessage) (json.RawMessage, error), by Actor,
+) (ConfigView, error) {
+	const op = "config"
+	s, err := m.member(op, name)
+	if err != nil {
+		return ConfigView{}, err
+	}
+	m.mu.RLock()
+	current, version := s.config, s.version
+	m.mu.RUnlock()
+	if ifVersion != AnyVersion && ifVersion != version {
+		return ConfigView{}, errorf(Precondition, op, "version %d is in force, not %d", version, ifVersion)
+	}
+	cfg, err := edited(current, edit)
+	if err != nil {
+		return ConfigView{}, err
+	}
+	if sameConfig(cfg, current) {
+		return m.ServiceConfig(ctx, name)
+	}
+	cfg.Version = version + 1
+	doc, err := json.Marshal(cfg)
+	if err != nil {
+		return ConfigView{}, err
+	}
+	return ConfigView{
+		ConfigVersion{Service: name, Version: cfg.Version, Config: doc, At: time.Now().UTC(), Actor: by.Name, Reason: by.Reason},
+		m.lintOf(s, cfg),
+	}, nil
 }
 
 // ConfigVersions are the versions of a service's config, newest first, below

@@ -150,12 +150,15 @@ func (m *Manager) planArrival(a arrival, r *remembered, b *draft) (*member, erro
 	if r == nil {
 		b.Events = append(b.Events, Event{
 			Service: a.name, Kind: EventRegistered, At: live.At, Actor: a.by.Name, Reason: a.by.Reason,
-			Evidence: object(map[string]any{"source": a.source, "config_version": version}),
+			Evidence: aboutJSON(&a.def, a.source, version),
 		})
 		a.by.record(b, "register", a.name, "")
 	}
 	if r != nil {
 		r.asStored = unchanged && !newVersion
+		if !unchanged {
+			planDeclared(s, &r.def, r.source, live.At, a.by, b)
+		}
 	}
 	switch {
 	case newVersion:

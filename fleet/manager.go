@@ -117,6 +117,7 @@ type Manager struct {
 	readiness readiness
 
 	turnedAway atomic.Uint64 // services refused because of the cap
+	waiting    atomic.Int64  // how many are in the backlog
 	refusals   refusals
 	unsaved    unsaved
 

@@ -63,6 +63,31 @@ func (m *Manager) Measure() Measures {
 	return out
 }
 
+// Condition is how the manager itself is. What it counts is of this process.
+type Condition struct {
+	Services int
+
+	// StoreAvailable is whether the store took the last write, and StoreFailures
+	// how many it did not take.
+	StoreAvailable bool
+	StoreFailures  uint64
+
+	// Waiting are the changes that are told and not stored yet, and
+	// EventsDropped those that never will be.
+	Waiting       int
+	EventsDropped uint64
+}
+
+// Condition costs no more for many services than for few. See [Manager.Ready], too.
+func (m *Manager) Condition() Condition {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return Condition{
+		Services: len(m.members), StoreAvailable: m.storeErr == nil, StoreFailures: m.storeFailures,
+		Waiting: int(m.waiting.Load()), EventsDropped: m.dropped,
+	}
+}
+
 // lastTold is the breaker as it was told last, which costs no snapshot: states
 // and modes are told when they change.
 func (m *Manager) lastTold(s *member) *switchgear.Snapshot {

@@ -44,6 +44,7 @@ func (m *Manager) redeclare(asked *member, a arrival, file bool) *change {
 			name: a.name, service: old.service, source: a.source, def: a.def, version: old.version,
 			definition: definition(&a.def), filed: a.filed, config: cfg,
 		}
+		planDeclared(planned, &old.def, old.source, live.At, a.by, b)
 		if !sameConfig(cfg, old.config) {
 			cfg.Version++
 			_, err = m.planConfig(planned, live, cfg, a.by, b)

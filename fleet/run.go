@@ -31,6 +31,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	flush := time.NewTicker(m.cfg.FlushInterval)
 	defer flush.Stop()
 	for {
+		m.waiting.Store(int64(len(m.backlog)))
 		select {
 		case c := <-m.changes:
 			m.process(work, m.gather(c))

@@ -21,6 +21,7 @@ const (
 	EventHealthFailed    EventKind = "health_failed"
 	EventHealthRecovered EventKind = "health_recovered"
 	EventRegistered      EventKind = "registered"
+	EventDeclared        EventKind = "declared" // its layer, description or dependencies changed
 	EventRemoved         EventKind = "removed"
 )
 
@@ -81,7 +82,15 @@ type Token struct {
 	CreatedAt time.Time
 	CreatedBy string
 	ExpiresAt time.Time // zero: never
+
+	// Parent is the ID of the token that a session was opened with, and empty
+	// of a token. A session is the log-in of a browser, and lets in for as long
+	// as its parent does, at most.
+	Parent string
 }
+
+// Session reports whether it is a session.
+func (t *Token) Session() bool { return t.Parent != "" }
 
 // Request is a write that was sent with a key of its sender's, so that it does
 // not happen again when it is sent again. It is kept for RequestsKept, in the

@@ -23,7 +23,8 @@ const (
 	maxSwept = 500
 )
 
-// Tokens are all tokens, the oldest first.
+// Tokens are all tokens, the oldest first, and among them the sessions that were
+// opened with one.
 func (m *Manager) Tokens() []Token {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -41,19 +42,21 @@ func (m *Manager) CreateToken(ctx context.Context, t Token, by Actor) (Token, er
 	var swept []string
 	err := m.do(ctx, op, &change{
 		plan: func(b *draft) error {
-			tokens := m.Tokens()
+			all := m.Tokens()
+			tokens := slices.DeleteFunc(m.Tokens(), func(o Token) bool { return o.Session() })
 			swept = outlived(tokens, t.CreatedAt)
 			switch {
 			case len(tokens)-len(swept) >= maxTokens:
 				return errorf(Exhausted, op, "there are %d tokens, which is the cap", maxTokens)
-			case slices.ContainsFunc(tokens, func(o Token) bool { return o.Hash == t.Hash }):
+			case slices.ContainsFunc(all, func(o Token) bool { return o.Hash == t.Hash }):
 				return errorf(Conflict, op, "there is a token with this secret already")
 			}
 			sweeper := Actor{Name: "switchgear", Reason: "it has expired"}
 			for _, id := range swept {
-				b.Revoked = append(b.Revoked, id)
 				sweeper.record(b, "revoke token", "", id)
 			}
+			swept = withSessions(all, swept)
+			b.Revoked = append(b.Revoked, swept...)
 			b.Tokens = append(b.Tokens, t)
 			by.record(b, op, "", t.ID)
 			return nil
@@ -88,22 +91,40 @@ func outlived(tokens []Token, now time.Time) (ids []string) {
 	return ids
 }
 
-// RevokeToken ends a token; NotFound if there is none with that ID. What it has
-// opened is closed.
+// RevokeToken ends a token, and with it its sessions, or one session; NotFound if
+// there is none with that ID. What it has opened is closed.
 func (m *Manager) RevokeToken(ctx context.Context, id string, by Actor) error {
 	const op = "revoke token"
-	is := func(t Token) bool { return t.ID == id }
+	var gone []string
 	return m.do(ctx, op, &change{
 		plan: func(b *draft) error {
-			if !slices.ContainsFunc(m.Tokens(), is) {
+			tokens := m.Tokens()
+			if !slices.ContainsFunc(tokens, func(t Token) bool { return t.ID == id }) {
 				return errorf(NotFound, op, "there is no token %q", id)
 			}
-			b.Revoked = append(b.Revoked, id)
+			gone = withSessions(tokens, []string{id})
+			b.Revoked = append(b.Revoked, gone...)
 			by.record(b, op, "", id)
 			return nil
 		},
-		apply: func() { m.setTokens(slices.DeleteFunc(m.Tokens(), is)) },
+		apply: func() { m.dropTokens(gone) },
 	})
+}
+
+// withSessions are the IDs, and those of the sessions that end with them.
+func withSessions(tokens []Token, ids []string) []string {
+	all := slices.Clone(ids)
+	for _, t := range tokens {
+		if t.Session() && slices.Contains(ids, t.Parent) {
+			all = append(all, t.ID)
+		}
+	}
+	return all
+}
+
+// dropTokens puts those out of force. The sequencer calls it.
+func (m *Manager) dropTokens(ids []string) {
+	m.setTokens(slices.DeleteFunc(m.Tokens(), func(t Token) bool { return slices.Contains(ids, t.ID) }))
 }
 
 // setTokens puts the tokens in force, in the order of the store. The sequencer

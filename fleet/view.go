@@ -80,6 +80,11 @@ func (v *View) IsOpen() bool {
 // it depends on that are circuit_open or unhealthy; silent is a service whose
 // reports have stopped.
 func statusOf(v *View, silent bool, failing []string) Status {
+	return statusBy(v, silent, v.NearOpening(), failing)
+}
+
+// statusBy is statusOf where it is known whether the circuit is near opening.
+func statusBy(v *View, silent, near bool, failing []string) Status {
 	s := &v.Breaker
 	ended := s.Operations.Total()+s.Operations.Ignored > 0 || v.Health.Checked
 	switch {
@@ -89,7 +94,7 @@ func statusOf(v *View, silent bool, failing []string) Status {
 		return StatusUnknown
 	case v.Health.Checked && !v.Health.Healthy, !v.Running:
 		return StatusUnhealthy
-	case s.State == switchgear.HalfOpen, nearOpening(s, v.Config.Resolved()), len(failing) > 0:
+	case s.State == switchgear.HalfOpen, near, len(failing) > 0:
 		return StatusDegraded
 	}
 	return StatusHealthy
@@ -109,6 +114,10 @@ func nearOpening(s *switchgear.Snapshot, c switchgear.Config) bool {
 		enough && 2*float64(s.Slow) > c.SlowCallRateThreshold*total
 	return s.Failures > 0 && half || streak || slow
 }
+
+// NearOpening reports whether the window is half way, or more, to opening the
+// circuit.
+func (v *View) NearOpening() bool { return nearOpening(&v.Breaker, v.Config.Resolved()) }
 
 // fails reports whether a service of this status degrades those that depend on
 // it.

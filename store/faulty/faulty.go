@@ -29,6 +29,11 @@ const (
 	Audit          Op = "audit"
 	Request        Op = "request"
 	Ping           Op = "ping"
+	PutSeries      Op = "put series"
+	Series         Op = "series"
+	SeriesAt       Op = "series at"
+	TrimSeries     Op = "trim series"
+	StateAt        Op = "state at"
 )
 
 // Fault is what happens to a call.

@@ -28,6 +28,7 @@ type Store struct {
 	audit    []fleet.AuditEntry // the ID is the index and one
 	tokens   []fleet.Token
 	requests map[string]fleet.Request
+	series   map[chunkKey]fleet.SeriesChunk
 	failure  error
 }
 

@@ -47,7 +47,7 @@ func later() (fstest.MapFS, error) {
 	if err != nil {
 		return nil, err
 	}
-	all["00003_deadly.sql"] = &fstest.MapFile{Data: []byte(`-- +goose Up
+	all["00098_deadly.sql"] = &fstest.MapFile{Data: []byte(`-- +goose Up
 			CREATE TABLE later (n INTEGER);
 			INSERT INTO later VALUES (1), (2);
 			UPDATE api_tokens SET name = 'half';
@@ -55,7 +55,7 @@ func later() (fstest.MapFS, error) {
 			INSERT INTO later SELECT die();
 			DROP TABLE audit_log;
 			`)}
-	all["00004_last.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nALTER TABLE later ADD COLUMN more TEXT;\n")}
+	all["00099_last.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nALTER TABLE later ADD COLUMN more TEXT;\n")}
 	return all, nil
 }
 
@@ -162,7 +162,7 @@ func TestOpen_LeavesTheOldTablesWhenKilledWhileMigrating(t *testing.T) {
 		t.Errorf("after the migration: %s", got)
 	}
 	_, err = sqlite.Open(t.Context(), dir, sqlite.Options{})
-	if !errors.Is(err, sqlite.ErrNewer) || !strings.Contains(fmt.Sprint(err), "version 4, and this one knows 2") {
+	if !errors.Is(err, sqlite.ErrNewer) || !strings.Contains(fmt.Sprint(err), "version 99, and this one knows "+newest) {
 		t.Errorf("Open of newer tables = %v", err)
 	}
 }
@@ -196,7 +196,10 @@ func TestOpen_TakesOverADatabaseOfVersion1(t *testing.T) {
 	wantVersion1(t, s)
 	// What is new works beside what is old.
 	b := fleet.Batch{
-		Tokens:   []fleet.Token{{ID: "3", Name: "third", Role: "agent", Hash: "cc", Services: []string{"market_*"}, CreatedBy: "ada"}},
+		Tokens: []fleet.Token{
+			{ID: "3", Name: "third", Role: "agent", Hash: "cc", Services: []string{"market_*"}, CreatedBy: "ada"},
+			{ID: "4", Name: "third", Role: "agent", Hash: "dd", Parent: "3"},
+		},
 		Revoked:  []string{"1"},
 		Requests: []fleet.Request{{Key: "k", Fingerprint: "f", At: time.Now()}},
 	}
@@ -205,7 +208,8 @@ func TestOpen_TakesOverADatabaseOfVersion1(t *testing.T) {
 	}
 	shut(t, s)
 	s = open(t, dir)
-	if got, err := s.Tokens(t.Context()); err != nil || len(got) != 2 || got[0].ID != "3" || got[0].Services[0] != "market_*" || got[1].ID != "2" {
+	if got, err := s.Tokens(t.Context()); err != nil || len(got) != 3 || got[0].ID != "3" || got[0].Services[0] != "market_*" ||
+		got[0].Session() || got[1].Parent != "3" || got[2].ID != "2" || got[2].Session() {
 		t.Errorf("Tokens = %+v, %v", got, err)
 	}
 	if got, err := s.Request(t.Context(), "k"); err != nil || got.Fingerprint != "f" {
@@ -234,13 +238,18 @@ func wantVersion1(t *testing.T, s *sqlite.Store) {
 	}
 }
 
-// wantVersion wants the tables whole, of version 1 or of version 2.
+// newest is the version of the tables that this program makes.
+const newest = "4"
+
+// wantVersion wants the tables whole, of one of the versions.
 func wantVersion(t *testing.T, dir string, versions ...string) {
 	t.Helper()
 	const query = `SELECT (SELECT MAX(version_id) FROM goose_db_version),
 		(SELECT COUNT(*) FROM pragma_table_info('api_tokens') WHERE name IN ('services', 'created_by')),
-		(SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('idempotent_requests', 'idempotent_requests_by_time', 'audit_log_by_service'))`
-	whole := map[string]string{"1": "1|0|0", "2": "2|2|3"}
+		(SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('idempotent_requests', 'idempotent_requests_by_time', 'audit_log_by_service')),
+		(SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('service_series', 'service_series_by_time', 'service_events_by_kind')),
+		(SELECT COUNT(*) FROM pragma_table_info('api_tokens') WHERE name = 'parent')`
+	whole := map[string]string{"1": "1|0|0|0|0", "2": "2|2|3|0|0", "3": "3|2|3|3|0", "4": "4|2|3|3|1"}
 	got := line(t, foreign(t, dir), query)
 	for _, version := range versions {
 		if got == whole[version] {
@@ -267,5 +276,5 @@ func TestOpen_LeavesVersion1WhenKilledAnywhereInTheMigration(t *testing.T) {
 	}
 	s := open(t, dir)
 	wantVersion1(t, s)
-	wantVersion(t, dir, "2")
+	wantVersion(t, dir, newest)
 }

@@ -243,7 +243,7 @@ func TestRestore_OfAnOldVersionIsMigratedAtTheNextStart(t *testing.T) {
 	restore(t, other, filepath.Join(version1(t), "switchgear.db"))
 	wantVersion(t, other, "1")
 	wantVersion1(t, open(t, other))
-	wantVersion(t, other, "2")
+	wantVersion(t, other, newest)
 }
 
 // afterAKill wants the old database, the new one, or a start that says what to

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -138,6 +139,8 @@ func TestStore_AcknowledgesNothingAfterAnFsyncThatFailed(t *testing.T) {
 
 // rideOut commits until three were refused and, after that, five were taken.
 func rideOut(ctx context.Context, dir string) error {
+	runtime.LockOSThread() // strace counts what it injects for each thread
+	defer runtime.UnlockOSThread()
 	s, err := sqlite.Open(ctx, dir, patient)
 	if err != nil {
 		return err
@@ -265,10 +268,10 @@ func openAndClose(ctx context.Context, dir string) error {
 	return s.Close()
 }
 
-func TestOpen_LeavesVersion1OrVersion2WhenKilledAtAnyWrite(t *testing.T) {
+func TestOpen_LeavesTheTablesOfAVersionWhenKilledAtAnyWrite(t *testing.T) {
 	t.Parallel()
 	const content = "SELECT (SELECT COUNT(*) FROM service_events), (SELECT COUNT(*) FROM api_tokens), (SELECT MAX(version) FROM service_configs)"
-	for n := 1; n <= 20; n++ {
+	for n := 1; n <= 40; n++ {
 		dir := version1(t)
 		said, ended, ok := traced(t, "open", dir, fmt.Sprintf("inject=pwrite64:signal=KILL:when=%d", n))
 		if !ok {
@@ -277,12 +280,12 @@ func TestOpen_LeavesVersion1OrVersion2WhenKilledAtAnyWrite(t *testing.T) {
 		if ended == nil && len(said) != 1 {
 			t.Errorf("killed at write %d: %q", n, said)
 		}
-		wantVersion(t, dir, "1", "2")
+		wantVersion(t, dir, "1", "2", "3", newest)
 		if got := line(t, foreign(t, dir), content); got != "3|2|3" {
 			t.Errorf("killed at write %d: %s", n, got)
 		}
 		wantVersion1(t, open(t, dir))
-		wantVersion(t, dir, "2")
+		wantVersion(t, dir, newest)
 	}
 }
 

@@ -33,6 +33,18 @@ var tokenLaws = []law{
 		x.addToken(bare)
 		wantSame(x, "tokens", x.tokens(), []fleet.Token{bare})
 	}},
+	{"SessionsKnowTheirParents", func(x trial) {
+		parent, session := token("1", "aa"), token("2", "bb")
+		session.Parent = "1"
+		orphan := token("3", "cc")
+		orphan.Parent = "environment" // of a token that is in no store
+		x.commit(fleet.Batch{Tokens: []fleet.Token{parent, session, orphan}})
+		wantSame(x, "tokens", x.tokens(), []fleet.Token{parent, session, orphan})
+		x.commit(fleet.Batch{Revoked: []string{"1"}}) // who revokes says all that goes
+		wantSame(x, "tokens", x.tokens(), []fleet.Token{session, orphan})
+		x.commit(fleet.Batch{Tokens: []fleet.Token{token("4", "dd")}, Revoked: []string{"2", "3"}})
+		wantSame(x, "tokens", x.tokens(), []fleet.Token{token("4", "dd")})
+	}},
 	{"OfOneTimeComeByID", func(x trial) {
 		x.commit(fleet.Batch{Tokens: []fleet.Token{token("2", "bb"), token("3", "cc"), token("1", "aa")}})
 		wantSame(x, "tokens", x.tokens(), []fleet.Token{token("1", "aa"), token("2", "bb"), token("3", "cc")})

@@ -35,7 +35,9 @@ var durableLaws = []struct {
 		x.commit(fleet.Batch{Removed: []string{"b"}})
 		limited := token("1", "aa")
 		limited.Services = []string{"a", "b*"}
-		x.commit(fleet.Batch{Tokens: []fleet.Token{limited, token("2", "bb")}, Requests: []fleet.Request{request("k")}})
+		session := token("3", "cc")
+		session.Parent = "1"
+		x.commit(fleet.Batch{Tokens: []fleet.Token{limited, token("2", "bb"), session}, Requests: []fleet.Request{request("k")}})
 		x.commit(fleet.Batch{Revoked: []string{"2"}})
 		before, asked := x.everything(), x.request("k")
 		for range 2 {

@@ -71,6 +71,7 @@ var (
 			ID: someID.Draw(r, "id"), Name: someText.Draw(r, "name"), Role: "operator", Hash: rapid.SampledFrom([]string{"aa", "bb", "cc", "dd"}).Draw(r, "hash"),
 			Services: rapid.SliceOfN(someService, 0, 2).Draw(r, "for"), CreatedAt: someTime.Draw(r, "created"), CreatedBy: someText.Draw(r, "by"),
 			ExpiresAt: rapid.OneOf(rapid.Just(time.Time{}), someTime).Draw(r, "expires"),
+			Parent:    rapid.OneOf(rapid.Just(""), someID).Draw(r, "parent"),
 		}
 	})
 	someRequest = rapid.Custom(func(r *rapid.T) fleet.Request {

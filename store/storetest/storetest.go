@@ -182,6 +182,7 @@ var same = cmp.Options{
 	cmp.FilterValues(func(a, b []fleet.ServiceRow) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
 	cmp.FilterValues(func(a, b []fleet.AuditEntry) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
 	cmp.FilterValues(func(a, b []string) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
+	cmp.FilterValues(func(a, b []fleet.StateAt) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
 	cmp.FilterValues(func(a, b []fleet.Token) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
 }
 

@@ -21,7 +21,7 @@ func (s *Store) writeAccess(ctx context.Context, tx *sql.Tx, b *fleet.Batch) err
 			services, _ = json.Marshal(t.Services) // strings: it cannot fail
 		}
 		added, err := written(tx.StmtContext(ctx, s.stmts.token).ExecContext(ctx, //nolint:sqlclosecheck // the end of the transaction closes it
-			t.ID, t.Name, t.Role, t.Hash, document(services), s.moment(t.CreatedAt), text(t.CreatedBy), s.moment0(t.ExpiresAt)))
+			t.ID, t.Name, t.Role, t.Hash, document(services), s.moment(t.CreatedAt), text(t.CreatedBy), s.moment0(t.ExpiresAt), text(t.Parent)))
 		if err == nil && !added {
 			err = conflict("a token with this ID or this hash is there already")
 		}
@@ -69,7 +69,7 @@ func conflict(reason string) error {
 func (s *Store) Tokens(ctx context.Context) ([]fleet.Token, error) {
 	var out []fleet.Token
 	err := s.do(ctx, "tokens", func(ctx context.Context) (err error) {
-		out, err = collect(ctx, s.cfg.Read, `SELECT id, name, role, hash, services, created_at, COALESCE(created_by, ''), expires_at
+		out, err = collect(ctx, s.cfg.Read, `SELECT id, name, role, hash, services, created_at, COALESCE(created_by, ''), expires_at, COALESCE(parent, '')
 			FROM api_tokens ORDER BY created_at, id`, nil, scanToken)
 		return err
 	})
@@ -78,7 +78,7 @@ func (s *Store) Tokens(ctx context.Context) ([]fleet.Token, error) {
 
 func scanToken(rows *sql.Rows, t *fleet.Token) error {
 	var services []byte
-	err := rows.Scan(&t.ID, &t.Name, &t.Role, &t.Hash, &services, instant{&t.CreatedAt}, &t.CreatedBy, instant{&t.ExpiresAt})
+	err := rows.Scan(&t.ID, &t.Name, &t.Role, &t.Hash, &services, instant{&t.CreatedAt}, &t.CreatedBy, instant{&t.ExpiresAt}, &t.Parent)
 	if err == nil && services != nil {
 		err = json.Unmarshal(services, &t.Services)
 	}

@@ -15,7 +15,7 @@ const prefix = "service:"
 
 // statements are those of the connection that writes.
 type statements struct {
-	services, events, audit insert
+	services, events, audit, series insert
 
 	remove, newest, config, token, revoke, request, forget *sql.Stmt
 }
@@ -32,6 +32,9 @@ func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
 		p.audit.prepare(ctx, db, 7,
 			"INSERT INTO audit_log (at, actor, address, action, service, reason, result)",
 			"RETURNING id"),
+		p.series.prepare(ctx, db, 5,
+			"INSERT INTO service_series (service, step, started, ended, points)",
+			"ON CONFLICT (service, step, started) DO UPDATE SET ended = excluded.ended, points = excluded.points"),
 	)
 	if err != nil {
 		return err
@@ -44,8 +47,8 @@ func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
 		{&p.newest, "SELECT COALESCE(MAX(version), 0) FROM service_configs WHERE service = $1"},
 		{&p.config, `INSERT INTO service_configs (service, version, config, at, actor, reason)
 			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`},
-		{&p.token, `INSERT INTO api_tokens (id, name, role, hash, services, created_at, created_by, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`},
+		{&p.token, `INSERT INTO api_tokens (id, name, role, hash, services, created_at, created_by, expires_at, parent)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`},
 		{&p.revoke, "DELETE FROM api_tokens WHERE id = $1"},
 		{&p.request, `INSERT INTO idempotent_requests (key, fingerprint, at, subject)
 			VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`},
@@ -59,7 +62,7 @@ func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
 }
 
 func (p *statements) close() error {
-	errs := []error{p.services.close(), p.events.close(), p.audit.close()}
+	errs := []error{p.services.close(), p.events.close(), p.audit.close(), p.series.close()}
 	for _, stmt := range []*sql.Stmt{p.remove, p.newest, p.config, p.token, p.revoke, p.request, p.forget} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
