@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"github.com/degenduel/switchgear/wire"
 )
@@ -17,6 +18,14 @@ func (c *Client) Config(ctx context.Context, name string) (wire.Config, error) {
 // is in force by now the error's kind is Precondition. It needs the role admin.
 func (c *Client) SetConfig(ctx context.Context, name string, version int, r wire.ConfigRequest) (wire.Config, error) {
 	return c.config(ctx, call{method: http.MethodPut, path: service(name, "config"), body: r, version: version})
+}
+
+// TryConfig is what SetConfig would answer, with what the lint would say of it,
+// and changes nothing. It needs the role admin.
+func (c *Client) TryConfig(ctx context.Context, name string, version int, r wire.ConfigRequest) (wire.Config, error) {
+	return c.config(ctx, call{
+		method: http.MethodPut, path: service(name, "config"), query: url.Values{"dry_run": {"true"}}, body: r, version: version,
+	})
 }
 
 // PatchConfig changes the fields that it has, by the rules of RFC 7396: null

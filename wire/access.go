@@ -58,3 +58,17 @@ type Ticket struct {
 	Ticket    string `json:"ticket"`
 	ExpiresAt Time   `json:"expires_at"`
 }
+
+// SessionRequest logs a browser in: with a token, or with the code of a link.
+type SessionRequest struct {
+	Token string `json:"token,omitempty"`
+	Code  string `json:"code,omitempty"`
+}
+
+// Session is who is logged in.
+type Session struct {
+	Name      string   `json:"name"`
+	Role      string   `json:"role"`
+	Services  []string `json:"services"`   // patterns; nil: all
+	ExpiresAt Time     `json:"expires_at"` // null: never
+}

@@ -1,0 +1,136 @@
+package series
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/fleet"
+)
+
+// StateAt are the services as they were at a moment, by name: see
+// [fleet.Manager.Past]. The statistics are those of the last second, 10 seconds
+// or minute that was over by then, by how far back it is. It is Invalid, with the
+// field at, for a moment that is to come.
+func (r *Recorder) StateAt(ctx context.Context, at time.Time) ([]fleet.View, error) {
+	now := time.Now()
+	if at.After(now) {
+		return nil, invalid("at", "%s is in the future", at.UTC().Format(time.RFC3339Nano))
+	}
+	// Most of the work is the store's, and can be done at once.
+	var states []fleet.StateAt
+	var chunks map[string]fleet.SeriesChunk
+	t := finestKept(at, now)
+	group, asking := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		states, err = r.store.StateAt(asking, at)
+		return err
+	})
+	group.Go(func() (err error) {
+		chunks, err = r.chunksAt(asking, t, at)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	points := make(map[string]fleet.PastPoint, len(states))
+	missing := make(map[string]bool, len(states))
+	for i := range states {
+		missing[states[i].Service] = true
+	}
+	r.newest(at, missing, points)
+	for {
+		r.pointsOf(ctx, t, at, chunks, missing, points)
+		if t++; t == len(tiers) || len(missing) == 0 {
+			return r.manager.Past(at, states, points), nil
+		}
+		var err error
+		if chunks, err = r.chunksAt(ctx, t, at); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// newest takes what is known of services that nothing has happened to since.
+func (r *Recorder) newest(at time.Time, missing map[string]bool, points map[string]fleet.PastPoint) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name := range missing {
+		if t := r.tracks[name]; t != nil && t.known && t.newest.tick < at.Unix() {
+			points[name] = t.newest.past(time.Unix(t.newest.tick+1, 0))
+			delete(missing, name)
+		}
+	}
+}
+
+// chunksAt are, by service, the newest chunks of a tier that may have a sample
+// that was over by then. Memory is asked before the store, as by hold.
+func (r *Recorder) chunksAt(ctx context.Context, t int, at time.Time) (map[string]fleet.SeriesChunk, error) {
+	tier := &tiers[t]
+	newest := make(map[string]fleet.SeriesChunk)
+	note := func(c fleet.SeriesChunk) {
+		if old, there := newest[c.Service]; !there || old.Start.Before(c.Start) {
+			newest[c.Service] = c
+		}
+	}
+	end := tier.tick(at)
+	r.mu.Lock()
+	for name, track := range r.tracks {
+		if o := &track.open[t]; o.n > 0 && tier.tick(time.Unix(o.start, 0)) < end {
+			note(o.chunk(name, tier, r.run))
+		}
+	}
+	for _, c := range slices.Backward(r.waiting) { // of two that are one the later is whole
+		if c.Step == tier.step && tier.tick(c.Start) < end {
+			note(c)
+		}
+	}
+	r.mu.Unlock()
+	stored, err := r.store.SeriesAt(ctx, tier.step, at.Add(-tier.step))
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range stored {
+		note(c)
+	}
+	return newest, nil
+}
+
+// pointsOf takes what the chunks of a tier know of services that are missing.
+func (r *Recorder) pointsOf(
+	ctx context.Context, t int, at time.Time, chunks map[string]fleet.SeriesChunk, missing map[string]bool, points map[string]fleet.PastPoint,
+) {
+	tier := &tiers[t]
+	end := tier.tick(at)
+	for name, c := range chunks {
+		if !missing[name] {
+			continue
+		}
+		var last sample
+		known := false
+		r.each(ctx, t, []fleet.SeriesChunk{c}, func(s *sample) {
+			if s.tick < end {
+				last, known = *s, true
+			}
+		})
+		if known {
+			points[name] = last.past(tier.at(last.tick + 1))
+			delete(missing, name)
+		}
+	}
+}
+
+// past is what the sample says of the service.
+func (s *sample) past(until time.Time) fleet.PastPoint {
+	return fleet.PastPoint{
+		At:          until,
+		Operations:  switchgear.Operations{Successful: s.successful, Failed: s.failed, Rejected: s.rejected, Ignored: s.ignored},
+		Performance: switchgear.Performance{Average: us(s.average), P50: us(s.p50), P95: us(s.p95), P99: us(s.p99)},
+		Failures:    uint64(s.failures), AdmittedShare: float64(s.share) / 1000,
+		Running: s.is.has(running), Silent: s.is.has(silent), NearOpening: s.is.has(near),
+		Checked: s.is.has(checked), Healthy: s.is.has(healthy),
+	}
+}

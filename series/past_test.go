@@ -1,0 +1,177 @@
+package series
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/config"
+	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/store/memory"
+)
+
+// at is how the services were at a moment, by name.
+func (b *bench) at(moment time.Time) map[string]fleet.View {
+	b.t.Helper()
+	views, err := b.StateAt(context.Background(), moment)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	found := make(map[string]fleet.View, len(views))
+	for _, v := range views {
+		found[v.Service] = v
+	}
+	return found
+}
+
+// asTold is what of a view can be known later.
+var asTold = cmp.Options{
+	cmpopts.IgnoreFields(fleet.View{}, "DiffersFromFile"),
+	cmpopts.IgnoreFields(switchgear.Snapshot{}, "At", "Successes", "Slow", "ConsecutiveFailures", "LastError", "LastFailure", "LastSuccess",
+		"OpenTime", "RetryAsked", "JitterDrawn", "FailedRecoveries", "AwaitsCheck", "ClosesAt", "Window", "LastReset", "LastRecoveryAttempt", "RecoveryAttempts"),
+	cmpopts.IgnoreFields(switchgear.Evidence{}, "InFlight"),
+	cmpopts.IgnoreFields(switchgear.Performance{}, "Last", "Slowest"),
+	cmpopts.EquateApproxTime(2 * time.Millisecond),
+	cmpopts.EquateEmpty(),
+	cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Config" }, cmp.Comparer(func(a, b switchgear.Config) bool {
+		x, _ := json.Marshal(a)
+		y, _ := json.Marshal(b)
+		return string(x) == string(y)
+	})),
+	cmp.Comparer(func(a, b time.Duration) bool { return a.Truncate(time.Microsecond) == b.Truncate(time.Microsecond) }),
+}
+
+// TestStateAt_IsWhatWasThen looks at a service at rest after each thing that
+// happens to it, and later asks how it was.
+func TestStateAt_IsWhatWasThen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := memory.New()
+		b := start(t, s, Config{})
+		quick := switchgear.Config{
+			FailureThreshold: 4, ResetTimeout: 30 * time.Second, MinHealthyPeriod: time.Minute, Jitter: -1, MonitoringWindow: time.Hour,
+		}
+		began := time.Now()
+		type moment struct {
+			what  string
+			at    time.Time
+			views []fleet.View
+		}
+		var then []moment
+		note := func(what string) {
+			t.Helper()
+			pass(4 * time.Second)
+			then = append(then, moment{what, time.Now(), b.manager.Services()})
+			pass(time.Second)
+		}
+		must := func(_ fleet.View, err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.declare("web", config.Service{Layer: "edge", Description: "the front", Config: quick})
+		note("new")
+		b.declare("shop", config.Service{Dependencies: []string{"web"}, Config: quick})
+		b.report("web", 10, 1)
+		b.report("shop", 3, 0)
+		note("some operations")
+		b.report("web", 0, 1)
+		note("near opening")
+		b.report("web", 0, 2)
+		note("open, and the other degraded")
+		pass(30 * time.Second)
+		note("half-open")
+		b.report("web", 1, 0)
+		note("recovering")
+		pass(2 * time.Minute)
+		note("closed")
+		must(b.manager.Override(t.Context(), "web", switchgear.ForcedOpen, time.Minute, operator))
+		note("forced open")
+		must(b.manager.EndOverride(t.Context(), "web", operator))
+		note("forced no more")
+		_, err := b.manager.SetConfig(t.Context(), "shop", fleet.AnyVersion, func(json.RawMessage) (json.RawMessage, error) {
+			return json.RawMessage(`{"failureThreshold": 9, "enabled": false}`), nil
+		}, operator)
+		must(fleet.View{}, err)
+		note("another config")
+		b.declare("shop", config.Service{Layer: "middle", Description: "sells", Config: quick})
+		note("another definition")
+		b.stop()
+		b = start(t, s, Config{})
+		note("restarted")
+		must(b.manager.Override(t.Context(), "web", switchgear.ForcedClosed, 10*time.Second, operator))
+		pass(20 * time.Second)
+		note("override expired")
+		if err := b.manager.Remove(t.Context(), "shop", operator); err != nil {
+			t.Fatal(err)
+		}
+		note("one removed")
+		b.declare("shop", lenient)
+		note("and back")
+		check := func(when string) {
+			for _, m := range then {
+				want := make(map[string]fleet.View)
+				for _, v := range m.views {
+					if v.Breaker.Trip == nil {
+						v.TripEventID = 0 // it is of a trip that nobody is told
+					}
+					want[v.Service] = v
+				}
+				if diff := cmp.Diff(want, b.at(m.at), asTold); diff != "" {
+					t.Errorf("%s, asked %s (-then +later)\n%s", m.what, when, diff)
+				}
+			}
+		}
+		check("at once")
+		if got := b.at(began.Add(-time.Second)); len(got) != 0 {
+			t.Errorf("before all there is %v", got)
+		}
+		pass(3 * time.Minute)
+		check("some minutes later")
+		b.stop()
+		b = start(t, s, Config{})
+		check("after a restart")
+	})
+}
+
+func TestStateAt_AnOverrideWhoseEndCameWhileNobodyRanIsOver(t *testing.T) {
+	t.Parallel()
+	for mode, state := range map[switchgear.Mode]switchgear.State{switchgear.ForcedOpen: switchgear.HalfOpen, switchgear.ForcedClosed: switchgear.Closed} {
+		bubble(t, mode.String(), func(t *testing.T) {
+			s := memory.New()
+			b := start(t, s, Config{})
+			b.declare("web", lenient)
+			if _, err := b.manager.Override(t.Context(), "web", mode, time.Minute, operator); err != nil {
+				t.Fatal(err)
+			}
+			pass(10 * time.Second)
+			b.stop()
+			pass(5 * time.Minute)
+			b = start(t, s, Config{})
+			pass(10 * time.Second)
+			now := time.Now()
+			for ago, want := range map[time.Duration]switchgear.Mode{5 * time.Minute: mode, 3 * time.Minute: switchgear.Auto} {
+				v := b.at(now.Add(-ago))["web"]
+				if v.Breaker.Mode != want || (v.Breaker.Override != nil) != (want == mode) || want != mode && v.Breaker.State != state {
+					t.Errorf("%v ago: %v %v %+v", ago, v.Breaker.Mode, v.Breaker.State, v.Breaker.Override)
+				}
+			}
+		})
+	}
+}
+
+func TestStateAt_RefusesTheFuture(t *testing.T) {
+	t.Parallel()
+	r := newBenchRecorder(t, memory.New())
+	_, err := r.StateAt(t.Context(), time.Now().Add(time.Minute))
+	if fields := fleet.FieldsOf(err); fleet.KindOf(err) != fleet.Invalid || len(fields) != 1 || fields[0].Field != "at" {
+		t.Errorf("%v", err)
+	}
+}
