@@ -1,0 +1,129 @@
+// @ts-check
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { gone, open, see, tile } from './kit/browser.mjs';
+import { Manager } from './kit/manager.mjs';
+import { upstream } from './kit/upstream.mjs';
+
+// Fast enough for a test; the open time is long, so that nothing closes by itself.
+const config = { failureThreshold: 3, monitoringWindowMs: 20_000, healthCheckIntervalMs: 200, resetTimeoutMs: 600_000, maxResetTimeoutMs: 600_000, minHealthyPeriodMs: 400, recoverySteps: [0.5] };
+
+/** @param {import('node:test').TestContext} t */
+async function shop(t) {
+  const prices = await upstream(t);
+  const manager = await Manager.start(t, {
+    defaults: config,
+    services: {
+      prices: { layer: 'data', description: 'What things cost', healthCheck: { http: { url: prices.url }, timeoutMs: 1_000 } },
+      checkout: { layer: 'shop', dependencies: ['prices'] },
+      website: { layer: 'edge', dependencies: ['checkout'] },
+    },
+  });
+  return { manager, prices };
+}
+
+test('a circuit opens in front of who watches, says why, and is reset for all who watch', async (t) => {
+  const { manager, prices } = await shop(t);
+  await manager.report('checkout', 20);
+  await manager.report('website', 20);
+  const page = await open(t, manager);
+  await see(page, '.strip', 'All well');
+  await see(page, '.tile.on-healthy', 'prices');
+  let loads = 0;
+  page.on('framenavigated', () => loads++);
+
+  prices.well = false;
+  const failing = performance.now();
+  const card = await see(page, '.card-wrong', 'circuit open: too many failures (3 of ');
+  t.diagnostic(`from the upstream's failure to the board: ${Math.round(performance.now() - failing)} ms, three checks at 200 ms included`);
+  await see(page, '.strip h1', '1 failing');
+  await see(page, '.tile.on-circuit_open', 'prices');
+  await see(page, '.tile.on-circuit_open', 'circuit open');
+  await see(card, '.card-error', '503');
+  await see(card, '.card-drags', 'checkout');
+  await see(page, '.tile.on-degraded', 'checkout');
+  assert.equal(await page.locator('.tile').first().getAttribute('data-service'), 'prices'); // the worst comes first
+  assert.match(await page.title(), /^\(1\) /);
+
+  // Somebody else looks at the service meanwhile.
+  const other = await manager.api('POST', '/tokens', { name: 'paula', role: 'operator' });
+  const second = await open(t, manager, { token: other.token, path: '/service/prices' });
+  await see(second, '.svc-state, .svc-status', 'circuit open');
+
+  await card.click();
+  await see(page, 'h1', 'prices');
+  await see(page, '.svc-why', 'too many failures, 3 failed');
+  await see(page, '.svc-opening, article', /opened: too many failures/);
+  const decisive = await see(page, '.svc-measures .is-decisive', 'failures in the window');
+  assert.match(await decisive.innerText(), /^3 failures in the window\s+opens at 3/);
+  await see(page, '.svc-error', '503');
+  await see(page, '.svc-next', 'Next attempt in');
+
+  // What is ordered while the upstream fails: its result is shown, and it opens again.
+  await page.getByRole('button', { name: /^Check now/ }).click();
+  await see(page, '.svc-result', /Health check failed in .*503/);
+
+  prices.well = true;
+  await page.getByRole('button', { name: /^Reset/ }).click();
+  const dialog = await see(page, 'dialog');
+  await see(dialog, '.svc-effect', 'A recovery begins: the health check runs first');
+  await dialog.getByText('Close', { exact: true }).click();
+  await see(dialog, '.svc-effect', 'The circuit closes at once, without a recovery');
+  await dialog.getByLabel('Reason').fill('the pool is full again');
+  await dialog.getByRole('button', { name: 'Close the circuit' }).click();
+  await see(page, '.notice.good');
+  await see(page, '.svc-news', /You reset the circuit/);
+  await see(second, '.svc-news', /admin reset the circuit .*“the pool is full again”/);
+  for (const each of [page, second]) await see(each, '.svc-status', 'healthy');
+  assert.equal(loads, 1, 'only the link to the service changed the URL, and nothing was loaded anew');
+});
+
+test('an override says before what it refuses, counts down, and ends by itself', async (t) => {
+  const { manager } = await shop(t);
+  for (let i = 0; i < 3; i++) await manager.report('checkout', 200);
+  const page = await open(t, manager, { path: '/service/checkout' });
+  const second = await open(t, manager);
+  await see(second, '.tile', 'checkout');
+  await page.getByRole('button', { name: /^Override/ }).click();
+  const dialog = await see(page, 'dialog');
+  await see(dialog, '.svc-effect', /About \d+(\.\d)? operations a second will be refused/);
+  await see(dialog, '.svc-effect', 'This one depends on it');
+  await see(dialog, '.svc-effect', 'website');
+  await see(dialog, '.svc-effect', 'When it ends the circuit goes to half-open');
+
+  // Without an end there is no override.
+  await dialog.getByLabel('Reason').fill('a drill');
+  await dialog.getByRole('button', { name: 'Force open' }).click();
+  await see(dialog, '[role=alert]', 'say when it ends');
+  await dialog.getByText('other', { exact: true }).click();
+  await dialog.getByLabel('Ends after').last().fill('4s');
+  await dialog.getByRole('button', { name: 'Force open' }).click();
+  await gone(page, 'dialog');
+
+  await see(page, '.svc-override', /forced open by admin: “a drill”/);
+  const told = await tile(second, 'checkout');
+  await see(told, '.tile-state', 'forced open');
+  await see(second, '.card-wrong', 'forced open by admin: a drill');
+  await see(page, '.svc-override', /in 3s/);
+  await see(page, '.svc-override', /in 2s/);
+  await see(page, '.svc-override', /in 1s/);
+  await gone(page, '.svc-override');
+  await see(page, '.svc-state', 'half-open');
+  await gone(told, '*', 'forced open');
+
+  // Who reads the events sees each as it happens.
+  await second.getByRole('navigation', { name: 'Pages' }).getByText('Events').click();
+  await see(second, '.events-table tr', 'override expired');
+  await manager.api('PUT', '/services/checkout/override', { mode: 'forced_closed', reason: 'a second drill', ttl_ms: 600_000 });
+  await see(page, '.svc-override', 'forced closed');
+  await see(second, '.events-table tr', 'a second drill');
+  await page.getByRole('button', { name: /^End override/ }).click();
+  const end = await see(page, 'dialog');
+  await end.getByLabel('Reason').fill('enough');
+  await end.getByRole('button', { name: 'End it' }).click();
+  await gone(page, '.svc-override');
+  await see(page, '.notice', 'The override of checkout has ended');
+  const { events } = await manager.api('GET', '/services/checkout/events?kind=override_expired');
+  assert.equal(events.length, 1);
+});

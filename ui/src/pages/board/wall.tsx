@@ -1,0 +1,113 @@
+import { useEffect, useState } from 'preact/hooks';
+
+import { count, local, rate, span } from '../../format';
+import { useKeys } from '../../keys';
+import { board, entries, now, shownAt } from '../../live/live';
+import { summary } from '../../live/summary';
+import { Shape } from '../../parts/badge';
+import { Spark } from '../../parts/spark';
+import { statusWords, worstFirst } from '../../words';
+import { recent } from './figures';
+import { ringOf, seen } from './seed';
+import { Advice, Drags, errorOf, reasonOf } from './strip';
+import { look } from './view';
+import { since, type Wrong } from './wrong';
+import './wall.css';
+
+/** The board for a screen on the wall: nobody has to touch it, and one reads it from across the room. */
+export function Wall() {
+  useKeys([{ key: 'Escape', does: 'leave the wall', run: () => look.wall(false) }]);
+  const { counts, total } = summary.value;
+  const live = board.connection.value === 'live';
+  const age = Math.max(0, now.value - board.heardAt.value);
+  return (
+    <div class={`wall${live ? '' : ' stale'}`}>
+      {!live && (
+        <p class="wall-stale" role="alert">
+          {board.heardAt.value > 0 ? `Not live: what you see is ${span(age)} old` : 'Not live: the manager has not been reached yet'}
+        </p>
+      )}
+      {board.known.value ? <Matters /> : <p class="wall-well muted">Waiting for the manager …</p>}
+      <footer class="wall-foot">
+        {worstFirst.filter((status) => counts[status] > 0).map((status) => (
+          <span key={status} class="wall-count"><Shape status={status} /> <b>{count(counts[status])}</b> {statusWords[status]}</span>
+        ))}
+        <span class="spread" />
+        <span class="muted">{count(total)} {total === 1 ? 'service' : 'services'}</span>
+        <time class="wall-clock">{local(now.value, now.value)}</time>
+        <button type="button" class="button quiet wall-leave" onClick={() => look.wall(false)}>Leave the wall</button>
+      </footer>
+    </div>
+  );
+}
+
+function Matters() {
+  const { wrong, counts, total } = summary.value;
+  const room = useRoom();
+  const failing = counts.circuit_open + counts.unhealthy;
+  const roots = wrong.filter((w) => w.kind !== 'close');
+  const shown = roots.slice(0, roots.length > room ? Math.max(1, room - 1) : room);
+  useEffect(() => seen(shown.map((w) => w.service)), [shown.map((w) => w.service).join()]);
+  if (total === 0) return <p class="wall-well muted">No services yet</p>;
+  if (roots.length === 0) return <Well failing={failing} />;
+  return (
+    <div class="wall-tiles">
+      {shown.map((w) => <Big key={w.service} wrong={w} />)}
+      {roots.length > shown.length && (
+        <p class="wall-more"><b>and {count(roots.length - shown.length)} more</b>{roots.slice(shown.length, shown.length + 12).map((w) => <span key={w.service}>{w.service}</span>)}</p>
+      )}
+    </div>
+  );
+}
+
+function Well({ failing }: { failing: number }) {
+  const { total, wrong } = summary.value;
+  const at = shownAt.value;
+  let operations = 0;
+  if (total <= 2_000) for (const service of entries.peek().keys()) operations += ringOf(service).rate(at, 10).operations;
+  return (
+    <div class="wall-well">
+      <Shape status={failing > 0 ? 'degraded' : 'healthy'} />
+      <h1>All well</h1>
+      <p class="muted">
+        {total <= 2_000 && `${rate(operations).replace('/s', '')} operations a second`}
+        {wrong.length > 0 && `, ${wrong.length} close to failing: ${wrong.slice(0, 3).map((w) => w.service).join(', ')}`}
+      </p>
+    </div>
+  );
+}
+
+function Big({ wrong }: { wrong: Wrong }) {
+  const entry = entries.value.get(wrong.service);
+  if (!entry) return null;
+  const begun = since(entry);
+  return (
+    <article class={`big on-${entry.status}`}>
+      <header>
+        <Shape status={entry.status} />
+        <h2>{entry.service}</h2>
+        {begun > 0 && <span class="big-since">{span(shownAt.value - begun)}</span>}
+      </header>
+      <p class={`big-reason is-${entry.status}`}>{reasonOf(entry)}</p>
+      {errorOf(entry) !== '' && <p class="big-error">{errorOf(entry)}</p>}
+      <Spark bars={recent(ringOf(entry.service), shownAt.value)} label="" />
+      <p class="big-drags"><Drags wrong={wrong} /></p>
+      <p class="big-advice"><Advice entry={entry} at={shownAt.value} /></p>
+    </article>
+  );
+}
+
+/** How many big tiles there is room for. */
+function useRoom(): number {
+  const [room, setRoom] = useState(6);
+  useEffect(() => {
+    const measure = () => {
+      const [width, height] = [window.innerWidth, window.innerHeight - 110];
+      setRoom(Math.max(1, Math.floor(width / 440)) * Math.max(1, Math.floor(height / 270)));
+    };
+    measure();
+    window.addEventListener('resize', measure);
+    return () => window.removeEventListener('resize', measure);
+  }, []);
+  return room;
+}

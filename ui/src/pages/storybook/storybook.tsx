@@ -1,0 +1,114 @@
+import { signal } from '@preact/signals';
+import type { ComponentType } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+
+import { board, loginEnded, session } from '../../live/live';
+import { Notices, tell } from '../../parts/notice';
+import { parameter } from '../../route';
+import { Shell } from '../../shell';
+import type { Entry, Role } from '../../wire';
+import { BoardPage } from '../board/board';
+import { LoginPage } from '../login';
+import { before, everyState, fleet, flipped, hostile, later, made, told, updated } from './made';
+import { Parts, Tilesheet } from './sheets';
+import './storybook.css';
+
+/** A state of the whole page, made up. */
+interface Story {
+  name: string;
+  entries?: () => Entry[];
+  /** Changes an entry each so many milliseconds. */
+  every?: number;
+  change?: (entry: Entry) => Entry;
+  role?: Role;
+  /** After all has been told: the connection is lost, for example. */
+  then?: () => void;
+  page?: ComponentType;
+}
+
+const well = (n: number) => fleet(n).map((entry) => made(entry.service, { layer: entry.layer, dependencies: entry.dependencies }));
+
+const stories: Record<string, Story> = {
+  parts: { name: 'Badges, meters, sparks', page: Parts },
+  tiles: { name: 'Every tile, every density', entries: () => everyState, every: 100, page: Tilesheet },
+  'tiles-hostile': { name: 'Tiles with hostile texts', entries: () => hostile, page: Tilesheet },
+  board: { name: 'Board: every state', entries: () => everyState, every: 50 },
+  'board-hostile': { name: 'Board: hostile texts', entries: () => hostile },
+  'board-0': { name: 'Board: no service', entries: () => [] },
+  'board-0-viewer': { name: 'Board: no service, for a viewer', entries: () => [], role: 'viewer' },
+  'board-1': { name: 'Board: one service', entries: () => [made('the_only_one')], every: 300 },
+  'board-well': { name: 'Board: all well', entries: () => well(60), every: 30 },
+  'board-10000': { name: 'Board: 10 000, a change every 10 ms', entries: () => fleet(10_000), every: 10 },
+  'board-storm': { name: 'Board: 10 000, one opens or closes every 10 ms', entries: () => fleet(10_000), every: 10, change: flipped },
+  lost: { name: 'Board: connection lost', entries: () => everyState, then: () => board.lost(false) },
+  ended: { name: 'Board: log-in ended', entries: () => everyState, then: () => board.lost(true) },
+  waiting: { name: 'Board: before the first answer' },
+  login: { name: 'Log-in', page: LoginPage },
+  'login-ended': { name: 'Log-in after it ended', page: LoginPage, then: () => (loginEnded.value = true) },
+  notices: {
+    name: 'Notices', entries: () => well(3),
+    then: () => {
+      tell('good', 'prices: the health check passed in 3.2 ms.');
+      tell('bad', `orders: the reset was refused: ${hostile[0]!.circuit_breaker.last_error}`);
+    },
+  },
+};
+
+const running = signal('');
+
+/** The page of made-up states, in development only: /storybook?story=NAME, with the board's own parameters beside it. */
+export function Storybook() {
+  const name = parameter('story');
+  const story = stories[name];
+  const [ready, setReady] = useState('');
+  useEffect(() => {
+    if (!story) return undefined;
+    running.value = name;
+    const list = story.entries?.();
+    session.value = { name: 'ana', role: story.role ?? 'admin', services: null, expires_at: null };
+    loginEnded.value = false;
+    for (const message of list ? told(list) : []) board.take(message);
+    for (const entry of list ?? []) board.ring(entry.service).prepend(before(entry), 4_000);
+    const stop = list && story.every ? keepChanging(list.map((e) => e.service), story.every, story.change ?? later) : () => undefined;
+    story.then?.();
+    setReady(name);
+    return stop;
+  }, [name]);
+  if (!story) return <Index />;
+  if (ready !== name) return null;
+  if (story.page === LoginPage) return <LoginPage />;
+  const Page = story.page ?? BoardPage;
+  return (
+    <>
+      <Shell><Page /></Shell>
+      <Notices />
+    </>
+  );
+}
+
+function keepChanging(names: string[], every: number, change: (entry: Entry) => Entry): () => void {
+  let at = Date.now();
+  const timer = setInterval(() => {
+    for (; at < Date.now(); at += every) {
+      const entry = board.entries.get(names[Math.floor(Math.random() * names.length)] ?? '');
+      if (entry) board.take(updated(change(entry)));
+    }
+  }, every);
+  return () => clearInterval(timer);
+}
+
+function Index() {
+  return (
+    <main class="page stack">
+      <h1>Made-up states</h1>
+      <ul class="stories">
+        {Object.entries(stories).map(([key, story]) => (
+          <li key={key}>
+            <a href={`/storybook?story=${key}`} target="_top">{story.name}</a>
+            {!story.page && <> <a class="muted" href={`/storybook?story=${key}&wall=1`} target="_top">on the wall</a> <a class="muted" href={`/storybook?story=${key}&density=compact`} target="_top">compact</a> <a class="muted" href={`/storybook?story=${key}&density=list&group=layer`} target="_top">list by layer</a></>}
+          </li>
+        ))}
+      </ul>
+    </main>
+  );
+}

@@ -1,0 +1,34 @@
+import { signal } from '@preact/signals';
+
+import './notice.css';
+
+interface Notice {
+  id: number;
+  kind: 'good' | 'bad';
+  text: string;
+}
+
+const notices = signal<Notice[]>([]);
+let last = 0;
+
+/** Tells the result of what somebody did. What went wrong stays until it is closed. */
+export function tell(kind: Notice['kind'], text: string): void {
+  const notice = { id: ++last, kind, text };
+  notices.value = [...notices.value.slice(-4), notice];
+  if (kind === 'good') setTimeout(() => close(notice.id), 6_000);
+}
+
+const close = (id: number) => (notices.value = notices.value.filter((n) => n.id !== id));
+
+export function Notices() {
+  return (
+    <div class="notices" role="status" aria-live="polite">
+      {notices.value.map((n) => (
+        <div key={n.id} class={`notice ${n.kind}`}>
+          <span class="spread">{n.text}</span>
+          <button type="button" class="button quiet" aria-label="Close" onClick={() => close(n.id)}>✕</button>
+        </div>
+      ))}
+    </div>
+  );
+}

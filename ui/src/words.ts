@@ -1,0 +1,63 @@
+import type { CircuitBreaker, CircuitState, EventKind, Mode, ServiceEvent, Status } from './wire';
+
+/** The order of the statuses, the worst first. */
+export const worstFirst: Status[] = ['circuit_open', 'unhealthy', 'degraded', 'unknown', 'healthy'];
+
+/** What a status is called. */
+export const statusWords: Record<Status, string> = {
+  circuit_open: 'circuit open',
+  unhealthy: 'unhealthy',
+  degraded: 'degraded',
+  unknown: 'unknown',
+  healthy: 'healthy',
+};
+
+export const stateWords: Record<CircuitState, string> = { closed: 'closed', open: 'open', half_open: 'half-open' };
+
+export const modeWords: Record<Mode, string> = {
+  auto: 'auto', forced_open: 'forced open', forced_closed: 'forced closed', disabled: 'disabled',
+};
+
+/** The rules of an opening or a move, for people. */
+export const ruleWords: Record<string, string> = {
+  failure_threshold: 'too many failures',
+  failure_rate: 'failure rate',
+  consecutive_failures: 'failures in a row',
+  slow_calls: 'slow calls',
+  recovery_failure: 'an operation of the recovery failed',
+  probe_timeout: 'an operation of the recovery did not end in time',
+  health_check: 'the health check failed in the recovery',
+  reset_timeout: 'the open time was over',
+  min_healthy_period: 'healthy long enough',
+  reset: 'reset',
+  override_ended: 'the override ended',
+  enabled: 'enabled again',
+  children_open: 'too many of its keys are open',
+};
+
+export const ruleText = (rule: unknown): string => (typeof rule === 'string' ? (ruleWords[rule] ?? rule) : '');
+
+export const kindWords: Record<EventKind, string> = {
+  transition: 'transition', override: 'override', override_expired: 'override expired', reset: 'reset',
+  config_changed: 'config changed', config_warning: 'config warning', health_failed: 'health check failed',
+  health_recovered: 'health check passed again', registered: 'registered', declared: 'described anew', removed: 'removed',
+};
+
+/** How a circuit stands, in words: the mode where it is not auto, else the state. */
+export function circuitWords(breaker: Pick<CircuitBreaker, 'state' | 'mode'>): string {
+  return breaker.mode === 'auto' ? stateWords[breaker.state] : modeWords[breaker.mode];
+}
+
+/** One sentence for an event. */
+export function eventText(event: ServiceEvent): string {
+  const rule = ruleText(event.evidence?.['rule']);
+  const state = (s: string | null) => stateWords[s as CircuitState] ?? modeWords[s as Mode] ?? s ?? '';
+  switch (event.kind) {
+    case 'transition':
+      return `${state(event.from)} → ${state(event.to)}${rule ? `: ${rule}` : ''}`;
+    case 'override':
+      return event.to === 'auto' ? 'override ended' : `${state(event.to)}`;
+    default:
+      return kindWords[event.kind] ?? event.kind;
+  }
+}
