@@ -19,6 +19,7 @@ import (
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/internal/lifecycle"
 	"github.com/degenduel/switchgear/probe"
+	"github.com/degenduel/switchgear/series"
 	"github.com/degenduel/switchgear/server"
 	"github.com/degenduel/switchgear/store/sqlite"
 	"github.com/degenduel/switchgear/wire"
@@ -58,6 +59,7 @@ type App struct {
 	log      *slog.Logger
 	auth     *server.Authenticator
 	manager  *fleet.Manager
+	series   *series.Recorder
 	server   *server.Server
 	listener net.Listener
 	cleanUps lifecycle.Stack
@@ -144,7 +146,15 @@ func (a *App) join(ctx context.Context) (err error) {
 		a.manager.Close()
 		return nil
 	})
-	a.server, err = server.New(server.Deps{Manager: a.manager, Auth: a.auth, Logger: a.log}, server.Config{
+	a.series, err = series.New(series.Deps{Manager: a.manager, Store: store, Logger: a.log}, series.Config{})
+	if err != nil {
+		return err
+	}
+	a.cleanUps.Push("series", func(context.Context) error {
+		a.series.Close()
+		return nil
+	})
+	a.server, err = server.New(server.Deps{Manager: a.manager, Auth: a.auth, Series: a.series, Logger: a.log}, server.Config{
 		AllowedOrigins:    a.settings.AllowedOrigins,
 		MessagesPerMinute: a.settings.Limits.MessagesPerMinute, SocketsPerIdentity: a.settings.Limits.SocketsPerIdentity,
 		Version: a.opts.Version,
@@ -176,6 +186,11 @@ func (a *App) Run(ctx context.Context) error {
 	defer stopManaging()
 	var manager errgroup.Group
 	manager.Go(func() error { return a.manager.Run(managing) })
+	// The recorder outlives the manager, whose last statistics it keeps.
+	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopRecording()
+	var recorder errgroup.Group
+	recorder.Go(func() error { return a.series.Run(recording) })
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
 	var failing sync.WaitGroup
@@ -193,7 +208,12 @@ func (a *App) Run(ctx context.Context) error {
 	stop()
 	failing.Wait()
 	stopManaging()
-	return errors.Join(err, manager.Wait())
+	err = errors.Join(err, manager.Wait())
+	stopRecording()
+	if lost := recorder.Wait(); lost != nil { // of a store that works: else it has said so itself
+		a.log.WarnContext(ctx, "the last of the series is lost", slog.Any("error", lost))
+	}
+	return err
 }
 
 func (a *App) serve(ctx context.Context) error {

@@ -60,6 +60,7 @@ type process struct {
 	*client.Client
 
 	cmd *exec.Cmd
+	url string
 }
 
 func serve(t *testing.T, data string) *process {
@@ -91,7 +92,7 @@ func serve(t *testing.T, data string) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return &process{c, cmd}
+	return &process{c, cmd, url}
 }
 
 func (p *process) kill(t *testing.T) {

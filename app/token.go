@@ -6,9 +6,12 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/degenduel/switchgear/fleet"
@@ -18,6 +21,9 @@ import (
 // TokenFile is the file in the data directory that holds the token which the
 // first start made.
 const TokenFile = "admin-token"
+
+// environmentToken is the ID of the token that Options.AdminToken says.
+const environmentToken = "environment"
 
 // authenticator knows no token yet.
 func (a *App) authenticator() (*server.Authenticator, error) {
@@ -51,7 +57,7 @@ func (a *App) authenticator() (*server.Authenticator, error) {
 func (a *App) knowTokens(stored []fleet.Token) {
 	if a.opts.AdminToken != "" {
 		stored = append(stored, fleet.Token{
-			ID: "environment", Name: "admin", Role: "admin", Hash: server.HashSecret(a.opts.AdminToken), CreatedAt: time.Now(),
+			ID: environmentToken, Name: "admin", Role: "admin", Hash: server.HashSecret(a.opts.AdminToken), CreatedAt: time.Now(),
 		})
 	}
 	if err := a.auth.Set(stored); err != nil {
@@ -62,7 +68,7 @@ func (a *App) knowTokens(stored []fleet.Token) {
 // firstToken makes the administrator's token at a first start without any.
 func (a *App) firstToken(ctx context.Context, store fleet.Store) error {
 	stored, err := store.Tokens(ctx)
-	if err != nil || len(stored) > 0 || a.opts.AdminToken != "" {
+	if err != nil || a.opts.AdminToken != "" || slices.ContainsFunc(stored, func(t fleet.Token) bool { return !t.Session() }) {
 		return err
 	}
 	var random [32]byte
@@ -83,6 +89,32 @@ func (a *App) firstToken(ctx context.Context, store fleet.Store) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.opts.Stderr, "The admin token of this data directory, shown only now and kept in %s:\n\n    %s\n\n", path, secret)
+	_, err = fmt.Fprintf(a.opts.Stderr, "The admin token of this data directory, shown only now and kept in %s:\n\n    %s\n\n"+
+		"This link shows the dashboard to its administrator; it lets in once, within an hour:\n\n    %s\n\n",
+		path, secret, a.loginLink(made.ID))
 	return err
+}
+
+// LoginLink is a link that shows the dashboard, once and within an hour, to the
+// administrator of [Options.AdminToken]; empty if that is.
+func (a *App) LoginLink() string {
+	if a.opts.AdminToken == "" {
+		return ""
+	}
+	return a.loginLink(environmentToken)
+}
+
+// loginLink has its code behind a #, which browsers send to nobody.
+func (a *App) loginLink(tokenID string) string {
+	code, _ := a.auth.Code(tokenID)
+	return a.browserURL() + "/#login=" + code
+}
+
+// browserURL is where a browser on this machine finds the process.
+func (a *App) browserURL() string {
+	host, port, err := net.SplitHostPort(a.listener.Addr().String())
+	if ip, bad := netip.ParseAddr(host); err == nil && bad == nil && ip.IsUnspecified() {
+		return "http://" + net.JoinHostPort("localhost", port)
+	}
+	return a.URL()
 }

@@ -27,7 +27,20 @@ type visitor struct {
 	name, role string
 	limited    bool
 	secret     string
+	by         means
 }
+
+// means is how a visitor shows who he is.
+type means int
+
+const (
+	byHeader   means = iota // with the token
+	byPage                  // with the cookie of a session that the token opened, from the server's own page
+	byCookie                // with that cookie alone
+	bySecret                // with what is in that cookie, as if it were a token
+	byTorn                  // with a part of it
+	byStranger              // with the cookie, from a page of another origin
+)
 
 var visitors = []visitor{
 	{name: "none"},
@@ -39,13 +52,31 @@ var visitors = []visitor{
 	{name: "admin", role: "admin", secret: adminSecret},
 	{name: "an admin of others", role: "admin", limited: true, secret: otherAdminSecret},
 	{name: "a viewer of others", role: "viewer", limited: true, secret: otherViewerSecret},
+	{name: "a viewer's page", role: "viewer", secret: viewerSecret, by: byPage},
+	{name: "an operator's page", role: "operator", secret: operatorSecret, by: byPage},
+	{name: "an admin's page", role: "admin", secret: adminSecret, by: byPage},
+	{name: "the page of an admin of others", role: "admin", limited: true, secret: otherAdminSecret, by: byPage},
+	{name: "an admin's cookie without a page", role: "cookie", secret: adminSecret, by: byCookie},
+	{name: "an admin's session as a token", role: "cookie", secret: adminSecret, by: bySecret},
+	{name: "a part of an admin's cookie", role: "cookie", secret: adminSecret, by: byTorn},
+	{name: "another page with an admin's cookie", role: "cookie", secret: adminSecret, by: byStranger},
 }
 
 // expected is the status that the document wants somebody to be refused with; 0
 // is that he is let in.
 func expected(o *openapitest.Operation, v *visitor) int {
 	known := slices.Contains([]string{"agent", "viewer", "operator", "admin"}, v.role)
+	changes := o.Method != http.MethodGet
 	switch {
+	case v.by == byStranger && (changes || o.Path == server.StreamPath):
+		return http.StatusForbidden
+	case o.Path == sessionPath && o.Method == http.MethodDelete && (v.by == byCookie || v.by == byStranger):
+		return http.StatusUnauthorized
+	case o.Path == sessionPath && o.Method == http.MethodPost && v.by == byHeader:
+		if v.role == "agent" {
+			return http.StatusForbidden
+		}
+		return map[bool]int{false: http.StatusUnauthorized}[known]
 	case o.Role == "none":
 		return 0
 	case !known:
@@ -62,15 +93,56 @@ func (b *bench) try(o *openapitest.Operation, v *visitor) (status int, body stri
 	b.t.Helper()
 	b.visits++
 	path := strings.NewReplacer("{service}", "market", "{id}", "4XG7QZ2NPLWKC5TDVR3MJB6YHA").Replace(o.Path)
-	headers := []string{"Content-Type", "application/json"}
-	if v.secret != "" {
-		headers = append(headers, "Authorization", "Bearer "+v.secret)
+	headers := append([]string{"Content-Type", "application/json"}, b.shows(v)...)
+	sent := string(o.Body)
+	if o.Path == sessionPath && v.secret != "" { // whoever logs in shows a token in the body
+		sent = `{"token":"` + v.secret + `"}`
 	}
 	if slices.Contains(o.Headers, "If-Match") {
 		headers = append(headers, "If-Match", "*")
 	}
-	got := b.ask(o.Method, path, fmt.Sprintf("198.18.%d.%d:1234", b.visits/200, b.visits%200), string(o.Body), headers...)
+	got := b.ask(o.Method, path, fmt.Sprintf("198.18.%d.%d:1234", b.visits/200, b.visits%200), sent, headers...)
 	return got.Code, got.Body.String()
+}
+
+const sessionPath = "/api/v2/session"
+
+// shows are the headers of a visitor. A session is a new one each time, for some
+// requests end it.
+func (b *bench) shows(v *visitor) []string {
+	b.t.Helper()
+	switch {
+	case v.secret == "":
+		return nil
+	case v.by == byHeader:
+		return []string{"Authorization", "Bearer " + v.secret}
+	}
+	cookie := b.logIn(v.secret)
+	switch v.by {
+	case byPage:
+		return []string{"Cookie", cookie, "Origin", "http://example.com"}
+	case bySecret:
+		_, secret, _ := strings.Cut(cookie, "=")
+		return []string{"Authorization", "Bearer " + secret}
+	case byTorn:
+		return []string{"Cookie", cookie[:len(cookie)-1], "Origin", "http://example.com"}
+	case byStranger:
+		return []string{"Cookie", cookie, "Origin", "http://evil.example"}
+	case byHeader, byCookie:
+	}
+	return []string{"Cookie", cookie}
+}
+
+// logIn opens a session with a token, and returns its cookie, as a browser sends
+// it.
+func (b *bench) logIn(secret string, headers ...string) (cookie string) {
+	b.t.Helper()
+	got := b.ask("POST", sessionPath, there, `{"token":"`+secret+`"}`, append(headers, "Content-Type", "application/json")...)
+	cookies := got.Result().Cookies()
+	if got.Code != http.StatusCreated || len(cookies) != 1 {
+		b.t.Fatalf("log in: %d %s %v", got.Code, got.Body, cookies)
+	}
+	return cookies[0].Name + "=" + cookies[0].Value
 }
 
 func TestAccess_IsWhatTheDocumentSaysOfEveryRoute(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/series"
 	"github.com/degenduel/switchgear/server"
 	"github.com/degenduel/switchgear/server/internal/openapitest"
 	"github.com/degenduel/switchgear/store/memory"
@@ -29,7 +30,21 @@ var (
 
 func tokens(t *testing.T) *server.Authenticator {
 	t.Helper()
-	a, err := server.NewAuthenticator([]fleet.Token{
+	a, err := server.NewAuthenticatorWith(server.AuthOptions{
+		Tokens: fixed(), JWT: &server.JWTOptions{Secret: jwtSecret},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// jwtSecret is what the tests' JWTs are signed with.
+var jwtSecret = []byte(strings.Repeat("j", 32))
+
+// fixed are the tokens that are in no store.
+func fixed() []fleet.Token {
+	return []fleet.Token{
 		{ID: "1", Name: "root", Role: "admin", Hash: server.HashSecret(adminSecret)},
 		{ID: "2", Name: "reporter", Role: "agent", Hash: server.HashSecret(agentSecret)},
 		{ID: "3", Name: "board", Role: "viewer", Hash: server.HashSecret(viewerSecret)},
@@ -37,11 +52,7 @@ func tokens(t *testing.T) *server.Authenticator {
 		{ID: "5", Name: "past", Role: "admin", Hash: server.HashSecret(expiredSecret), ExpiresAt: time.Now().Add(-time.Second)},
 		{ID: "6", Name: "other", Role: "admin", Hash: server.HashSecret(otherAdminSecret), Services: []string{"other*"}},
 		{ID: "7", Name: "visitor", Role: "viewer", Hash: server.HashSecret(otherViewerSecret), Services: []string{"other*"}},
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	return a
 }
 
 // bench is a server over a manager that runs.
@@ -50,6 +61,7 @@ type bench struct {
 
 	t       *testing.T
 	manager *fleet.Manager
+	auth    *server.Authenticator
 	store   *memory.Store
 	log     *bytes.Buffer
 	visits  int // by try
@@ -58,7 +70,13 @@ type bench struct {
 func newBench(t *testing.T, cfg server.Config) *bench {
 	t.Helper()
 	b := &bench{t: t, store: memory.New(), log: &bytes.Buffer{}}
-	m, err := fleet.New(t.Context(), fleet.Deps{Store: b.store}, fleet.Config{})
+	a := tokens(t)
+	b.auth = a
+	m, err := fleet.New(t.Context(), fleet.Deps{Store: b.store, OnTokens: func(stored []fleet.Token) {
+		if err := a.Set(append(fixed(), stored...)); err != nil {
+			t.Error(err)
+		}
+	}}, fleet.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,8 +90,13 @@ func newBench(t *testing.T, cfg server.Config) *bench {
 			t.Errorf("the manager ended with %v", err)
 		}
 	})
+	kept, err := series.New(series.Deps{Manager: m, Store: b.store}, series.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kept.Close)
 	b.Server, err = server.New(server.Deps{
-		Manager: m, Auth: tokens(t), Logger: slog.New(slog.NewTextHandler(b.log, nil)),
+		Manager: m, Auth: a, Series: kept, Logger: slog.New(slog.NewTextHandler(b.log, nil)),
 	}, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -128,6 +151,9 @@ func (b *bench) ask(method, path, from, body string, headers ...string) *httptes
 	}
 	w := httptest.NewRecorder()
 	b.ServeHTTP(w, r)
+	if strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
+		return w // the document is of the API, not of the pages
+	}
 	doc, err := contract()
 	if err != nil {
 		b.t.Fatal(err)

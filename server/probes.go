@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"runtime"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -46,10 +45,7 @@ func writeText(w http.ResponseWriter, text string) {
 	_, _ = io.WriteString(w, text) // nobody is there to read it
 }
 
-func (s *Server) version(v wire.Version) http.HandlerFunc {
-	if v.Go == "" {
-		v.Go = runtime.Version()
-	}
+func showVersion(v wire.Version) http.HandlerFunc {
 	body, _ := json.Marshal(v) // strings: it cannot fail
 	body = append(body, '\n')
 	return func(w http.ResponseWriter, _ *http.Request) {
@@ -91,7 +87,7 @@ func (s *Server) mayScrape(r *http.Request) error {
 	if auth.Loopback(r) && !forwarded(r) && local(r.Host) {
 		return nil
 	}
-	id, err := s.auth.Request(r)
+	id, err := s.auth.Visitor(r, s.allowed)
 	switch {
 	case err != nil:
 		return err

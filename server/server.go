@@ -1,5 +1,5 @@
 // Package server is a manager over the network: REST below /api/v2, the live
-// stream, /metrics, and what those who run it ask (/healthz, /readyz,
+// stream, the dashboard, /metrics, and what those who run it ask (/healthz, /readyz,
 // /version).
 //
 //	s, err := server.New(server.Deps{Manager: m, Auth: a}, server.Config{})
@@ -22,13 +22,16 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"path"
+	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,10 +39,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/series"
 	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/server/internal/problem"
 	"github.com/degenduel/switchgear/server/rest"
 	"github.com/degenduel/switchgear/server/ws"
+	"github.com/degenduel/switchgear/ui"
 	"github.com/degenduel/switchgear/wire"
 )
 
@@ -73,6 +78,10 @@ type Deps struct {
 	Auth    *Authenticator // required
 	Logger  *slog.Logger   // nil: nothing is logged
 
+	// Series keeps how the services were over time; nil: nobody does, and who
+	// asks is told so (503).
+	Series *series.Recorder
+
 	// Registry is what /metrics shows; New adds to it. nil: one of its own.
 	Registry *prometheus.Registry
 }
@@ -105,6 +114,10 @@ type Server struct {
 	origins  *http.CrossOriginProtection
 	mux      *http.ServeMux
 	timeouts timeouts
+	allowed  []string // origins
+	version  wire.Version
+	started  time.Time
+	series   *series.Recorder
 }
 
 // New makes a Server.
@@ -121,7 +134,10 @@ func New(d Deps, cfg Config) (*Server, error) {
 	s := &Server{
 		manager: d.Manager, auth: d.Auth, log: d.Logger, problems: problem.New(d.Logger),
 		origins: http.NewCrossOriginProtection(), mux: http.NewServeMux(), timeouts: defaultTimeouts,
+		allowed: slices.Clone(cfg.AllowedOrigins), version: cfg.Version, started: time.Now(),
+		series: d.Series,
 	}
+	s.version.Go = cmp.Or(s.version.Go, runtime.Version())
 	for _, origin := range cfg.AllowedOrigins {
 		if err := s.origins.AddTrustedOrigin(origin); err != nil {
 			return nil, fmt.Errorf("server: %w", err)
@@ -138,12 +154,18 @@ func New(d Deps, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	api := rest.New(rest.Deps{Manager: d.Manager, Auth: d.Auth, Problems: s.problems})
+	api := rest.New(rest.Deps{
+		Manager: d.Manager, Auth: d.Auth, Problems: s.problems, AllowedOrigins: cfg.AllowedOrigins, Info: s.info, Series: d.Series,
+	})
 	s.mux.Handle("/api/v2", api) // where the mux would send to the one below
 	s.mux.Handle("/api/v2/", api)
 	s.mux.HandleFunc(streamPath, s.openStream)
-	for _, own := range s.own(metrics, cfg.Version) {
+	for _, own := range s.own(metrics, s.version) {
 		s.mux.Handle("GET "+own.path, own.handler)
+	}
+	page := ui.Handler()
+	for _, place := range ui.Paths() {
+		s.mux.Handle("GET "+place, page)
 	}
 	return s, nil
 }
@@ -160,7 +182,7 @@ func (s *Server) own(metrics http.Handler, version wire.Version) []route {
 		{"/metrics", metrics},
 		{"/healthz", http.HandlerFunc(s.healthz)},
 		{"/readyz", http.HandlerFunc(s.readyz)},
-		{"/version", s.version(version)},
+		{"/version", showVersion(version)},
 	}
 }
 

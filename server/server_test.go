@@ -34,9 +34,10 @@ func TestServer_OpensWithoutATokenOnlyWhatItSays(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, server.Config{Version: wire.Version{Version: "v1.2.3", Commit: "abc"}})
 	for path, want := range map[string]int{
-		"/healthz": 200, "/readyz": 200, "/version": 200, "/metrics": 401, "/": 404, "/index.html": 404,
+		"/healthz": 200, "/readyz": 200, "/version": 200, "/metrics": 401, "/": 200, "/map": 200, "/service/market": 200, "/index.html": 404,
 		"/debug/pprof/": 404, "/api": 404, "/api/v2": 404, "/api/v2/services": 401, "/api/v2/state": 401, "/api/v2/events": 401,
-		"/api/v2/ws/circuit-breaker": 401, "/healthz/": 404,
+		"/api/v2/session": 401, "/api/v2/server": 401,
+		"/api/v2/ws/circuit-breaker": 401, "/healthz/": 404, "/storybook": 404, "/service/": 404, "/service/a/b": 404, "/assets/": 404, "/assets/none.js": 404,
 	} {
 		if got := b.ask("GET", path, there, ""); got.Code != want {
 			t.Errorf("%s: %d, want %d: %s", path, got.Code, want, got.Body)

@@ -32,8 +32,8 @@ type serveCmd struct {
 func (*serveCmd) Help() string {
 	return `The administrator's token is SWITCHGEAR_ADMIN_TOKEN, or the content of the file that
 SWITCHGEAR_ADMIN_TOKEN_FILE names. Without either, one is made at the first start of a data
-directory, printed once, and written to the file admin-token there, where the other commands
-find it.
+directory, printed once, with a link that logs a browser in, and written to the file
+admin-token there, where the other commands find it.
 
 The first line on the standard output says where it listens; the log goes to the standard
 error. SIGTERM and SIGINT end it when what was begun has ended; a second one kills it. The

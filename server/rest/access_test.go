@@ -39,7 +39,7 @@ func TestAPI_HasProblemsForOtherPathsAndMethods(t *testing.T) {
 		{"GET", "/api/v2/", 404, ""},
 		{"GET", "/api/v2/nothing", 404, ""},
 		{"GET", "/api/v2/services/", 404, ""},
-		{"GET", "/api/v2/services/market/series", 404, ""},
+		{"GET", "/api/v2/services/market/instances", 404, ""},
 		{"GET", "/api/v2/services/market/config/versions/1", 404, ""},
 		{"POST", "/api/v2/services", 405, "GET, HEAD"},
 		{"PATCH", "/api/v2/services/market", 405, "DELETE, GET, HEAD, PUT"},
@@ -94,7 +94,7 @@ func TestAPI_RefusesUnknownAndRepeatedParameters(t *testing.T) {
 		path  string
 		field string
 	}{
-		{"/api/v2/state?at=2026-11-23T08:00:00Z", "at"},
+		{"/api/v2/state?before=2026-11-23T08:00:00Z", "before"},
 		{"/api/v2/services?state=open", "state"},
 		{"/api/v2/services?limit=1&limit=2", "limit"},
 		{"/api/v2/services?limit=0", "limit"},

@@ -26,6 +26,9 @@ func (a *API) noteRefusal(rt route, c *call, err error) {
 	if rt.action == "" || c.id.TokenID == "" || !slices.Contains(matter, status) {
 		return
 	}
+	if c.dryRun() && status != http.StatusForbidden {
+		return
+	}
 	if id := c.r.PathValue("id"); id != "" {
 		text = fmt.Sprintf("%s: of the token %.64q", text, id)
 	}

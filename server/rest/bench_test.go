@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/degenduel/switchgear"
 	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/series"
 	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/server/internal/openapitest"
 	"github.com/degenduel/switchgear/server/internal/problem"
@@ -109,16 +111,25 @@ func (b *bench) start() {
 		b.tb.Fatal(err)
 	}
 	manager := b.manager
+	recorder, err := series.New(series.Deps{Manager: manager, Store: b.store}, series.Config{})
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	var recording errgroup.Group
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- manager.Run(ctx) }()
+	recording.Go(func() error { return recorder.Run(ctx) })
 	b.stop = sync.OnceFunc(func() {
 		stop()
 		if err := <-ended; err != nil {
 			b.tb.Errorf("the manager ended with %v", err)
 		}
+		if err := recording.Wait(); err != nil {
+			b.tb.Errorf("the recorder ended with %v", err)
+		}
 	})
-	b.api = New(Deps{Manager: b.manager, Auth: a, Problems: problem.New(nil)})
+	b.api = New(Deps{Manager: b.manager, Auth: a, Series: recorder, Problems: problem.New(nil)})
 }
 
 // restart ends the manager and begins anew with the same store.

@@ -52,6 +52,7 @@ func (a *API) changeConfig(
 		return err
 	}
 	var bad badFields
+	c.checkDryRun(&bad)
 	var body wire.ConfigRequest
 	if err := c.decode(w, &bad, &body, types...); err != nil {
 		return err
@@ -76,11 +77,29 @@ func (a *API) changeConfig(
 	if err != nil {
 		return err
 	}
+	if c.dryRun() {
+		next, err := a.manager.TryConfig(c.r.Context(), c.service, version, editOf(body.Config), c.actor(body.Reason))
+		if err != nil {
+			return below("config", err)
+		}
+		return writeJSON(w, http.StatusOK, view.Config(&next)) // without an ETag: it is not there
+	}
 	next, err := a.manager.SetConfig(c.r.Context(), c.service, version, editOf(body.Config), c.actor(body.Reason))
 	if err != nil {
 		return below("config", err)
 	}
 	return writeConfig(w, &next)
+}
+
+const dryRunParameter = "dry_run"
+
+// dryRun reports whether only the answer is wanted.
+func (c *call) dryRun() bool { return c.query.Get(dryRunParameter) == "true" }
+
+func (c *call) checkDryRun(bad *badFields) {
+	if v := c.query.Get(dryRunParameter); c.query.Has(dryRunParameter) && v != "true" && v != "false" {
+		bad.add(dryRunParameter, "%.80q is not true or false", v)
+	}
 }
 
 // below is err with the bad fields that it names below a path.

@@ -196,3 +196,45 @@ func TestConfig_SentBackAsItWasShownStaysDerived(t *testing.T) {
 		t.Errorf("it follows no more: %s", got.raw)
 	}
 }
+
+func TestConfig_IsTriedWithoutATrace(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.reported("market")
+	before := len(b.store.AuditLog())
+	const body = `{"config":{"failureThreshold":7,"minimumOperations":9},"reason":"a try"}`
+	got := b.admin(200, "PUT", configPath+"?dry_run=true", body, "If-Match", `"1"`)
+	if got.header.Get("ETag") != "" || got.body["version"] != 2.0 || got.body["reason"] != "a try" || got.body["updated_by"] != "admin-1" ||
+		got.part("config", "failureThreshold") != 7.0 || !slices.Contains(got.names("warnings", "field"), any("minimumOperations")) {
+		t.Errorf("PUT: %v %s", got.header, got.raw)
+	}
+	got = b.admin(200, "PATCH", configPath+"?dry_run=true", `{"config":{"failureThreshold":null},"reason":"a try"}`, "If-Match", "*")
+	if got.part("config", "failureThreshold") != 5.0 {
+		t.Errorf("PATCH: %s", got.raw)
+	}
+	b.admin(412, "PUT", configPath+"?dry_run=true", body, "If-Match", `"2"`)
+	b.admin(428, "PUT", configPath+"?dry_run=true", body)
+	if got := b.admin(400, "PUT", configPath+"?dry_run=true", `{"config":{"failureThreshold":0},"reason":"a try"}`, "If-Match", `"1"`); !slices.Contains(got.fields(), "config.failureThreshold") {
+		t.Errorf("a bad one: %s", got.raw)
+	}
+	if got := b.admin(400, "PUT", configPath+"?dry_run=1", body, "If-Match", `"1"`); !slices.Contains(got.fields(), "dry_run") {
+		t.Errorf("neither true nor false: %s", got.raw)
+	}
+	b.admin(400, "POST", configPath+"/rollback?dry_run=true", `{"version":1}`)
+	if got := b.admin(200, "GET", configPath, ""); got.body["version"] != 1.0 {
+		t.Errorf("in force is %s", got.raw)
+	}
+	b.admin(200, "PUT", configPath+"?dry_run=false", body, "If-Match", `"1"`)
+	if got := b.as("operator", "PUT", configPath+"?dry_run=true", body, "If-Match", `"1"`); got.status != 403 {
+		t.Errorf("an operator: %d", got.status)
+	}
+	// That is a refusal that matters, and comes behind all others.
+	b.until("the operator in the audit log", func() bool { return len(b.store.AuditLog()) > before+1 })
+	var log []string
+	for _, e := range b.store.AuditLog()[before:] {
+		log = append(log, e.Actor+" "+e.Result[:12])
+	}
+	if want := []string{"admin-1 ok: 2 (token", "operator-1 refused: 403"}; !slices.Equal(log, want) {
+		t.Errorf("audit %q, want %q", log, want)
+	}
+}

@@ -14,7 +14,7 @@ import (
 var eventKinds = []string{
 	string(fleet.EventTransition), string(fleet.EventOverride), string(fleet.EventOverrideExpired), string(fleet.EventReset),
 	string(fleet.EventConfigChanged), string(fleet.EventConfigWarning), string(fleet.EventHealthFailed),
-	string(fleet.EventHealthRecovered), string(fleet.EventRegistered), string(fleet.EventRemoved),
+	string(fleet.EventHealthRecovered), string(fleet.EventRegistered), string(fleet.EventDeclared), string(fleet.EventRemoved),
 }
 
 func (a *API) listEvents(w http.ResponseWriter, c *call) error {

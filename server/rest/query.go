@@ -77,7 +77,7 @@ func readQuery(r *http.Request, known []string) (url.Values, error) {
 		switch {
 		case !slices.Contains(known, name):
 			bad.add(shortened(name), "unknown query parameter")
-		case len(values) > 1 && name != "kind" && name != "status":
+		case len(values) > 1 && name != "kind" && name != "status" && name != "services":
 			bad.add(name, "it is given %d times", len(values))
 		case slices.ContainsFunc(values, func(v string) bool { return len(v) > longest(name) || !utf8.ValidString(v) }):
 			bad.add(name, "it is not UTF-8, or longer than %d bytes", longest(name))
@@ -88,8 +88,11 @@ func readQuery(r *http.Request, known []string) (url.Values, error) {
 
 // longest is how many bytes a parameter's value may have.
 func longest(name string) int {
-	if name == "reason" {
+	switch name {
+	case "reason":
 		return wire.MaxReason
+	case "services":
+		return maxSeries * 129 // names with commas between
 	}
 	return maxQuery
 }

@@ -22,21 +22,34 @@
 package rest
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
 
 	"github.com/degenduel/switchgear"
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/series"
 	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/server/internal/problem"
+	"github.com/degenduel/switchgear/wire"
 )
 
-// Deps are what an API works with; all are required.
+// Deps are what an API works with.
 type Deps struct {
-	Manager  *fleet.Manager
-	Auth     *auth.Authenticator
-	Problems *problem.Writer
+	Manager  *fleet.Manager      // required
+	Auth     *auth.Authenticator // required
+	Problems *problem.Writer     // required
+
+	// AllowedOrigins are the web pages, beside the server's own, that a
+	// session's cookie lets in.
+	AllowedOrigins []string
+
+	// Series keeps how the services were; nil: nobody does.
+	Series *series.Recorder
+
+	// Info says how the server is; nil: nobody knows.
+	Info func(ctx context.Context) wire.ServerInfo
 }
 
 // API is an http.Handler for everything below /api/v2/. It is safe for
@@ -45,13 +58,21 @@ type API struct {
 	manager  *fleet.Manager
 	auth     *auth.Authenticator
 	problems *problem.Writer
+	allowed  []string
+	series   *series.Recorder
+	info     func(ctx context.Context) wire.ServerInfo
 	mux      *http.ServeMux
 	answers  answers
 }
 
 // New makes an API.
 func New(d Deps) *API {
-	a := &API{manager: d.Manager, auth: d.Auth, problems: d.Problems, mux: http.NewServeMux()}
+	a := &API{
+		manager: d.Manager, auth: d.Auth, problems: d.Problems, allowed: d.AllowedOrigins, series: d.Series, info: d.Info, mux: http.NewServeMux(),
+	}
+	if a.info == nil {
+		a.info = func(context.Context) wire.ServerInfo { return wire.ServerInfo{} }
+	}
 	for _, rt := range a.routes() {
 		a.mux.Handle(rt.pattern, a.handler(rt))
 	}
@@ -100,7 +121,7 @@ func (a *API) admit(rt route, r *http.Request) (c *call, err error) {
 		c.query, err = readQuery(r, rt.query)
 		return c, err
 	}
-	if c.id, err = a.auth.Request(r); err != nil {
+	if c.id, err = a.auth.Visitor(r, a.allowed); err != nil {
 		return c, err
 	}
 	switch {

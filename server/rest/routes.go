@@ -45,12 +45,17 @@ func (a *API) routes() []route {
 	history := []string{"kind", "since", "until", "limit", "cursor"}
 	audit := []string{"service", "actor", "action", "since", "until", "limit", "cursor"}
 	reason := []string{"reason"}
+	span := []string{"from", "to", "step"}
+	dry := []string{dryRunParameter}
 	return []route{
 		{pattern: "GET " + services, role: auth.Viewer, serve: a.listServices, query: append(list, "status", "layer", "q")},
 		{pattern: "GET " + service, role: auth.Viewer, serve: a.getService},
 		{pattern: "PUT " + service, role: auth.Admin, serve: a.putService, query: reason, absent: true, action: "declare"},
 		{pattern: "DELETE " + service, role: auth.Admin, serve: a.deleteService, query: reason, action: "remove"},
-		{pattern: "GET " + root + "/state", role: auth.Viewer, serve: a.state},
+		{pattern: "GET " + root + "/state", role: auth.Viewer, serve: a.state, query: []string{"at"}},
+
+		{pattern: "GET " + root + "/series", role: auth.Viewer, serve: a.listSeries, query: append(span, "services")},
+		{pattern: "GET " + service + "/series", role: auth.Viewer, serve: a.serviceSeries, query: span, absent: true},
 
 		{pattern: "GET " + root + "/events", role: auth.Viewer, serve: a.listEvents, query: append(history, "service")},
 		{pattern: "GET " + service + "/events", role: auth.Viewer, serve: a.listServiceEvents, query: history, absent: true},
@@ -61,8 +66,8 @@ func (a *API) routes() []route {
 		{pattern: "DELETE " + service + "/override", role: auth.Operator, serve: a.deleteOverride, query: reason, action: "end override"},
 
 		{pattern: "GET " + service + "/config", role: auth.Viewer, serve: a.getConfig},
-		{pattern: "PUT " + service + "/config", role: auth.Admin, serve: a.putConfig, action: "config"},
-		{pattern: "PATCH " + service + "/config", role: auth.Admin, serve: a.patchConfig, action: "config"},
+		{pattern: "PUT " + service + "/config", role: auth.Admin, serve: a.putConfig, query: dry, action: "config"},
+		{pattern: "PATCH " + service + "/config", role: auth.Admin, serve: a.patchConfig, query: dry, action: "config"},
 		{pattern: "GET " + service + "/config/versions", role: auth.Viewer, serve: a.listConfigVersions, query: list},
 		{
 			pattern: "POST " + service + "/config/rollback", role: auth.Admin, serve: a.rollback,
@@ -82,6 +87,12 @@ func (a *API) routes() []route {
 			action: "revoke token",
 		},
 		{pattern: "POST " + root + "/ws/tickets", role: auth.Viewer, serve: a.createTicket, action: "create ticket", secret: true},
+
+		// Who has no session yet, or none any more, needs no token for these two.
+		{pattern: "POST " + root + "/session", serve: a.openSession, open: true, action: "log in", secret: true},
+		{pattern: "DELETE " + root + "/session", serve: a.closeSession, open: true, action: "log out"},
+		{pattern: "GET " + root + "/session", role: auth.Viewer, serve: a.getSession},
+		{pattern: "GET " + root + "/server", role: auth.Viewer, serve: a.getServer, global: true},
 
 		{pattern: "GET " + root + "/openapi.json", serve: a.document, open: true},
 	}

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
@@ -48,21 +47,6 @@ func (a *API) listServices(w http.ResponseWriter, c *call) error {
 		page.Services = append(page.Services, entry)
 	}
 	return writeJSON(w, http.StatusOK, page)
-}
-
-func (a *API) state(w http.ResponseWriter, c *call) error {
-	board := wire.State{At: wire.Time{Time: time.Now()}, Services: []wire.Entry{}}
-	for _, v := range a.manager.Services() {
-		if !c.id.Sees(v.Service) {
-			continue
-		}
-		entry, err := view.Entry(&v)
-		if err != nil {
-			return err
-		}
-		board.Services = append(board.Services, entry)
-	}
-	return writeJSON(w, http.StatusOK, board)
 }
 
 func (a *API) getService(w http.ResponseWriter, c *call) error {

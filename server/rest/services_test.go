@@ -52,10 +52,10 @@ func TestServices_AreRegisteredChangedAndTakenOut(t *testing.T) {
 	b.admin(404, "GET", "/api/v2/services/market:eu", "")
 	b.admin(404, "DELETE", "/api/v2/services/market:eu", "")
 	events := b.admin(200, "GET", "/api/v2/services/market:eu/events", "")
-	if diff := cmp.Diff([]any{"removed", "config_changed", "registered"}, events.names("events", "kind")); diff != "" {
+	if diff := cmp.Diff([]any{"removed", "config_changed", "declared", "registered"}, events.names("events", "kind")); diff != "" {
 		t.Errorf("the history of what is gone (-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff([]any{"old", nil, nil}, events.names("events", "reason")); diff != "" {
+	if diff := cmp.Diff([]any{"old", nil, nil, nil}, events.names("events", "reason")); diff != "" {
 		t.Errorf("reasons (-want +got)\n%s", diff)
 	}
 }

@@ -35,7 +35,7 @@ func (a *API) listTokens(w http.ResponseWriter, c *call) error {
 	if err := bad.err(); err != nil {
 		return err
 	}
-	list := a.manager.Tokens()
+	list := slices.DeleteFunc(a.manager.Tokens(), func(t fleet.Token) bool { return t.Session() })
 	slices.SortFunc(list, newerToken)
 	page := wire.Tokens{Tokens: []wire.Token{}}
 	for i := range list {

@@ -90,7 +90,7 @@ type answer struct {
 func newClient(s *Server, id auth.Identity, address string) *client {
 	c := &client{
 		server: s, id: id, address: address, epoch: s.hub.epochOf(id), release: func() {},
-		conn: &conn{timeout: s.cfg.WriteTimeout, grace: graceTimeout},
+		conn: &conn{timeout: s.cfg.WriteTimeout, grace: graceTimeout, traffic: &s.traffic},
 		wake: make(chan struct{}, 1), answers: make(chan answer, maxAnswers), closing: make(chan struct{}),
 		orderSlots: make(chan struct{}, maxOrders),
 	}
@@ -196,10 +196,12 @@ func (c *client) failed(ctx context.Context, err error) {
 	var lost net.Error
 	switch {
 	case errors.Is(err, errSlow):
+		c.server.traffic.slow.Add(1)
 		c.end(closeTryLater, "too slow")
 	case errors.Is(err, errNoPong):
 		c.end(closeGoingAway, err.Error())
 	case errors.Is(err, os.ErrDeadlineExceeded): // a frame was cut: there can be no other after it
+		c.server.traffic.slow.Add(1)
 		c.end(closeTryLater, "too slow")
 		c.conn.sever()
 	case errors.As(err, &lost), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
@@ -244,6 +246,7 @@ func (c *client) follow(recs []*record) (more bool, err error) {
 	}
 	recs, reached, ok := c.server.hub.read(c.cursor, &c.filter, recs)
 	if !ok {
+		c.server.traffic.slow.Add(1)
 		if c.voids++; c.voids > maxVoid {
 			return false, errSlow
 		}

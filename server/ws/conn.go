@@ -23,6 +23,7 @@ type conn struct {
 
 	timeout time.Duration // for a chunk; then the client is slow
 	grace   time.Duration // how much longer until the connection is given up
+	traffic *traffic      // counts what is written; nil: nobody does
 
 	mu     sync.Mutex // held while a frame is written
 	until  time.Time  // when the client is slow whatever it takes; zero: never
@@ -79,6 +80,9 @@ func (c *conn) send(frames ...frame) error {
 		}
 	}
 	err := flush()
+	if err == nil {
+		c.traffic.count(frames)
+	}
 	if err == nil && slow {
 		err = errSlow
 	}

@@ -89,6 +89,7 @@ func (s *Server) note(r *http.Request, id auth.Identity, err error) {
 
 // refused answers a handshake that comes to nothing.
 func (s *Server) refused(w http.ResponseWriter, r *http.Request, id auth.Identity, err error) {
+	s.traffic.refused.Add(1)
 	s.note(r, id, err)
 	s.problems.Write(w, r, err)
 }
@@ -126,7 +127,8 @@ func expected(parameter, value string) bool {
 }
 
 // authenticate finds the ticket, or the token: in the header, or among the
-// subprotocols, which are looked at only where there is neither of the others.
+// subprotocols, which are looked at only where there is neither of the others; or
+// the session's cookie where there is none of them.
 func (s *Server) authenticate(r *http.Request, query url.Values) (id auth.Identity, protocol string, err error) {
 	offers := list(r, "Sec-WebSocket-Protocol")
 	if slices.Contains(offers, Subprotocol) {
@@ -136,6 +138,9 @@ func (s *Server) authenticate(r *http.Request, query url.Values) (id auth.Identi
 	switch {
 	case query.Has(ticketParameter):
 		id, err = s.auth.Redeem(r, query.Get(ticketParameter))
+		return id, protocol, err
+	case len(r.Header.Values("Authorization")) == 0 && len(offers) == 0 && auth.HasCookie(r):
+		id, err = s.auth.Page(r, s.cfg.AllowedOrigins)
 		return id, protocol, err
 	case len(r.Header.Values("Authorization")) > 0, len(offers) == 0:
 		if id, err = s.auth.Request(r); err == nil && protocol == "" {

@@ -26,6 +26,7 @@ type hub struct {
 
 	mu     sync.RWMutex
 	seq    uint64 // of the last change
+	told   uint64 // how many changes
 	floor  uint64 // a cursor below it is void
 	log    []slot // by seq
 	holes  int    // slots of the log whose record is gone
@@ -68,6 +69,7 @@ func (h *hub) tell(c fleet.Change) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seq = c.Seq
+	h.told++
 	switch {
 	case c.Event != nil:
 		e := *c.Event

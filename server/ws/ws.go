@@ -134,6 +134,7 @@ type Server struct {
 	snapshots    *snapshots
 	stopWatching func()
 	refusals     refusals
+	traffic      traffic
 
 	mu       sync.RWMutex
 	clients  map[*client]struct{}

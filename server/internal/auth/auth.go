@@ -1,5 +1,5 @@
-// Package auth knows who asks and what he may see: API tokens, JWTs, one-time
-// tickets, roles, the services that a token is for, origins, and how often an
+// Package auth knows who asks and what he may see: API tokens, sessions of
+// browsers, JWTs, one-time tickets, roles, the services that a token is for, origins, and how often an
 // address may be wrong about its token.
 //
 // # Promises
@@ -14,7 +14,12 @@
 //  5. [Authenticator.Active] is true only for as long as the very token, with
 //     the role and services that it had when it was let in, would be let in
 //     again.
-//  6. A ticket lets in once, whoever races for it.
+//  6. A ticket lets in once, whoever races for it, and so does a code of a link.
+//  7. A session's cookie lets in pages of this server, and of origins that are
+//     allowed, and nothing else: no page of another origin, whatever it makes a
+//     browser send. What opens a session opens no other way, nor another session.
+//  8. A session ends with the token that it was opened with, and has no more
+//     rights than that.
 //
 // # What callers owe
 //
@@ -69,6 +74,8 @@ type Authenticator struct {
 	jwt      *verifier // nil: none
 	failures failures
 	tickets  tickets
+	codes    codes
+	ended    ended
 	refused  func(*http.Request, string) // may be nil
 
 	mu      sync.Mutex
@@ -77,8 +84,9 @@ type Authenticator struct {
 
 // known is one set of tokens; it is never changed.
 type known struct {
-	byHash map[[sha256.Size]byte]Identity
-	byID   map[string]Identity
+	byHash   map[[sha256.Size]byte]Identity // tokens
+	sessions map[[sha256.Size]byte]Identity
+	byID     map[string]Identity // both
 }
 
 // New is NewWith for API tokens only.
@@ -121,40 +129,80 @@ func (a *Authenticator) Run(ctx context.Context) error {
 	return nil
 }
 
-// Set replaces all tokens at once. It returns an error for a role, a hash or a
-// pattern that is none, and for an ID that two tokens share; then nothing has
-// changed. Of two tokens with the same secret the later one counts.
+// Set replaces all tokens at once, and their sessions. It returns an error for a
+// role, a hash or a pattern that is none, and for an ID that two share; then
+// nothing has changed. Of two tokens with the same secret the later one counts. A
+// session has the role and the services of its parent, and nothing without it.
 func (a *Authenticator) Set(tokens []fleet.Token) error {
 	next := &known{
-		byHash: make(map[[sha256.Size]byte]Identity, len(tokens)),
-		byID:   make(map[string]Identity, len(tokens)),
+		byHash:   make(map[[sha256.Size]byte]Identity, len(tokens)),
+		sessions: make(map[[sha256.Size]byte]Identity),
+		byID:     make(map[string]Identity, len(tokens)),
 	}
-	for _, t := range tokens {
-		role, err := ParseRole(t.Role)
-		if err != nil {
-			return fmt.Errorf("token %s: %w", t.ID, err)
-		}
-		hash, err := hex.DecodeString(t.Hash)
-		if err != nil || len(hash) != sha256.Size {
-			return fmt.Errorf("auth: token %s: its hash is no SHA-256 in hex", t.ID)
-		}
-		if _, ok := next.byID[t.ID]; ok {
-			return fmt.Errorf("auth: two tokens have the ID %s", t.ID)
-		}
-		for _, p := range t.Services {
-			if !ValidPattern(p) {
-				return fmt.Errorf("auth: token %s: %q is no pattern of services", t.ID, p)
+	for i := range tokens {
+		if t := &tokens[i]; !t.Session() {
+			if err := next.addToken(t); err != nil {
+				return err
 			}
 		}
-		id := Identity{
-			Name: t.Name, Role: role, TokenID: t.ID, ExpiresAt: t.ExpiresAt,
-			Services: slices.Clone(t.Services), by: [sha256.Size]byte(hash),
+	}
+	for i := range tokens {
+		if t := &tokens[i]; t.Session() {
+			if err := next.addSession(t); err != nil {
+				return err
+			}
 		}
-		next.byHash[id.by], next.byID[t.ID] = id, id
 	}
 	a.known.Store(next)
 	a.announce()
 	return nil
+}
+
+func (k *known) addToken(t *fleet.Token) error {
+	role, err := ParseRole(t.Role)
+	if err != nil {
+		return fmt.Errorf("token %s: %w", t.ID, err)
+	}
+	for _, p := range t.Services {
+		if !ValidPattern(p) {
+			return fmt.Errorf("auth: token %s: %q is no pattern of services", t.ID, p)
+		}
+	}
+	id := Identity{Name: t.Name, Role: role, TokenID: t.ID, ExpiresAt: t.ExpiresAt, Services: slices.Clone(t.Services)}
+	return k.add(k.byHash, id, t.Hash)
+}
+
+// addSession comes after all tokens.
+func (k *known) addSession(t *fleet.Token) error {
+	id, ok := k.byID[t.Parent]
+	if !ok || id.parent != "" {
+		return nil // it ended with its parent, and is nobody else's
+	}
+	id.parent, id.under, id.TokenID, id.cookie = t.Parent, id.by, t.ID, true
+	id.ExpiresAt = earlier(id.ExpiresAt, t.ExpiresAt)
+	return k.add(k.sessions, id, t.Hash)
+}
+
+// add puts the identity where its secret is found.
+func (k *known) add(to map[[sha256.Size]byte]Identity, id Identity, hash string) error {
+	by, err := hex.DecodeString(hash)
+	if err != nil || len(by) != sha256.Size {
+		return fmt.Errorf("auth: token %s: its hash is no SHA-256 in hex", id.TokenID)
+	}
+	if _, ok := k.byID[id.TokenID]; ok {
+		return fmt.Errorf("auth: two tokens have the ID %s", id.TokenID)
+	}
+	id.by = [sha256.Size]byte(by)
+	to[id.by], k.byID[id.TokenID] = id, id
+	return nil
+}
+
+// earlier is the earlier of two ends, of which zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // Changed is closed when an identity may have ended before its time: at each
@@ -227,14 +275,19 @@ func (a *Authenticator) identify(ctx context.Context, secret string) (Identity, 
 
 // Active reports whether an identity that was let in still holds: its token is
 // known, with the same secret, role and services, and has not expired; of a
-// JWT, that it has not expired and its key is still published. It never waits.
+// JWT, that it has not expired and its key is still published; of one that a
+// cookie let in, that it was not logged out. It never waits.
 func (a *Authenticator) Active(id Identity) bool {
 	now := time.Now()
+	if id.cookie && a.ended.has(id.TokenID) {
+		return false
+	}
 	if id.account != "" {
 		return a.jwt != nil && !id.expired(now) && a.jwt.holds(id.by)
 	}
 	t, ok := a.known.Load().byID[id.TokenID]
-	return ok && t.by == id.by && t.Role == id.Role && slices.Equal(t.Services, id.Services) && !t.expired(now)
+	return ok && t.by == id.by && t.parent == id.parent && t.under == id.under &&
+		t.Role == id.Role && slices.Equal(t.Services, id.Services) && !t.expired(now)
 }
 
 // Login is Token for a request that shows a secret, wherever it shows it. A bad

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"slices"
@@ -23,16 +24,31 @@ type Identity struct {
 	// account is the Key of a JWT, and empty of an API token.
 	account string
 
-	// by is what let it in: the hash of the API token's secret, or the
-	// fingerprint of the JWT's key.
+	// by is what let it in: the hash of the API token's secret or of the
+	// session's, or the fingerprint of the JWT's key.
 	by [sha256.Size]byte
+
+	// parent is the ID of the token that a session was opened with, and under
+	// the hash of that token's secret; empty of all others.
+	parent string
+	under  [sha256.Size]byte
+
+	// cookie: a cookie let it in.
+	cookie bool
 }
 
-// Key is what those share who share limits: of an API token its ID, of a JWT
-// its issuer and subject, however many such tokens there are.
+// Key is what those share who share limits: of an API token its ID, and of its
+// sessions the same; of a JWT its issuer and subject, however many such tokens
+// there are.
 func (id Identity) Key() string {
-	if id.account != "" {
-		return id.account
+	return cmp.Or(id.account, id.parent, id.TokenID)
+}
+
+// Session is the ID of a session, and empty of those that are none: tokens, and
+// JWTs, which are their own sessions.
+func (id Identity) Session() string {
+	if id.parent == "" {
+		return ""
 	}
 	return id.TokenID
 }

@@ -11,6 +11,8 @@ const opLogin = "log-in"
 var (
 	errNoToken = errors.New("a token is required: Authorization: Bearer TOKEN")
 
+	errNoPage = errors.New("a session's cookie is for the dashboard's own page: from elsewhere a token is required, in Authorization: Bearer TOKEN")
+
 	// errNoKeys is not the token's fault.
 	errNoKeys = errors.New("JWTs cannot be checked at the moment: their keys could not be had")
 )
@@ -33,6 +35,9 @@ func Reason(err error) string {
 	}
 	if errors.Is(err, errNoToken) {
 		return "no token"
+	}
+	if errors.Is(err, errNoPage) {
+		return "a session's cookie of another page"
 	}
 	if errors.Is(err, errNoKeys) {
 		return "no keys for JWTs"
