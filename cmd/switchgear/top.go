@@ -10,10 +10,10 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/degenduel/switchgear/client"
 	"github.com/degenduel/switchgear/internal/terminal"
+	"github.com/degenduel/switchgear/tui"
 	"github.com/degenduel/switchgear/wire"
 )
 
@@ -23,20 +23,21 @@ type topCmd struct {
 	Status string `placeholder:"STATUS" help:"Only those that are circuit_open, unknown, unhealthy, degraded or healthy."`
 	Layer  string `placeholder:"LAYER" help:"Only those of this layer."`
 	Once   bool   `help:"Print the table once and end."`
+	Color  string `enum:"auto,never" default:"auto" placeholder:"WHEN" help:"auto (the default): on a terminal, unless NO_COLOR is set. never: none; words and shapes tell everything."`
 }
 
 // Help is what the flags do not say.
 func (*topCmd) Help() string {
-	return `The worst come first. On a terminal the table is redrawn in place as things change; elsewhere
-it is printed anew, below a line with the time, whenever a second has brought a change. With
+	return `The worst come first. On a terminal it fills the screen: arrows and Enter look at a service, / searches,
+c checks, r resets, o overrides, ? tells all keys, q ends it. Elsewhere, and where TERM is dumb, the
+table is printed anew, below a line with the time, whenever a second has brought a change. With
 -o json each line is the new state of one service. Ctrl-C ends it.`
 }
 
 // Validate says which flags cannot be.
 func (c *topCmd) Validate() error { return oneOf("--status", c.Status, statuses) }
 
-// drawEvery is how often the table is drawn at most, and how often its clock
-// moves.
+// drawEvery is how often the table is printed at most.
 const drawEvery = time.Second
 
 // Run shows the services as they change.
@@ -46,6 +47,9 @@ func (c *topCmd) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	defer manager.Close()
+	if f, ok := c.screen(p); ok {
+		return c.fill(ctx, p, manager, f)
+	}
 	watching, stop := context.WithCancel(ctx)
 	updates := make(chan client.Update)
 	ended := make(chan error, 1)
@@ -67,6 +71,32 @@ func (c *topCmd) Run(ctx context.Context, p *process) error {
 		return watched
 	}
 	return nil // it was told to end
+}
+
+// screen is the terminal that can be filled, if there is one and that is wanted.
+func (c *topCmd) screen(p *process) (f *os.File, ok bool) {
+	f, ok = p.stdout.(*os.File)
+	if !ok || c.Once || c.Output == "json" {
+		return nil, false
+	}
+	width, _ := terminal.Size(f)
+	return f, width > 0
+}
+
+// fill shows the services on the whole of a terminal.
+func (c *topCmd) fill(ctx context.Context, p *process, manager *client.Client, f *os.File) error {
+	noColour, _ := p.lookupEnv("NO_COLOR")
+	var shown []string
+	if c.Status != "" {
+		shown = strings.Split(c.Status, ",")
+	}
+	err := tui.Run(ctx, tui.Options{
+		Client: manager, URL: p.manager.url, Statuses: shown, Layer: c.Layer, Colour: c.Color != "never" && noColour == "", Output: f,
+	})
+	if errors.Is(err, context.Canceled) {
+		return nil // it was told to end
+	}
+	return err
 }
 
 // show draws what the updates tell, until they end or the output does.
@@ -105,9 +135,8 @@ type top struct {
 	p        *process
 	services map[string]wire.Entry
 	known    bool      // a snapshot has come
-	changed  bool      // since the table was drawn
+	changed  bool      // since the table was printed
 	lost     time.Time // when the connection was lost; zero: it is live
-	drawn    int       // lines of the table that stands there
 }
 
 func (t *top) wanted(e *wire.Entry) bool {
@@ -155,17 +184,9 @@ func (t *top) put(e *wire.Entry) error {
 	return nil
 }
 
-// draw puts the table on the screen, or prints it if something has changed.
+// draw prints the table if something has changed.
 func (t *top) draw() error {
-	if t.cmd.Output == "json" || !t.known && t.lost.IsZero() {
-		return nil
-	}
-	width, height := 0, 0
-	if f, ok := t.p.stdout.(*os.File); ok && !t.cmd.Once {
-		width, height = terminal.Size(f)
-	}
-	live := width > 0
-	if !live && !t.changed {
+	if t.cmd.Output == "json" || !t.known && t.lost.IsZero() || !t.changed {
 		return nil
 	}
 	t.changed = false
@@ -173,31 +194,8 @@ func (t *top) draw() error {
 	if err != nil {
 		return err
 	}
-	if !live {
-		_, err := io.WriteString(t.p.stdout, strings.Join(lines, "\n")+"\n")
-		return err
-	}
-	if over := len(lines) - (height - 1); over > 0 {
-		lines = append(lines[:max(len(lines)-over-1, 1)], fmt.Sprintf("… and %d more", over+1))
-	}
-	var b strings.Builder
-	if t.drawn > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA\r\x1b[J", t.drawn)
-	}
-	for _, line := range lines {
-		b.WriteString(cut(line, width-1) + "\n")
-	}
-	t.drawn = len(lines)
-	_, err = io.WriteString(t.p.stdout, b.String())
+	_, err = io.WriteString(t.p.stdout, strings.Join(lines, "\n")+"\n")
 	return err
-}
-
-// cut is the text without what is beyond the width.
-func cut(line string, width int) string {
-	if utf8.RuneCountInString(line) <= width {
-		return line
-	}
-	return string([]rune(line)[:max(width, 0)])
 }
 
 // lines are the table under a line that sums it up.
