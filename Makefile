@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt check bench bench-load fuzz mutants vuln clean
+.PHONY: help build test lint fmt check ui ui-test shots bench bench-load fuzz mutants vuln clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,15 @@ fmt: ## format the Go files
 
 check: ## all that a commit must pass: formatting, tidiness, lint, tests, builds for three systems
 	scripts/check.sh
+
+ui: ## build the dashboard into ui/dist, which is committed
+	scripts/ui.sh build
+
+ui-test: ## check the dashboard alone; FILES=e2e/board.test.mjs for some of its browser tests
+	scripts/ui.sh $(if $(FILES),e2e $(FILES))
+
+shots: ## take the pictures of the README
+	scripts/ui.sh shots
 
 bench: ## measure the breaker beside its peers into bench/RESULTS.md; ROUNDS=9 ONLY='switchgear*' to choose
 	go -C bench run . -rounds=$(or $(ROUNDS),9) -only='$(or $(ONLY),*)' $(if $(ONLY),,-into=RESULTS.md)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Vets and tests the packages given (default: all) under the race detector and
-# in random order. A skipped test fails the run. With SWITCHGEAR_TEST_REQUIRE=1,
-# as .ci/run has it, what is tested with a program of others fails without it.
+# in random order; without an argument also the benchmarks' module and the
+# dashboard. A skipped test fails the run. With SWITCHGEAR_TEST_REQUIRE=1, as
+# .ci/run has it, what is tested with a program of others fails without it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=("${@:-./...}")
@@ -21,4 +22,5 @@ go vet "${packages[@]}"
 go test ${race[@]+"${race[@]}"} -shuffle=on -timeout=5m -json "${packages[@]}" | "$report"
 if [ "$#" -eq 0 ]; then
   go -C bench test ./...
+  scripts/ui.sh
 fi
