@@ -193,3 +193,18 @@ test('the arrows go from tile to tile, also to those that are not drawn yet', as
   await page.keyboard.press('Enter');
   await see(page, 'h1', 'service_040');
 });
+
+test('a tile that goes to another place takes the focus with it', async (t) => {
+  const services = Object.fromEntries(['auth', 'basket', 'cache', 'mail', 'prices', 'search', 'wallet'].map((name) => [name, { config: { failureThreshold: 3 } }]));
+  const manager = await Manager.start(t, { services });
+  const page = await open(t, manager);
+  await see(page, '.tile', 'wallet');
+  await page.locator('.tile[data-service=wallet]').focus(); // from here on nothing jumps away
+  await manager.report('wallet', 0, 3, 'no gas');
+  await see(page, '.overdue', 'sort again');
+  assert.notEqual(await page.locator('.tile').first().getAttribute('data-service'), 'wallet');
+  await page.mouse.move(600, 600);
+  await page.mouse.move(600, 5); // whoever points elsewhere has let go of them
+  await page.waitForFunction(() => document.querySelector('.tile')?.getAttribute('data-service') === 'wallet');
+  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('data-service')), 'wallet');
+});

@@ -28,7 +28,6 @@ export function Tiles() {
   const [active, setActive] = useState('');
   const moving = useMoving(groups.value, `${density.value} ${width}`);
   useArrows(ref, layout, active, setActive);
-  useFocus(ref);
 
   const seed = seeds.value;
   const all = entries.value;
@@ -60,7 +59,8 @@ export function Tiles() {
       onKeyDown={() => hold()}
       style={{ height: `${layout.height}px` }}
     >
-      {width > 0 && lines.map((line) =>
+      {/* One list, not one a line: only so can a tile be used again in another line, and keep the focus. */}
+      {width > 0 && lines.flatMap((line) =>
         line.names
           ? line.names.map((name, column) => {
             const entry = all.get(name);
@@ -84,7 +84,7 @@ export function Tiles() {
               />
             );
           })
-          : <GroupHead key={`g:${line.group.key}`} group={line.group} y={line.y} />)}
+          : [<GroupHead key={`g:${line.group.key}`} group={line.group} y={line.y} />])}
     </div>
   );
 }
@@ -206,16 +206,6 @@ function useMoving(order: Group[], size: string): boolean {
     return () => window.removeEventListener('scroll', end);
   }, []);
   return performance.now() < until.current;
-}
-
-/** Keeps the focus on its tile: one that takes another place among the others loses it. */
-function useFocus(ref: { current: HTMLDivElement | null }): void {
-  const before = document.activeElement;
-  const held = before instanceof HTMLElement && ref.current?.contains(before) ? before.dataset['service'] : undefined;
-  useLayoutEffect(() => {
-    if (held === undefined || ref.current?.contains(document.activeElement)) return;
-    ref.current?.querySelector<HTMLElement>(`[data-service="${CSS.escape(held)}"]`)?.focus({ preventScroll: true });
-  });
 }
 
 function useArrows(ref: { current: HTMLDivElement | null }, layout: Layout, active: string, setActive: (service: string) => void): void {
