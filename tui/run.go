@@ -2,9 +2,7 @@ package tui
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -54,14 +52,18 @@ func run(ctx context.Context, o Options, put func(*model) tea.Model) error {
 	defer stop()
 
 	m := newModel(&o, time.Now(), w.asker(ctx, o.Client))
-	program := tea.NewProgram(put(m), options(&o)...)
+	g := &guard{Model: put(m)}
+	program := tea.NewProgram(g, options(&o)...)
+	g.end = func() { w.start(program.Quit) }
 	// Not by WithContext: a program that is killed closes what its reader still reads.
 	w.start(func() { <-ctx.Done(); program.Quit() })
 	f := newFeed(time.Now)
 	w.start(func() { f.pump(ctx, func(n *news) { program.Send(n) }) })
-	w.start(func() { program.Send(endedMsg{watch(ctx, o.Client, f.tell)}) })
+	w.start(func() { program.Send(watch(ctx, o.Client, f.tell)) })
 	_, err := program.Run()
 	switch {
+	case g.err != nil:
+		return g.err
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
@@ -81,15 +83,22 @@ func options(o *Options) []tea.ProgramOption {
 	}
 }
 
-// watch follows the stream. A panic is an error: it would else end the process
+// watch follows the stream to its end, which it returns.
+func watch(ctx context.Context, c *client.Client, tell func(client.Update)) tea.Msg {
+	return guarded(func() tea.Msg { return endedMsg{c.Watch(ctx, tell)} })
+}
+
+// guarded returns what do returns, or its panic: that would else end the process
 // before the terminal is as it was.
-func watch(ctx context.Context, c *client.Client, tell func(client.Update)) (err error) {
+func guarded(do func() tea.Msg) (msg tea.Msg) {
+	var err error
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		if err != nil {
+			msg = panicMsg{err}
 		}
 	}()
-	return c.Watch(ctx, tell)
+	defer caught(&err)
+	return do()
 }
 
 // work is everything that runs beside the program.
@@ -134,7 +143,7 @@ func (w *work) asker(ctx context.Context, c *client.Client) ask {
 				return nil // it came too late
 			}
 			defer w.group.Done()
-			return call(ctx, c)
+			return guarded(func() tea.Msg { return call(ctx, c) })
 		}
 	}
 }

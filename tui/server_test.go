@@ -208,8 +208,8 @@ func TestWatch_EndsWithAnUnknownToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stranger.Close()
-	err = watch(t.Context(), stranger, func(client.Update) {})
-	if e, ok := errors.AsType[*client.Error](err); !ok || e.Kind != client.Unauthorized {
-		t.Errorf("it ended with %v", err)
+	ended, _ := watch(t.Context(), stranger, func(client.Update) {}).(endedMsg)
+	if e, ok := errors.AsType[*client.Error](ended.err); !ok || e.Kind != client.Unauthorized {
+		t.Errorf("it ended with %v", ended.err)
 	}
 }

@@ -2,9 +2,9 @@ package tui
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
@@ -14,7 +14,7 @@ import (
 )
 
 // panicEnv makes the process of the tests a terminal that panics: on the key x in
-// the program, on the key y in a request.
+// an update, on y in a request, on z while it draws.
 const panicEnv = "SWITCHGEAR_TEST_PANIC"
 
 func TestMain(m *testing.M) {
@@ -23,12 +23,25 @@ func TestMain(m *testing.M) {
 	}
 	c, err := client.New("http://127.0.0.1:1", "", client.Options{})
 	if err == nil {
-		err = run(context.Background(), Options{Client: c}, func(m *model) tea.Model { return panicking{m} })
+		err = run(context.Background(), Options{Client: c}, func(m *model) tea.Model { return panicking{m, new(bool)} })
 	}
-	fmt.Println("ended:", errors.Is(err, tea.ErrProgramPanic))
+	message, _, _ := strings.Cut(fmt.Sprint(err), "\n")
+	fmt.Println("ended with", message)
 }
 
-type panicking struct{ *model }
+type panicking struct {
+	*model
+
+	drawing *bool
+}
+
+// View panics when it was told to.
+func (p panicking) View() tea.View {
+	if *p.drawing {
+		panic("on purpose")
+	}
+	return p.model.View()
+}
 
 // Update panics where it is told to.
 func (p panicking) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
@@ -36,6 +49,9 @@ func (p panicking) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		switch k.String() {
 		case "x":
 			panic("on purpose")
+		case "z":
+			*p.drawing = true
+			return p, nil
 		case "y":
 			return p, p.ask(func(context.Context, *client.Client) tea.Msg { panic("on purpose") })
 		}
@@ -46,7 +62,7 @@ func (p panicking) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 func TestPanic_LeavesTheTerminalAsItWas(t *testing.T) {
 	t.Parallel()
-	for _, key := range []string{"x", "y"} {
+	for _, key := range []string{"x", "y", "z"} {
 		t.Run(key, func(t *testing.T) {
 			t.Parallel()
 			script := `stty -g >"$DIR/before"; "$TESTS"; stty -g >"$DIR/after"; cmp "$DIR/before" "$DIR/after" && echo as it was; exec cat`
@@ -57,7 +73,7 @@ func TestPanic_LeavesTheTerminalAsItWas(t *testing.T) {
 			}
 			term.Await("switchgear", "NOT LIVE", "connection refused")
 			term.Press(key)
-			term.Await("ended: true", "as it was")
+			term.Await("ended with panic: on purpose\nas it was\n")
 			if term.Ask("alternate_on") != "0" || term.Ask("cursor_flag") != "1" {
 				t.Error("the terminal is not as it was")
 			}
