@@ -31,7 +31,7 @@ func (a *App) authenticator() (*server.Authenticator, error) {
 		LoginsPerMinute: a.settings.Limits.LoginsPerMinute, Logger: a.log,
 		Refused: func(r *http.Request, reason string) {
 			a.manager.Refused(fleet.AuditEntry{
-				Address: server.AddressOf(r), Action: "log-in", Result: "refused: " + reason,
+				Address: server.AddressOf(r), Action: "log in", Result: "refused: " + reason,
 			})
 		},
 	}

@@ -2,6 +2,7 @@ package series
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"testing"
@@ -182,7 +183,9 @@ func TestMany_RefusesWhatIsNoRange(t *testing.T) {
 		"half seconds":                 {Query{Step: 1500 * time.Millisecond}, "step"},
 		"below zero":                   {Query{Step: -time.Second}, "step"},
 		"too many points":              {Query{From: now.Add(-5 * 24 * time.Hour), Step: 5 * time.Second}, "step"},
-		"far too many":                 {Query{From: time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).Add(1), Step: time.Minute}, "step"},
+		"far too many":                 {Query{From: time.Unix(1, 0), Step: time.Minute}, "step"},
+		"before there were seconds":    {Query{From: time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).Add(1), Step: time.Minute}, "from"},
+		"a step of years":              {Query{From: time.Now().Add(-8 * time.Hour), Step: 9223372036 * time.Second}, "step"},
 	} {
 		tt.q.Services = []string{"web"}
 		_, err := r.Many(t.Context(), tt.q)
@@ -204,7 +207,7 @@ func TestMany_ChoosesTheFinestStepThatIsKept(t *testing.T) {
 		"six hours":                     {6 * time.Hour, 0, time.Minute},
 		"a day":                         {24 * time.Hour, 0, 5 * time.Minute},
 		"a month":                       {30 * 24 * time.Hour, 0, time.Hour},
-		"a thousand years":              {time.Hour * 24 * 365 * 290, 0, 24 * 106 * time.Hour},
+		"since 1970":                    {time.Since(time.Unix(86400*365, 0)), 0, 24 * 21 * time.Hour},
 		"as asked":                      {10 * time.Minute, 7 * time.Second, 7 * time.Second},
 		"not kept so far back":          {time.Hour, 7 * time.Second, 10 * time.Second},
 		"not a multiple of what is":     {time.Hour, 15 * time.Second, 20 * time.Second},
@@ -216,4 +219,55 @@ func TestMany_ChoosesTheFinestStepThatIsKept(t *testing.T) {
 			t.Errorf("%s: step %v, %d points, %v; want %v", name, a.Step, a.buckets(), err, tt.want)
 		}
 	}
+}
+
+func TestMany_BoundsWhatManyServicesAreToldTogether(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	services := make([]string, 200)
+	a, _, err := plan(Query{Services: services, From: now.Add(-30 * 24 * time.Hour)}, now)
+	if err != nil || a.buckets() > 500 {
+		t.Errorf("%d points each, %v", a.buckets(), err)
+	}
+	_, _, err = plan(Query{Services: services, From: now.Add(-30 * 24 * time.Hour), Step: 22 * time.Minute}, now)
+	if fields := fleet.FieldsOf(err); len(fields) != 1 || fields[0].Field != "step" {
+		t.Errorf("400 000 points: %v", err)
+	}
+}
+
+func TestMany_TellsNoGapWhereAStepMovesTheBeginning(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	a, tier, err := plan(Query{Services: []string{"web"}, From: now.Add(-14 * time.Minute), Step: 3601 * time.Second}, now)
+	if err != nil || now.Sub(a.From) > tiers[tier].keep+time.Minute {
+		t.Errorf("from %v before, of the tier of %v; %v", now.Sub(a.From), tiers[tier].step, err)
+	}
+}
+
+func TestLine_LetsOneInAndTurnsTooManyAway(t *testing.T) {
+	t.Parallel()
+	l := newLine()
+	leave, err := l.enter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.enter(gone); !errors.Is(err, context.Canceled) {
+		t.Errorf("who has gone is told %v", err)
+	}
+	for range maxLine {
+		l.waiting <- struct{}{}
+	}
+	if _, err := l.enter(t.Context()); fleet.KindOf(err) != fleet.Exhausted {
+		t.Errorf("one too many is told %v", err)
+	}
+	for range maxLine {
+		<-l.waiting
+	}
+	leave()
+	if leave, err = l.enter(t.Context()); err != nil {
+		t.Fatalf("the next one is told %v", err)
+	}
+	leave()
 }

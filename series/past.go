@@ -13,13 +13,19 @@ import (
 
 // StateAt are the services as they were at a moment, by name: see
 // [fleet.Manager.Past]. The statistics are those of the last second, 10 seconds
-// or minute that was over by then, by how far back it is. It is Invalid, with the
-// field at, for a moment that is to come.
+// or minute that was over by then, by how far back it is. One asker is answered after
+// the other. It is Invalid, with the field at, for a moment that is to come, and
+// Exhausted where too many ask.
 func (r *Recorder) StateAt(ctx context.Context, at time.Time) ([]fleet.View, error) {
 	now := time.Now()
 	if at.After(now) {
 		return nil, invalid("at", "%s is in the future", at.UTC().Format(time.RFC3339Nano))
 	}
+	leave, err := r.boards.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	// Most of the work is the store's, and can be done at once.
 	var states []fleet.StateAt
 	var chunks map[string]fleet.SeriesChunk
@@ -89,7 +95,7 @@ func (r *Recorder) chunksAt(ctx context.Context, t int, at time.Time) (map[strin
 		}
 	}
 	r.mu.Unlock()
-	stored, err := r.store.SeriesAt(ctx, tier.step, at.Add(-tier.step))
+	stored, err := r.store.SeriesAt(ctx, tier.step, tier.at(end).Add(-time.Second)) // of the last tick that was over
 	if err != nil {
 		return nil, err
 	}

@@ -175,3 +175,26 @@ func TestStateAt_RefusesTheFuture(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestStateAt_KnowsAfterARestartWhatItKnewBefore is of a chunk that began less than
+// a step before the moment, and of which a point was over by then.
+func TestStateAt_KnowsAfterARestartWhatItKnewBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := memory.New()
+		b := start(t, s, Config{})
+		pass(time.Until(time.Now().Truncate(time.Minute).Add(time.Minute + 37*time.Second)))
+		minute := time.Now().Truncate(time.Minute)
+		b.declare("web", lenient)
+		b.report("web", 10, 0)
+		at := minute.Add(80 * time.Second) // the minute was over 20 s before
+		pass(7 * time.Hour)
+		before := b.at(at)["web"]
+		b.stop()
+		b = start(t, s, Config{})
+		after := b.at(at)["web"]
+		if before.Breaker.Operations.Successful != 10 || after.Breaker.Operations != before.Breaker.Operations || after.Status != before.Status {
+			t.Errorf("%v %+v before, %v %+v after", before.Status, before.Breaker.Operations, after.Status, after.Breaker.Operations)
+		}
+	})
+}

@@ -71,6 +71,11 @@ const (
 	defaultRange  = 15 * time.Minute
 	defaultPoints = 1000
 	maxPoints     = 2000
+
+	// maxAnswer caps the points of all services together.
+	maxAnswer = 100_000
+
+	maxStep = 366 * 24 * time.Hour
 )
 
 // nice are the steps that are chosen for those who ask for none.
@@ -84,13 +89,20 @@ func (r *Recorder) Of(ctx context.Context, service string, from, to time.Time, s
 }
 
 // Many is the answer to a query. It is Invalid, with the fields from, to and step,
-// for a range that is none, or that would be more than 2 000 points.
+// for a range that is none, or that would be more than 2 000 points, or 100 000 of
+// all services together; and Exhausted where too many ask: one is answered after
+// the other.
 func (r *Recorder) Many(ctx context.Context, q Query) (Answer, error) {
 	now := time.Now()
 	a, t, err := plan(q, now)
 	if err != nil {
 		return a, err
 	}
+	leave, err := r.ranges.enter(ctx)
+	if err != nil {
+		return a, err
+	}
+	defer leave()
 	held := r.hold(t, append([]string{""}, q.Services...))
 	for _, service := range q.Services {
 		points, err := r.points(ctx, service, t, &a, held[service])
@@ -123,17 +135,38 @@ func plan(q Query, now time.Time) (Answer, int, error) {
 	if !a.From.Before(a.To) {
 		return a, 0, invalid("from", "%s is not before the end of the range, %s", a.From.Format(time.RFC3339), a.To.Format(time.RFC3339))
 	}
-	if q.Step != 0 && (q.Step < time.Second || q.Step%time.Second != 0) {
-		return a, 0, invalid("step", "%v is not a whole number of seconds, 1s or more", q.Step)
+	if a.From.Unix() < 0 {
+		return a, 0, invalid("from", "%s is before 1970", a.From.Format(time.RFC3339))
 	}
-	finest := finestKept(a.From, now)
+	if q.Step != 0 && (q.Step < time.Second || q.Step%time.Second != 0 || q.Step > maxStep) {
+		return a, 0, invalid("step", "%v is not a whole number of seconds, from 1s to %v", q.Step, maxStep)
+	}
+	services := int64(max(len(q.Services), 1))
+	// A coarser step moves the beginning back, which may take a coarser tier.
+	from := a.From
+	finest := finestKept(from, now)
+	t := a.fit(finest, services)
+	for again := finestKept(a.From, now); again > finest; again = finestKept(a.From, now) {
+		finest, a.From, a.Step = again, from, q.Step
+		t = a.fit(finest, services)
+	}
+	if n := a.buckets(); n > maxPoints || n*services > maxAnswer {
+		return a, 0, invalid("step", "a step of %v from %s to %s is %d points for each of %d services, more than %d, or %d in all: ask for a longer step or a shorter range",
+			a.Step, a.From.Format(time.RFC3339), a.To.Format(time.RFC3339), n, services, maxPoints, maxAnswer)
+	}
+	return a, t, nil
+}
+
+// fit chooses the step, where there is none, and the coarsest tier that has it,
+// and moves the beginning to a multiple of it.
+func (a *Answer) fit(finest int, services int64) (t int) {
 	if a.Step == 0 {
-		a.Step = niceStep(&a, tiers[finest].step)
+		a.Step = niceStep(a, tiers[finest].step, min(defaultPoints, maxAnswer/services))
 	}
 	if over := a.Step % tiers[finest].step; over != 0 {
 		a.Step += tiers[finest].step - over
 	}
-	t := finest
+	t = finest
 	for i := finest; i < len(tiers); i++ {
 		if a.Step%tiers[i].step == 0 {
 			t = i
@@ -141,11 +174,7 @@ func plan(q Query, now time.Time) (Answer, int, error) {
 	}
 	step := int64(a.Step / time.Second)
 	a.From = time.Unix(floorDiv(a.From.Unix(), step)*step, 0).UTC()
-	if n := a.buckets(); n > maxPoints {
-		return a, 0, invalid("step", "a step of %v from %s to %s is %d points, more than %d: ask for a longer step or a shorter range",
-			a.Step, a.From.Format(time.RFC3339), a.To.Format(time.RFC3339), n, maxPoints)
-	}
-	return a, t, nil
+	return t
 }
 
 // finestKept is the finest tier that reaches back to a moment; the coarsest if
@@ -160,14 +189,14 @@ func finestKept(from, now time.Time) int {
 }
 
 // niceStep is the finest of the nice ones, or so many days, of which the range has
-// 1 000 at most.
-func niceStep(a *Answer, finest time.Duration) time.Duration {
+// so many at most.
+func niceStep(a *Answer, finest time.Duration, most int64) time.Duration {
 	for _, step := range nice {
-		if a.Step = step; step >= finest && a.buckets() <= defaultPoints {
+		if a.Step = step; step >= finest && a.buckets() <= most {
 			return step
 		}
 	}
-	return time.Duration(1+a.buckets()/defaultPoints) * 24 * time.Hour
+	return time.Duration(1+a.buckets()/most) * 24 * time.Hour
 }
 
 // buckets is how many steps the range has, and begins.

@@ -89,6 +89,8 @@ type Recorder struct {
 
 	keptAlive int64 // the second when services were last looked through for that
 
+	boards, ranges line // of those who read
+
 	// The writer's alone.
 	retryAt, trimmedAt time.Time
 }
@@ -119,6 +121,7 @@ func New(d Deps, cfg Config) (*Recorder, error) {
 		manager: d.Manager, store: d.Store, log: d.Logger, cfg: cfg,
 		seen: make(map[string]*fleet.View), fresh: make(map[string]bool), gone: make(map[string]bool),
 		tracks: make(map[string]*track), run: uint64(max(time.Now().Unix(), 0)),
+		boards: newLine(), ranges: newLine(),
 	}
 	r.seeing.Lock()
 	defer r.seeing.Unlock()

@@ -50,14 +50,19 @@ func (r *Recorder) due(second int64, all bool) []*track {
 	return due
 }
 
-// wait puts chunks to those that wait for the store. Of too many the oldest go.
+// wait puts chunks to those that wait for the store. Of too many the oldest go, some
+// at once: to move those that stay has its price.
 func (r *Recorder) wait(chunks []fleet.SeriesChunk) {
 	for i := range chunks {
 		r.bytes += size(&chunks[i])
 	}
 	r.waiting = append(r.waiting, chunks...)
 	over, bytes := 0, r.bytes
-	for bytes > r.cfg.MaxWaiting && over < len(r.waiting) {
+	most := r.cfg.MaxWaiting
+	if bytes > most {
+		most -= most / 16
+	}
+	for bytes > most && over < len(r.waiting) {
 		bytes -= size(&r.waiting[over])
 		over++
 	}

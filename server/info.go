@@ -28,10 +28,6 @@ func (s *Server) info(ctx context.Context) wire.ServerInfo {
 		done := s.series.Stats()
 		info.Series = wire.SeriesInfo{Points: done.Points, Chunks: done.Chunks, Bytes: done.Bytes, Dropped: done.Dropped}
 	}
-	if s.series != nil {
-		kept := s.series.Stats()
-		info.Series = wire.SeriesInfo{Points: kept.Points, Chunks: kept.Chunks, Bytes: kept.Bytes, Dropped: kept.Dropped}
-	}
 	info.Ready = info.Store.Error == nil
 	return info
 }

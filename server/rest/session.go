@@ -22,7 +22,7 @@ func (a *API) openSession(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	if (body.Token == "") == (body.Code == "") {
-		bad.add("token", "either a token or a code is required")
+		bad.add("token", "either a token or a code is required, and not both")
 	}
 	err := bad.err()
 	switch {
