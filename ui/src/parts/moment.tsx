@@ -8,11 +8,11 @@ export function When({ at }: { at: string | number | null | undefined }) {
   return <time dateTime={new Date(time).toISOString()} title={utc(time)}>{local(time, now.value)}</time>;
 }
 
-/** How long ago, or until when; it counts. */
+/** How long ago, or until when, from the time that is shown; it counts. */
 export function Ago({ at }: { at: string | number }) {
   const time = typeof at === 'number' ? at : Date.parse(at);
-  const left = time - now.value;
-  return <time dateTime={new Date(time).toISOString()} title={utc(time)}>{left > 0 ? `in ${span(left)}` : `${span(-left)} ago`}</time>;
+  const left = time - shownAt.value;
+  return <time dateTime={new Date(time).toISOString()} title={utc(time)}>{left >= 1_000 ? `in ${span(left)}` : `${span(-left)} ago`}</time>;
 }
 
 /** What is left until a moment, to the second, from the time that is shown. */
