@@ -82,6 +82,11 @@ test('a circuit opens in front of who watches, says why, and is reset for all wh
 test('an override says before what it refuses, counts down, and ends by itself', async (t) => {
   const { manager } = await shop(t);
   for (let i = 0; i < 3; i++) await manager.report('checkout', 200);
+  // What the page says of the demand is of whole seconds that are kept.
+  for (const until = Date.now() + 15_000; Date.now() < until; await new Promise((resume) => setTimeout(resume, 200))) {
+    const { points } = await manager.api('GET', '/services/checkout/series');
+    if (points.some((/** @type {{ successful: number }} */ p) => p.successful > 0)) break;
+  }
   const page = await open(t, manager, { path: '/service/checkout' });
   const second = await open(t, manager);
   await see(second, '.tile', 'checkout');
