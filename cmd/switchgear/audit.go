@@ -13,7 +13,7 @@ type auditCmd struct {
 
 	Service string `arg:"" optional:"" name:"name" help:"Only what concerns this service."`
 	Actor   string `placeholder:"NAME" help:"Only what this one did."`
-	Action  string `placeholder:"ACTION" help:"Only this: register, declare, remove, config, reset, override, end override, create token, revoke token, health check, report, log-in, open stream and others that the log shows."`
+	Action  string `placeholder:"ACTION" help:"Only this: register, declare, remove, config, reset, override, end override, create token, revoke token, health check, report, log in, log out, open stream and others that the log shows."`
 	Since   moment `placeholder:"TIME" help:"Only since then: 90m (ago), or 2026-11-23T08:00:00Z."`
 	Until   moment `placeholder:"TIME" help:"Only until then."`
 	Limit   int    `default:"50" placeholder:"N" help:"The newest so many (default ${default}); 0: all."`

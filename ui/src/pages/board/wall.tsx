@@ -51,7 +51,7 @@ function Matters() {
   if (total === 0) return <p class="wall-well muted">No services yet</p>;
   if (roots.length === 0) return <Well failing={failing} />;
   return (
-    <div class="wall-tiles">
+    <div class="wall-tiles" role="region" aria-label="What is wrong" tabIndex={0}>
       {shown.map((w) => <Big key={w.service} wrong={w} />)}
       {roots.length > shown.length && (
         <p class="wall-more"><b>and {count(roots.length - shown.length)} more</b>{roots.slice(shown.length, shown.length + 12).map((w) => <span key={w.service}>{w.service}</span>)}</p>
