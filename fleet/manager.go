@@ -126,12 +126,13 @@ type Manager struct {
 
 type watcher struct{ tell func(Change) }
 
-// Change is something that was told: an event, or a service's new state, or
-// its removal.
+// Change is something that was told: an event, an alert that began, changed or
+// ended, or a service's new state, or its removal.
 type Change struct {
 	Seq     uint64
 	Service string
 	Event   *Event
+	Alert   *Alert
 	View    *View
 	Removed bool
 }

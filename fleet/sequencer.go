@@ -26,6 +26,9 @@ type change struct {
 	// most is in a batch.
 	graph bool
 
+	alerts []Alert            // to tell, behind the events
+	told   func(durable bool) // is called when all that is told; nil: nobody asks
+
 	events   []*Event // what plan added, for telling
 	first    int      // where they begin in the batch
 	draft    draft    // what plan added
@@ -193,6 +196,11 @@ func (m *Manager) settleAll(planned []*change, all *draft, err error) {
 		inForce = append(inForce, c)
 	}
 	m.tell(inForce)
+	for _, c := range inForce {
+		if c.told != nil {
+			c.told(err == nil)
+		}
+	}
 	for _, c := range planned {
 		c.finish()
 	}

@@ -115,10 +115,11 @@ type Batch struct {
 	Tokens   []Token   // new ones
 	Revoked  []string  // IDs of tokens that go
 	Requests []Request // new ones
+	Alerts   AlertBatch
 }
 
 func (b *Batch) empty() bool {
-	return len(b.Services)+len(b.Removed)+len(b.Events)+len(b.Configs)+len(b.Audit)+len(b.Tokens)+len(b.Revoked)+len(b.Requests) == 0
+	return len(b.Services)+len(b.Removed)+len(b.Events)+len(b.Configs)+len(b.Audit)+len(b.Tokens)+len(b.Revoked)+len(b.Requests) == 0 && b.Alerts.empty()
 }
 
 // add puts what o writes behind what b writes. Of two states of a service the
@@ -138,6 +139,7 @@ func (b *Batch) add(o *Batch) {
 	b.Tokens = append(b.Tokens, o.Tokens...)
 	b.Revoked = append(b.Revoked, o.Revoked...)
 	b.Requests = append(b.Requests, o.Requests...)
+	b.Alerts.add(&o.Alerts)
 }
 
 // Stored is what a manager needs to begin.

@@ -36,6 +36,9 @@ func (m *Manager) tell(changes []*change) {
 		for _, e := range c.events {
 			m.push(Change{Seq: e.Seq, Service: e.Service, Event: e})
 		}
+		for i := range c.alerts {
+			m.push(Change{Seq: m.nextSeq(), Service: c.alerts[i].Service, Alert: &c.alerts[i]})
+		}
 	}
 	for s := range touched {
 		m.show(s)
