@@ -1,0 +1,57 @@
+package alert
+
+import (
+	"context"
+	"time"
+
+	"github.com/degenduel/switchgear/fleet"
+)
+
+// Reason is why a message is sent.
+type Reason string
+
+// The reasons of messages.
+const (
+	Firing    Reason = "firing"    // an incident began
+	Escalated Reason = "escalated" // it became graver, or its root was found
+	Repeat    Reason = "repeat"    // it goes on and nobody has acknowledged it
+	Resolved  Reason = "resolved"  // it is over
+	Test      Reason = "test"      // somebody tries the receiver
+)
+
+// Message is what a receiver is told of an incident.
+type Message struct {
+	ID       string // of the delivery: the same on every try
+	Reason   Reason
+	Incident string
+	Root     string
+	Alerts   []fleet.Alert // those of the root first, then by service and kind
+	Link     string        // the address of the dashboard, without a slash at the end
+}
+
+// Receiver sends messages to where people read them. Send is called by one
+// goroutine at a time and has a deadline. A nil error means that it is there; an
+// error has no secret in it.
+type Receiver interface {
+	Send(ctx context.Context, m Message) error
+}
+
+// Mirror keeps another system's list of alerts as ours is, instead of being sent
+// messages. Sync is called by one goroutine at a time, whenever something changed
+// and now and then, with all that fire and those that ended lately.
+type Mirror interface {
+	Sync(ctx context.Context, firing, ended []fleet.Alert) error
+}
+
+// RefusedError is that the receiver's side works, and will not have this message
+// as it is: others need not wait behind it.
+type RefusedError struct {
+	RetryAfter time.Duration // as the receiver asked; 0: it did not
+	Err        error
+}
+
+// Error implements error.
+func (e *RefusedError) Error() string { return e.Err.Error() }
+
+// Unwrap is what there is to the refusal.
+func (e *RefusedError) Unwrap() error { return e.Err }
