@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"client", "probe"},
 	{"tui"},
 	{"fleet"},
-	{"metrics", "series", "store/internal/*", "store/storetest"},
+	{"alert", "metrics", "series", "store/internal/*", "store/storetest"},
 	{"store/*"},
 	{"ui", "server/internal/*"},
 	{"server/rest", "server/ws"},
