@@ -74,9 +74,6 @@ func (r *record) kind() string {
 	return wire.TypeAlertResolved
 }
 
-// kept reports whether no later record takes its place.
-func (r *record) kept() bool { return r.event != nil || r.alert != nil }
-
 // encode makes the frame of what is kept, under its name.
 func (r *record) encode(epoch []byte, name string, what any) error {
 	doc, err := json.Marshal(what)
