@@ -111,6 +111,7 @@ type Manager struct {
 	stopping bool    // what is stored of a service is how it was before
 
 	dropped       uint64 // events lost because the store did not take them
+	alertsDropped uint64 // alerts, and messages to be delivered, likewise
 	abandoned     uint64 // changes that a store which was well refused for good
 	storeFailures uint64 // writes that the store did not take
 

@@ -17,8 +17,9 @@ func (m *Manager) noteTrip(e *Event) {
 	}
 }
 
-// tell hands the events of changes that are in force, and then the new states of the
-// services they touch and of those that depend on them, to the watchers.
+// tell hands the events of changes that are in force, then the alerts, and then the
+// new states of the services they touch and of those that depend on them, to the
+// watchers.
 func (m *Manager) tell(changes []*change) {
 	touched := make(map[*member]bool)
 	for _, c := range changes {
@@ -36,6 +37,8 @@ func (m *Manager) tell(changes []*change) {
 		for _, e := range c.events {
 			m.push(Change{Seq: e.Seq, Service: e.Service, Event: e})
 		}
+	}
+	for _, c := range changes { // behind all events, which have their seqs already
 		for i := range c.alerts {
 			m.push(Change{Seq: m.nextSeq(), Service: c.alerts[i].Service, Alert: &c.alerts[i]})
 		}
