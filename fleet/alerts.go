@@ -184,16 +184,19 @@ type AlertStore interface {
 
 // TellAlerts stores alerts that began, changed or ended and what is to be
 // delivered of them, and tells the watchers: in order, after the store has them,
-// or at once while it is away. then is called when that is done, in order too; it
-// must be quick and must not call the manager. TellAlerts may wait, but not longer
-// than the manager runs.
+// or at once while it is away. The batch is the manager's from then on.
+//
+// then is called once when that is done, in order too; it must be quick and must
+// not call the manager. durable says that the store has the batch, and all that
+// was told before it. Where it is false they wait to be stored, and the next call
+// with true says that they are: what of their deliveries was settled meanwhile is
+// to be settled again then, for it came back. TellAlerts may wait, but not longer
+// than the manager runs; when that has ended, then is not called.
 func (m *Manager) TellAlerts(b AlertBatch, then func(durable bool)) {
-	c := &change{alerts: b.Alerts, plan: func(d *draft) error {
+	m.happened(&change{alerts: b.Alerts, told: then, plan: func(d *draft) error {
 		d.Alerts.add(&b)
 		return nil
-	}}
-	c.told = then
-	m.happened(c)
+	}})
 }
 
 // AlertOrder is an order about alerts.
@@ -203,15 +206,18 @@ type AlertOrder struct {
 	Subject string // what it makes; may be empty
 	By      Actor
 
-	// Plan is what is to be stored; its error refuses the order. Apply is called
-	// when that is in force, and returns the alerts to tell. Both must be quick
-	// and must not call the manager.
+	// Plan is what is to be stored; its error refuses the order. It is called
+	// again where the order must be stored anew. Apply is called once when that
+	// is in force, and returns the alerts to tell; nil: there is nothing to do.
+	// Both must be quick and must not call the manager.
 	Plan  func() (AlertBatch, error)
 	Apply func() []Alert
 }
 
 // OrderAlerts carries out an order about alerts, and returns when it is stored,
-// with its audit entry, and told. Unavailable while the store is away.
+// with its audit entry, and told. Unavailable while the store is away. Where the
+// store's answer was lost it is Unavailable, too, and comes into force later if
+// it was stored.
 func (m *Manager) OrderAlerts(ctx context.Context, o AlertOrder) error {
 	c := &change{service: o.Service}
 	c.plan = func(d *draft) error {
@@ -223,7 +229,9 @@ func (m *Manager) OrderAlerts(ctx context.Context, o AlertOrder) error {
 		o.By.record(d, o.Action, o.Service, o.Subject)
 		return nil
 	}
-	c.apply = func() { c.alerts = o.Apply() }
+	if o.Apply != nil {
+		c.apply = func() { c.alerts = o.Apply() }
+	}
 	return m.do(ctx, o.Action, c)
 }
 

@@ -114,7 +114,7 @@ func (m *Manager) refusedAlone(ctx context.Context, c *change, err error) bool {
 	m.abandoned++
 	m.mu.Unlock()
 	m.log.ErrorContext(ctx, "the store refuses a change for good: it is lost",
-		slog.String("service", c.service), slog.Int("events", len(c.draft.Events)), slog.Any("error", err))
+		slog.String("service", c.service), slog.Int("events", len(c.draft.Events)), slog.Int("alerts", len(c.draft.Alerts.Alerts)), slog.Any("error", err))
 	return true
 }
 

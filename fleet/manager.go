@@ -111,6 +111,7 @@ type Manager struct {
 	stopping bool    // what is stored of a service is how it was before
 
 	dropped       uint64 // events lost because the store did not take them
+	alertsDropped uint64 // alerts, and messages to be delivered, likewise
 	abandoned     uint64 // changes that a store which was well refused for good
 	storeFailures uint64 // writes that the store did not take
 
@@ -240,13 +241,16 @@ func (m *Manager) viewOf(s *member, live switchgear.Snapshot) View {
 	v := View{
 		Service: s.name, Running: s.service.Running() || s.own && m.stopping,
 		Layer: s.def.Layer, Description: s.def.Description, Dependencies: s.def.Dependencies, Source: s.source,
-		Breaker: live, TripEventID: s.tripEvent, Health: s.service.Health(),
+		Breaker: live, TripEventID: s.tripEvent, OutageEventID: s.outageEvent, Health: s.service.Health(),
 		Config: s.config, ConfigVersion: s.version, DiffersFromFile: s.differs,
 		HealthCheck: s.def.HealthCheck, ReportInterval: s.def.ReportInterval,
-		Instances: Instances{Total: 1},
+		Instances: Instances{Total: 1}, Alerts: s.def.Alerts,
 	}
 	if live.State == switchgear.Closed {
 		v.TripEventID = 0
+	}
+	if live.Outage == nil {
+		v.OutageEventID = 0
 	}
 	if v.IsOpen() {
 		v.Instances.Open = 1

@@ -17,6 +17,11 @@ type Measures struct {
 	// refused them.
 	EventsDropped uint64
 
+	// AlertsDropped are writings of an alert, and messages to be delivered, that
+	// were lost likewise. They were told; a later writing of the alert has all
+	// that the lost one had.
+	AlertsDropped uint64
+
 	// ChangesAbandoned are the changes that a store which was well refused for
 	// good. It is not to happen.
 	ChangesAbandoned uint64
@@ -59,7 +64,7 @@ func (m *Manager) Measure() Measures {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	out.StoreAvailable, out.StoreFailures = m.storeErr == nil, m.storeFailures
-	out.EventsDropped, out.ChangesAbandoned = m.dropped, m.abandoned
+	out.EventsDropped, out.AlertsDropped, out.ChangesAbandoned = m.dropped, m.alertsDropped, m.abandoned
 	return out
 }
 

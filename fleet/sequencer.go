@@ -26,7 +26,7 @@ type change struct {
 	// most is in a batch.
 	graph bool
 
-	alerts []Alert            // to tell, behind the events
+	alerts []Alert            // to tell, behind the events of the batch
 	told   func(durable bool) // is called when all that is told; nil: nobody asks
 
 	events   []*Event // what plan added, for telling
@@ -198,7 +198,7 @@ func (m *Manager) settleAll(planned []*change, all *draft, err error) {
 	m.tell(inForce)
 	for _, c := range inForce {
 		if c.told != nil {
-			c.told(err == nil)
+			c.told(err == nil && len(m.backlog) == 0) // of nothing to store there is no error
 		}
 	}
 	for _, c := range planned {
@@ -267,7 +267,7 @@ func (m *Manager) keepForLater(c *change) {
 	}
 }
 
-// lose gives up what the store did not take: its events are lost.
+// lose gives up what the store did not take: its events and alerts are lost.
 func (m *Manager) lose(c *change) {
 	c.draft.release()
 	for _, r := range c.draft.Requests {
@@ -275,6 +275,7 @@ func (m *Manager) lose(c *change) {
 	}
 	m.mu.Lock()
 	m.dropped += uint64(len(c.draft.Events))
+	m.alertsDropped += uint64(len(c.draft.Alerts.Alerts) + len(c.draft.Alerts.Deliveries))
 	m.mu.Unlock()
 	if c.member != nil {
 		c.member.current().stored = nil

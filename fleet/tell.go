@@ -8,17 +8,21 @@ import (
 	"github.com/degenduel/switchgear"
 )
 
-// noteTrip keeps which event opened a circuit.
+// noteTrip keeps which event opened a circuit, and which did so first.
 func (m *Manager) noteTrip(e *Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if s := m.members[e.Service]; s != nil && e.Kind == EventTransition && e.To == "open" {
 		s.tripEvent = e.ID
+		if o := outageOf(e); o != nil && o.Openings == 1 {
+			s.outageEvent = e.ID
+		}
 	}
 }
 
-// tell hands the events of changes that are in force, and then the new states of the
-// services they touch and of those that depend on them, to the watchers.
+// tell hands the events of changes that are in force, then the alerts, and then the
+// new states of the services they touch and of those that depend on them, to the
+// watchers.
 func (m *Manager) tell(changes []*change) {
 	touched := make(map[*member]bool)
 	for _, c := range changes {
@@ -36,6 +40,8 @@ func (m *Manager) tell(changes []*change) {
 		for _, e := range c.events {
 			m.push(Change{Seq: e.Seq, Service: e.Service, Event: e})
 		}
+	}
+	for _, c := range changes { // behind all events, which have their seqs already
 		for i := range c.alerts {
 			m.push(Change{Seq: m.nextSeq(), Service: c.alerts[i].Service, Alert: &c.alerts[i]})
 		}
@@ -132,7 +138,8 @@ func (s *member) quiet(now time.Time) bool {
 // sameStored reports whether a restart would not see the difference.
 func sameStored(a, b *View) bool {
 	state, statistics := a.sameAs(b)
-	return state && statistics && a.TripEventID == b.TripEventID && a.Breaker.NextAttemptAt.Sub(b.Breaker.NextAttemptAt).Abs() < time.Millisecond
+	return state && statistics && a.TripEventID == b.TripEventID && a.OutageEventID == b.OutageEventID &&
+		a.Breaker.NextAttemptAt.Sub(b.Breaker.NextAttemptAt).Abs() < time.Millisecond
 }
 
 // row is the state as the store keeps it; by is who changed it.

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -53,8 +54,13 @@ type View struct {
 	Source       Source
 
 	Breaker     switchgear.Snapshot
-	TripEventID int64 // of the event that opened the circuit; 0 while closed
-	Health      switchgear.Health
+	TripEventID int64 // of the event that last opened the circuit; 0 while closed
+
+	// OutageEventID is of the event that began the outage; 0 where there is none,
+	// or the event is not stored, or nobody knows it.
+	OutageEventID int64
+
+	Health switchgear.Health
 
 	Config          switchgear.Config
 	ConfigVersion   int
@@ -63,6 +69,7 @@ type View struct {
 	HealthCheck    *config.HealthCheck
 	ReportInterval time.Duration
 	Instances      Instances
+	Alerts         config.AlertRules // what its section says of the rules of its alerts
 }
 
 // Instances are how many copies of a service there are.
@@ -133,14 +140,14 @@ func (v *View) Details() string {
 	case s.Mode == switchgear.Disabled:
 		return "disabled by its config: everything is admitted"
 	case s.State == switchgear.Open:
-		return fmt.Sprintf("open: %s; next attempt at %s", tripText(s.Trip), s.NextAttemptAt.UTC().Format(time.RFC3339))
+		return fmt.Sprintf("open: %s; next attempt at %s%s", tripText(s.Trip), s.NextAttemptAt.UTC().Format(time.RFC3339), outageText(s.Outage))
 	case s.State == switchgear.HalfOpen && s.AwaitsCheck:
-		return fmt.Sprintf("recovery attempt %d: awaiting the health check, nothing is admitted before it passes", s.RecoveryAttempts)
+		return fmt.Sprintf("recovery attempt %d: awaiting the health check, nothing is admitted before it passes%s", s.RecoveryAttempts, outageText(s.Outage))
 	case s.State == switchgear.HalfOpen && s.ClosesAt.IsZero():
-		return fmt.Sprintf("recovery attempt %d: one operation at a time is the probe", s.RecoveryAttempts)
+		return fmt.Sprintf("recovery attempt %d: one operation at a time is the probe%s", s.RecoveryAttempts, outageText(s.Outage))
 	case s.State == switchgear.HalfOpen:
-		return fmt.Sprintf("recovery attempt %d: %.0f %% of operations are admitted; closes at %s if nothing fails",
-			s.RecoveryAttempts, 100*s.AdmittedShare, s.ClosesAt.UTC().Format(time.RFC3339))
+		return fmt.Sprintf("recovery attempt %d: %.0f %% of operations are admitted; closes at %s if nothing fails%s",
+			s.RecoveryAttempts, 100*s.AdmittedShare, s.ClosesAt.UTC().Format(time.RFC3339), outageText(s.Outage))
 	}
 	c := v.Config.Resolved()
 	return fmt.Sprintf("closed: %d of %d failures within %v", s.Failures, c.FailureThreshold, c.MonitoringWindow)
@@ -157,14 +164,13 @@ var ruleWords = map[string]string{
 	switchgear.RuleHealthCheck:         "the health check failed in the recovery",
 }
 
+func ruleText(rule string) string { return cmp.Or(ruleWords[rule], rule) }
+
 func tripText(e *switchgear.Evidence) string {
 	if e == nil {
 		return "for a reason that was not kept"
 	}
-	rule, ok := ruleWords[e.Rule]
-	if !ok {
-		rule = e.Rule
-	}
+	rule := ruleText(e.Rule)
 	text := fmt.Sprintf("%s, %d failed and %d succeeded", rule, e.Failures, e.Successes)
 	if e.Rule == switchgear.RuleSlowCalls {
 		text = fmt.Sprintf("%s, %d of %d that ended", rule, e.Slow, e.Failures+e.Successes)
@@ -184,7 +190,7 @@ func (v *View) sameAs(o *View) (state, statistics bool) {
 	a, b := &v.Breaker, &o.Breaker
 	state = v.Status == o.Status && v.Running == o.Running && v.Layer == o.Layer && v.Description == o.Description &&
 		slices.Equal(v.Dependencies, o.Dependencies) && v.ConfigVersion == o.ConfigVersion &&
-		v.DiffersFromFile == o.DiffersFromFile && v.Instances == o.Instances &&
+		v.DiffersFromFile == o.DiffersFromFile && v.Instances == o.Instances && v.Alerts.Equal(o.Alerts) &&
 		a.State == b.State && a.Mode == b.Mode && a.Transitions == b.Transitions &&
 		a.RecoveryAttempts == b.RecoveryAttempts && a.AwaitsCheck == b.AwaitsCheck && a.AdmittedShare == b.AdmittedShare &&
 		a.ClosesAt.IsZero() == b.ClosesAt.IsZero() && a.LastReset.Equal(b.LastReset) && sameOverride(a.Override, b.Override) &&

@@ -34,6 +34,13 @@ const (
 	SeriesAt       Op = "series at"
 	TrimSeries     Op = "trim series"
 	StateAt        Op = "state at"
+
+	Alerts           Op = "alerts"
+	Alert            Op = "alert"
+	Silences         Op = "silences"
+	Deliveries       Op = "deliveries"
+	SettleDeliveries Op = "settle deliveries"
+	TrimAlerts       Op = "trim alerts"
 )
 
 // Fault is what happens to a call.

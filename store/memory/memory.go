@@ -30,6 +30,10 @@ type Store struct {
 	requests map[string]fleet.Request
 	series   map[chunkKey]fleet.SeriesChunk
 	failure  error
+
+	alerts     map[string]fleet.Alert
+	silences   map[string]fleet.Silence
+	deliveries map[string]fleet.Delivery
 }
 
 var _ fleet.Store = (*Store)(nil)
@@ -103,6 +107,7 @@ func (s *Store) Commit(ctx context.Context, b *fleet.Batch) error {
 		s.requests = make(map[string]fleet.Request)
 	}
 	s.keepTokens(b)
+	s.keepAlerts(&b.Alerts)
 	for _, name := range b.Removed {
 		delete(s.services, name)
 	}

@@ -16,6 +16,7 @@ const prefix = "service:"
 // statements are those of the connection that writes.
 type statements struct {
 	services, events, audit, series insert
+	alertStatements
 
 	remove, newest, config, token, revoke, request, forget *sql.Stmt
 }
@@ -35,6 +36,7 @@ func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
 		p.series.prepare(ctx, db, 5,
 			"INSERT INTO service_series (service, step, started, ended, points)",
 			"ON CONFLICT (service, step, started) DO UPDATE SET ended = excluded.ended, points = excluded.points"),
+		p.alertStatements.prepare(ctx, db),
 	)
 	if err != nil {
 		return err
@@ -62,7 +64,7 @@ func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
 }
 
 func (p *statements) close() error {
-	errs := []error{p.services.close(), p.events.close(), p.audit.close(), p.series.close()}
+	errs := []error{p.services.close(), p.events.close(), p.audit.close(), p.series.close(), p.alertStatements.close()}
 	for _, stmt := range []*sql.Stmt{p.remove, p.newest, p.config, p.token, p.revoke, p.request, p.forget} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
@@ -87,6 +89,9 @@ func (s *Store) Commit(ctx context.Context, b *fleet.Batch) error {
 			return err
 		}
 		if err := s.writeAccess(ctx, tx, b); err != nil {
+			return err
+		}
+		if err := s.writeAlerts(ctx, tx, &b.Alerts); err != nil {
 			return err
 		}
 		events, err := s.stmts.events.ids(ctx, tx, len(b.Events), func(args []any, i int) []any {
