@@ -227,6 +227,8 @@ func (a *alerting) verify(t *testing.T, told []string) {
 			versions = append(versions, summary)
 		}
 	}
+	a.told.mu.Lock()
+	defer a.told.mu.Unlock()
 	if len(versions) != a.sent || !slices.IsSorted(versions) || len(slices.Compact(slices.Clone(versions))) != a.sent || len(a.told.all) != a.sent {
 		t.Errorf("%s: of %d there were told %q, and %d ends", a.id, a.sent, versions, len(a.told.all))
 	}
