@@ -132,7 +132,6 @@ func (p *pair) ask(r *rapid.T) {
 	if diff := cmp.Diff(p.model.everything(), p.store.everything(), same); diff != "" {
 		r.Fatalf("everything (-model +store):\n%s", diff)
 	}
-	noTime := rapid.Just(time.Time{})
 	q := fleet.EventQuery{
 		Service: rapid.OneOf(rapid.Just(""), someService).Draw(r, "of"),
 		Kinds:   rapid.SliceOfNDistinct(someKind, 0, 2, rapid.ID[fleet.EventKind]).Draw(r, "kinds"),
@@ -158,7 +157,6 @@ func (p *pair) ask(r *rapid.T) {
 }
 
 func (p *pair) askAccess(r *rapid.T) {
-	noTime := rapid.Just(time.Time{})
 	q := fleet.AuditQuery{
 		Service: rapid.OneOf(rapid.Just(""), someService).Draw(r, "of"),
 		Actor:   someText.Draw(r, "by"),

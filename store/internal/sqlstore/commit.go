@@ -15,8 +15,9 @@ const prefix = "service:"
 
 // statements are those of the connection that writes.
 type statements struct {
-	services, events, audit, series insert
 	alertStatements
+
+	services, events, audit, series insert
 
 	remove, newest, config, token, revoke, request, forget *sql.Stmt
 }
