@@ -14,8 +14,13 @@
 //	    dependencies: [token_sync_service]
 //	    config: { failureThreshold: 3, resetTimeoutMs: 30000 }
 //	    healthCheck: { http: { url: http://127.0.0.1:9101/health }, timeoutMs: 2000 }
+//	alerts:                                  # see [Alerts]
+//	  rules: { consecutive_failures: { threshold: 3 } }
+//	  receivers:
+//	    ops: { webhook: { url: https://ops.example.com/alerts, secretFile: ops-secret } }
 //	server:
 //	  listen: 127.0.0.1:8080
+//	  publicUrl: https://board.example.com
 //	  allowedOrigins: []
 //	  allowedTargets: [loopback, 10.0.0.0/8]
 //	  maxServices: 20000

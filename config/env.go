@@ -15,8 +15,9 @@ import (
 // Environment is what the environment says. A variable that is empty says
 // nothing.
 type Environment struct {
-	// Settings are of SWITCHGEAR_LISTEN, SWITCHGEAR_ALLOWED_ORIGINS and
-	// SWITCHGEAR_ALLOWED_TARGETS (with commas between), SWITCHGEAR_DATA,
+	// Settings are of SWITCHGEAR_LISTEN, SWITCHGEAR_PUBLIC_URL,
+	// SWITCHGEAR_ALLOWED_ORIGINS and SWITCHGEAR_ALLOWED_TARGETS (with commas
+	// between), SWITCHGEAR_DATA,
 	// SWITCHGEAR_LOG_LEVEL, SWITCHGEAR_LOG_FORMAT,
 	// SWITCHGEAR_MESSAGES_PER_MINUTE, SWITCHGEAR_SOCKETS_PER_IDENTITY, and of
 	// SWITCHGEAR_JWT_SECRET or the content of the file that
@@ -54,6 +55,7 @@ func Env(lookup func(name string) (value string, ok bool)) (Environment, error) 
 	e := Environment{
 		Settings: Settings{
 			Listen:         r.text("SWITCHGEAR_LISTEN"),
+			PublicURL:      r.text("SWITCHGEAR_PUBLIC_URL"),
 			AllowedOrigins: r.list("SWITCHGEAR_ALLOWED_ORIGINS"),
 			AllowedTargets: r.list("SWITCHGEAR_ALLOWED_TARGETS"),
 			Data:           r.text("SWITCHGEAR_DATA"),
@@ -67,14 +69,16 @@ func Env(lookup func(name string) (value string, ok bool)) (Environment, error) 
 	}
 	r.settings(&e.Settings)
 	if e.URL != "" && !isBaseURL(e.URL) {
-		r.fail("SWITCHGEAR_URL", "must be an http:// or https:// URL without user, query and fragment")
+		r.fail("SWITCHGEAR_URL", baseURLForm)
 	}
 	return e, errors.Join(r.errs...)
 }
 
+const baseURLForm = "must be an http:// or https:// URL without user, query and fragment"
+
 func isBaseURL(raw string) bool {
 	u, err := url.Parse(raw)
-	return badURL(raw) == "" && err == nil && u.User == nil && u.RawQuery == ""
+	return badURL(raw) == "" && err == nil && u.User == nil && u.RawQuery == "" && !u.ForceQuery
 }
 
 type envReader struct {
@@ -105,6 +109,7 @@ func (r *envReader) list(name string) []string {
 // file.
 var variables = []string{
 	"server.listen", "SWITCHGEAR_LISTEN",
+	"server.publicUrl", "SWITCHGEAR_PUBLIC_URL",
 	"server.allowedOrigins", "SWITCHGEAR_ALLOWED_ORIGINS",
 	"server.allowedTargets", "SWITCHGEAR_ALLOWED_TARGETS",
 	"server.limits.messagesPerMinute", "SWITCHGEAR_MESSAGES_PER_MINUTE",

@@ -38,10 +38,14 @@ type File struct {
 	// that is not here, and none on itself.
 	Services map[string]Service
 
+	// Alerts say what is told of, and to whom.
+	Alerts Alerts
+
 	// Settings are those of the process; what the file does not say is zero.
 	Settings Settings
 
-	sections map[string]section // of the services, for the lines of warnings
+	top      section            // all but the services, for the lines of warnings
+	sections map[string]section // of the services
 }
 
 // Problem is an error or a warning and where in the file it is.
@@ -100,7 +104,7 @@ func Load(path string) (*File, error) {
 // Parse reads the content of a file, which errors call name. It returns a
 // *FileError if anything is wrong.
 func Parse(name string, data []byte) (*File, error) {
-	r := reader{file: &File{Name: name, Services: map[string]Service{}, sections: map[string]section{}}}
+	r := reader{file: &File{Name: name, Services: map[string]Service{}, Alerts: DefaultAlerts(), sections: map[string]section{}}}
 	r.translator = translator{report: r.report, inside: make(map[*yaml.Node]bool)}
 	if root := r.document(data); root != nil {
 		r.read(root)
@@ -194,6 +198,7 @@ func (r *reader) document(data []byte) *yaml.Node {
 type topJSON struct {
 	settingsJSON
 
+	Alerts   *alertsJSON     `json:"alerts"`
 	Defaults json.RawMessage `json:"defaults"`
 	Services json.RawMessage `json:"services"`
 }
@@ -208,7 +213,7 @@ func (r *reader) read(root *yaml.Node) {
 	case root.ShortTag() == "!!null":
 		return
 	case root.Kind != yaml.MappingNode:
-		r.report(root.Line, "", "must be a mapping with the keys defaults, services, server, auth, store and log")
+		r.report(root.Line, "", "must be a mapping with the keys defaults, services, alerts, server, auth, store and log")
 		return
 	}
 	top := yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
@@ -230,6 +235,7 @@ func (r *reader) read(root *yaml.Node) {
 // top reads all but the services.
 func (r *reader) top(n *yaml.Node) {
 	s := r.translate(n, n.Line, "")
+	r.file.top = s
 	var doc topJSON
 	var bad, more problems
 	if err := bad.addAll("", strict.Decode(s.json, &doc, strict.Options{})); err != nil {
@@ -238,6 +244,7 @@ func (r *reader) top(n *yaml.Node) {
 	if doc.Defaults != nil {
 		more = mergeConfig(&r.file.Defaults, doc.Defaults, "defaults")
 	}
+	r.file.Alerts = doc.Alerts.alerts(&more)
 	r.file.Settings = doc.settings(&more)
 	bad.addNew(more)
 	r.reportAll(s, "", bad)

@@ -35,8 +35,23 @@ services:
     healthCheck: { http: { url: http://127.0.0.1:9101/health, expectStatus: 200 }, timeoutMs: 2000 }
   disk:
     healthCheck: { command: { argv: [df, -P, /] } }
+    alerts: { performance_degradation: { p95Ms: 0 }, flapping: { openings: 4, withinMs: 60000 }, service_unknown: {} }
+alerts:
+  rules: { circuit_state_change: { enabled: true }, consecutive_failures: { threshold: 4 }, performance_degradation: { p95Ms: 500, forMs: 60000, severity: info } }
+  receivers:
+    ops:
+      webhook: { url: "https://ops.example.com/alerts?team=1", secret: "twenty bytes at least", timeoutMs: 500 }
+      routes: [ { field: severity, op: "=", value: critical }, { field: service, op: "=~", value: "market_.*" } ]
+      sendResolved: false
+    page: { alertmanager: { url: "http://127.0.0.1:9093" } }
+    chat: { notify: { url: "discord://…" } }
+    mail: { notify: { urlFile: mail-url } }
+  groupWaitMs: 0
+  resolveAfterMs: 1500
+  repeatIntervalMs: 14400000
 server:
   listen: 127.0.0.1:9000
+  publicUrl: https://board.example.com/switchgear
   allowedOrigins: ["http://127.0.0.1:3000"]
   allowedTargets: [loopback, 10.0.0.0/8]
   maxServices: 50
@@ -76,10 +91,35 @@ func TestParse_ReadsAWholeFile(t *testing.T) {
 			},
 			"disk": {Config: defaults, HealthCheck: &config.HealthCheck{
 				Command: &config.CommandCheck{Argv: []string{"df", "-P", "/"}}, Timeout: config.DefaultCheckTimeout,
+			}, Alerts: config.AlertRules{
+				"performance_degradation": {P95: new(time.Duration(0))},
+				"flapping":                {Openings: 4, Within: time.Minute},
 			}},
 		},
+		Alerts: config.Alerts{
+			Rules: config.AlertRules{
+				"circuit_state_change":    {Enabled: new(true)},
+				"consecutive_failures":    {Threshold: 4},
+				"performance_degradation": {P95: new(500 * time.Millisecond), For: new(time.Minute), Severity: "info"},
+			},
+			Receivers: []config.AlertReceiver{
+				{Name: "chat", Notify: &config.NotifyReceiver{URL: "discord://…"}, SendResolved: true},
+				{Name: "mail", Notify: &config.NotifyReceiver{URLFile: "mail-url"}, SendResolved: true},
+				{
+					Name: "ops",
+					Webhook: &config.WebhookReceiver{
+						URL: "https://ops.example.com/alerts?team=1", Secret: "twenty bytes at least", Timeout: 500 * time.Millisecond,
+					},
+					Routes: []config.RouteMatcher{
+						{Field: "severity", Op: "=", Value: "critical"}, {Field: "service", Op: "=~", Value: "market_.*"},
+					},
+				},
+				{Name: "page", Alertmanager: &config.AlertmanagerReceiver{URL: "http://127.0.0.1:9093"}, SendResolved: true},
+			},
+			ResolveAfter: 1500 * time.Millisecond, RepeatInterval: 4 * time.Hour,
+		},
 		Settings: config.Settings{
-			Listen: "127.0.0.1:9000", AllowedOrigins: []string{"http://127.0.0.1:3000"}, MaxServices: 50,
+			Listen: "127.0.0.1:9000", PublicURL: "https://board.example.com/switchgear", AllowedOrigins: []string{"http://127.0.0.1:3000"}, MaxServices: 50,
 			AllowedTargets: []string{"loopback", "10.0.0.0/8"},
 			Limits:         config.Limits{MessagesPerMinute: 120, SocketsPerIdentity: 5, LoginsPerMinute: 3},
 			JWT: &config.JWT{
@@ -142,7 +182,7 @@ func TestParse_NamesTheLine(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, in, want string }{
 		{"a file that is called nothing", "!!null { log: 5 }\n", `f:1: the tag "!!null" means nothing here`},
-		{"a list", "- a\n", "f:1: must be a mapping with the keys defaults, services, server, auth, store and log"},
+		{"a list", "- a\n", "f:1: must be a mapping with the keys defaults, services, alerts, server, auth, store and log"},
 		{"a key of a later version", "\nbus: {}\n", "f:2: bus: unknown field"},
 		{"services as a list", "services:\n  - a\n", "f:1: services: must be a mapping of names to services"},
 		{"a service that is a word", "services:\n  a:\n    true\n", "f:2: services.a: must be an object, not true or false"},

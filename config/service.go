@@ -22,7 +22,7 @@ var layerForm = regexp.MustCompile(`^[a-z0-9_-]{0,64}$`)
 // Service is how one service is declared: its section of the config file, and
 // the JSON body that registers it over REST.
 //
-//	{ "layer", "description", "dependencies", "config", "healthCheck", "reportIntervalMs" }
+//	{ "layer", "description", "dependencies", "config", "healthCheck", "reportIntervalMs", "alerts" }
 //
 // A service with a health check is probed by the manager. One without is
 // reported: other programs send its outcomes.
@@ -52,6 +52,10 @@ type Service struct {
 	// outcomes; three that are missed make it unknown. 100 ms to 24 h; 0: its
 	// silence means nothing. A service with a health check has none.
 	ReportInterval time.Duration
+
+	// Alerts are what was said of the rules of its alerts: they go before those
+	// of the file. nil: nothing was.
+	Alerts AlertRules
 }
 
 // DecodeOptions say how DecodeService reads a section.
@@ -81,6 +85,7 @@ type serviceJSON struct {
 	Config           json.RawMessage `json:"config"`
 	HealthCheck      *HealthCheck    `json:"healthCheck"`
 	ReportIntervalMs float64         `json:"reportIntervalMs"`
+	Alerts           alertRulesJSON  `json:"alerts"`
 }
 
 // DecodeService reads a section, in JSON. A key that is missing or null leaves
@@ -123,6 +128,7 @@ func decodeService(data []byte, opts DecodeOptions) (Service, problems, error) {
 	if doc.Config != nil {
 		more = mergeConfig(&s.Config, doc.Config, "config")
 	}
+	s.Alerts = doc.Alerts.rules(&more, "alerts")
 	s.check(&more, opts)
 	bad.addNew(more)
 	return s, bad, nil
@@ -179,7 +185,8 @@ func (s Service) checkDependencies(bad *problems, opts DecodeOptions) {
 
 const nameForm = "it must match [a-z0-9][a-z0-9_.:-]{0,127}"
 
-// MarshalJSON writes all fields, with the config's defaults put in. The same
+// MarshalJSON writes all fields, with the config's defaults put in, but for
+// rules of alerts of which nothing was said. The same
 // Service is always the same bytes.
 func (s Service) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
@@ -189,9 +196,10 @@ func (s Service) MarshalJSON() ([]byte, error) {
 		Config           switchgear.Config `json:"config"`
 		HealthCheck      *HealthCheck      `json:"healthCheck"`
 		ReportIntervalMs float64           `json:"reportIntervalMs"`
+		Alerts           AlertRules        `json:"alerts,omitempty"`
 	}{
 		s.Layer, s.Description, append([]string{}, s.Dependencies...), s.Config, s.HealthCheck,
-		inMs(s.ReportInterval),
+		inMs(s.ReportInterval), s.Alerts,
 	})
 }
 

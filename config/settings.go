@@ -17,6 +17,11 @@ type Settings struct {
 	// 127.0.0.1:8080.
 	Listen string
 
+	// PublicURL is where browsers find the dashboard, for the links of messages
+	// (server.publicUrl): an http or https URL without user, query and fragment,
+	// of up to 2 048 bytes. Empty, the default: where it listens.
+	PublicURL string
+
 	// AllowedOrigins are the web pages, beside the server's own, that may open
 	// a live stream (server.allowedOrigins): up to 100, each as a browser says
 	// it, such as https://board.example.com. Default none.
@@ -114,6 +119,7 @@ func (s Settings) Or(next Settings) Settings {
 		}
 	}
 	or(&s.Listen, next.Listen)
+	or(&s.PublicURL, next.PublicURL)
 	or(&s.Data, next.Data)
 	or(&s.LogLevel, next.LogLevel)
 	or(&s.LogFormat, next.LogFormat)
@@ -150,6 +156,9 @@ func (s Settings) check(bad *problems) {
 		if host, port, err := net.SplitHostPort(s.Listen); err != nil || !isPort(port, 0) || hiddenRune(host, "") != "" {
 			bad.add("server.listen", "%s is not an address and a port, such as 127.0.0.1:8080", quote(s.Listen))
 		}
+	}
+	if s.PublicURL != "" && !isBaseURL(s.PublicURL) {
+		bad.add("server.publicUrl", baseURLForm)
 	}
 	if len(s.AllowedOrigins) > maxOrigins {
 		bad.add("server.allowedOrigins", "%d are more than %d", len(s.AllowedOrigins), maxOrigins)
@@ -206,6 +215,7 @@ func isOrigin(s string) bool {
 type settingsJSON struct {
 	Server struct {
 		Listen         *string  `json:"listen"`
+		PublicURL      *string  `json:"publicUrl"`
 		AllowedOrigins []string `json:"allowedOrigins"`
 		AllowedTargets []string `json:"allowedTargets"`
 		MaxServices    *int     `json:"maxServices"`
@@ -231,16 +241,9 @@ type settingsJSON struct {
 // neither a value nor the default.
 func (d *settingsJSON) settings(bad *problems) Settings {
 	s := Settings{AllowedOrigins: d.Server.AllowedOrigins, AllowedTargets: d.Server.AllowedTargets}
-	text := func(field string, v *string) string {
-		if v == nil {
-			return ""
-		}
-		if *v == "" {
-			bad.add(field, "is empty; leave it out for its default")
-		}
-		return *v
-	}
+	text := func(field string, v *string) string { return saidText(bad, field, v) }
 	s.Listen = text("server.listen", d.Server.Listen)
+	s.PublicURL = text("server.publicUrl", d.Server.PublicURL)
 	s.Data = text("store.data", d.Store.Data)
 	s.LogLevel = text("log.level", d.Log.Level)
 	s.LogFormat = text("log.format", d.Log.Format)

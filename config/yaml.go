@@ -28,7 +28,8 @@ const (
 var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 
 // secretPath is where values stand that no error may show.
-var secretPath = regexp.MustCompile(`^auth\.jwt\.secret$|\.healthCheck\.(http\.headers\..+|command\.argv\[\d+\])$`)
+var secretPath = regexp.MustCompile(`^auth\.jwt\.secret$|\.healthCheck\.(http\.headers\..+|command\.argv\[\d+\])$|` +
+	`^alerts\.receivers\..+\.(webhook\.(secret|url)|alertmanager\.url|notify\.url)$`)
 
 // translator turns YAML into JSON and remembers on which line what stood.
 type translator struct {

@@ -244,7 +244,7 @@ func (m *Manager) viewOf(s *member, live switchgear.Snapshot) View {
 		Breaker: live, TripEventID: s.tripEvent, OutageEventID: s.outageEvent, Health: s.service.Health(),
 		Config: s.config, ConfigVersion: s.version, DiffersFromFile: s.differs,
 		HealthCheck: s.def.HealthCheck, ReportInterval: s.def.ReportInterval,
-		Instances: Instances{Total: 1},
+		Instances: Instances{Total: 1}, Alerts: s.def.Alerts,
 	}
 	if live.State == switchgear.Closed {
 		v.TripEventID = 0

@@ -168,6 +168,7 @@ func (m *Manager) describe(v *View, born, declared *Event) {
 	s := m.members[v.Service]
 	if s != nil {
 		v.Source, v.HealthCheck, v.ReportInterval = s.source, s.def.HealthCheck, s.def.ReportInterval
+		v.Alerts = s.def.Alerts
 		v.Layer, v.Description, v.Dependencies = s.def.Layer, s.def.Description, s.def.Dependencies
 	}
 	m.mu.RUnlock()

@@ -22,7 +22,7 @@ func sameConfig(a, b switchgear.Config) bool {
 // sameService reports whether two sections mean the same.
 func sameService(a, b *config.Service) bool {
 	return a.Layer == b.Layer && a.Description == b.Description && slices.Equal(a.Dependencies, b.Dependencies) &&
-		a.ReportInterval == b.ReportInterval && sameProbe(a, b) && sameConfig(a.Config, b.Config)
+		a.ReportInterval == b.ReportInterval && a.Alerts.Equal(b.Alerts) && sameProbe(a, b) && sameConfig(a.Config, b.Config)
 }
 
 // sameProbe reports whether two services are checked in the same way.
@@ -57,6 +57,7 @@ func definition(def *config.Service) []byte {
 		Dependencies     []string            `json:"dependencies"`
 		HealthCheck      *config.HealthCheck `json:"healthCheck"`
 		ReportIntervalMs float64             `json:"reportIntervalMs"`
-	}{def.Layer, def.Description, def.Dependencies, def.HealthCheck, ms(def.ReportInterval)}
+		Alerts           config.AlertRules   `json:"alerts,omitempty"`
+	}{def.Layer, def.Description, def.Dependencies, def.HealthCheck, ms(def.ReportInterval), def.Alerts}
 	return object(plain)
 }

@@ -69,6 +69,7 @@ type View struct {
 	HealthCheck    *config.HealthCheck
 	ReportInterval time.Duration
 	Instances      Instances
+	Alerts         config.AlertRules // what its section says of the rules of its alerts
 }
 
 // Instances are how many copies of a service there are.
@@ -189,7 +190,7 @@ func (v *View) sameAs(o *View) (state, statistics bool) {
 	a, b := &v.Breaker, &o.Breaker
 	state = v.Status == o.Status && v.Running == o.Running && v.Layer == o.Layer && v.Description == o.Description &&
 		slices.Equal(v.Dependencies, o.Dependencies) && v.ConfigVersion == o.ConfigVersion &&
-		v.DiffersFromFile == o.DiffersFromFile && v.Instances == o.Instances &&
+		v.DiffersFromFile == o.DiffersFromFile && v.Instances == o.Instances && v.Alerts.Equal(o.Alerts) &&
 		a.State == b.State && a.Mode == b.Mode && a.Transitions == b.Transitions &&
 		a.RecoveryAttempts == b.RecoveryAttempts && a.AwaitsCheck == b.AwaitsCheck && a.AdmittedShare == b.AdmittedShare &&
 		a.ClosesAt.IsZero() == b.ClosesAt.IsZero() && a.LastReset.Equal(b.LastReset) && sameOverride(a.Override, b.Override) &&

@@ -20,6 +20,7 @@ const defaultConfig = "switchgear.yaml"
 
 type serveCmd struct {
 	Listen        string   `placeholder:"ADDRESS" help:"Where to listen (SWITCHGEAR_LISTEN; default 127.0.0.1:8080)."`
+	PublicURL     string   `placeholder:"URL" help:"Where browsers find the dashboard, for the links of messages (SWITCHGEAR_PUBLIC_URL; default where it listens)."`
 	Data          string   `placeholder:"DIR" help:"Where the database is (SWITCHGEAR_DATA; default ./data)."`
 	Config        string   `placeholder:"FILE" help:"The config file (SWITCHGEAR_CONFIG; default ./switchgear.yaml, if it is there)."`
 	AllowedOrigin []string `placeholder:"ORIGIN" sep:"none" help:"A web page, beside the manager's own, that may open a live stream, such as https://board.example.com; can be repeated (SWITCHGEAR_ALLOWED_ORIGINS)."`
@@ -43,7 +44,7 @@ services of the config file are put in force as they are then when it changes, a
 // settings are those of the flags.
 func (c *serveCmd) settings() config.Settings {
 	return config.Settings{
-		Listen: c.Listen, AllowedOrigins: c.AllowedOrigin, AllowedTargets: c.AllowedTarget,
+		Listen: c.Listen, PublicURL: c.PublicURL, AllowedOrigins: c.AllowedOrigin, AllowedTargets: c.AllowedTarget,
 		Data: c.Data, LogLevel: c.LogLevel, LogFormat: c.LogFormat,
 	}
 }
@@ -56,7 +57,7 @@ func (c *serveCmd) Validate() error {
 	if !errors.As(c.settings().Validate(), &bad) {
 		return nil
 	}
-	flags := strings.NewReplacer("server.listen", "--listen", "server.allowedOrigins", "--allowed-origin",
+	flags := strings.NewReplacer("server.listen", "--listen", "server.publicUrl", "--public-url", "server.allowedOrigins", "--allowed-origin",
 		"server.allowedTargets", "--allowed-target",
 		"store.data", "--data", "log.level", "--log-level", "log.format", "--log-format")
 	var errs []error
@@ -76,7 +77,7 @@ func configPath(said string) string {
 
 // Run runs the manager until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, p *process) error {
-	env, err := p.environment("SWITCHGEAR_LISTEN", "SWITCHGEAR_ALLOWED_ORIGINS", "SWITCHGEAR_ALLOWED_TARGETS",
+	env, err := p.environment("SWITCHGEAR_LISTEN", "SWITCHGEAR_PUBLIC_URL", "SWITCHGEAR_ALLOWED_ORIGINS", "SWITCHGEAR_ALLOWED_TARGETS",
 		"SWITCHGEAR_DATA", "SWITCHGEAR_CONFIG", "SWITCHGEAR_MESSAGES_PER_MINUTE", "SWITCHGEAR_SOCKETS_PER_IDENTITY",
 		"SWITCHGEAR_JWT_SECRET", "SWITCHGEAR_JWT_SECRET_FILE", "SWITCHGEAR_LOG_LEVEL", "SWITCHGEAR_LOG_FORMAT", "SWITCHGEAR_ADMIN_TOKEN", "SWITCHGEAR_ADMIN_TOKEN_FILE")
 	if err != nil {
