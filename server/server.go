@@ -82,6 +82,10 @@ type Deps struct {
 	// asks is told so (503).
 	Series *series.Recorder
 
+	// Alerts are the alerts of the manager; nil: nobody watches for them, and who
+	// asks is told so (503).
+	Alerts rest.Alerts
+
 	// Registry is what /metrics shows; New adds to it. nil: one of its own.
 	Registry *prometheus.Registry
 }
@@ -155,7 +159,7 @@ func New(d Deps, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	api := rest.New(rest.Deps{
-		Manager: d.Manager, Auth: d.Auth, Problems: s.problems, AllowedOrigins: cfg.AllowedOrigins, Info: s.info, Series: d.Series,
+		Manager: d.Manager, Auth: d.Auth, Problems: s.problems, AllowedOrigins: cfg.AllowedOrigins, Info: s.info, Series: d.Series, Alerts: d.Alerts,
 	})
 	s.mux.Handle("/api/v2", api) // where the mux would send to the one below
 	s.mux.Handle("/api/v2/", api)

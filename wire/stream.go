@@ -12,6 +12,8 @@ const (
 	TypeServicesState       = "services:state"
 	TypeServiceUpdate       = "service:update"
 	TypeServiceEvent        = "service:event"
+	TypeAlertFiring         = "alert:firing"
+	TypeAlertResolved       = "alert:resolved"
 	TypeHeartbeat           = "services:heartbeat"
 	TypeHealthCheckResult   = "service:health_check_result"
 	TypeResetResult         = "service:circuit_breaker_reset_result"

@@ -36,6 +36,7 @@ func newFakeManager() *fakeManager {
 	}
 	const services, service = "/api/v2/services", "/api/v2/services/{service}"
 	m.handleAccess()
+	m.handleAlerts()
 	m.handle("GET "+services, m.services)
 	m.handle("GET "+service, m.service)
 	m.handle("GET /api/v2/events", m.events)

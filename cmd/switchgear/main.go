@@ -41,6 +41,9 @@ type grammar struct {
 	Override overrideCmd `cmd:"" group:"client" help:"Force a circuit open or closed for a time."`
 	Config   configCmd   `cmd:"" group:"client" help:"Show and change the configs of services."`
 	Top      topCmd      `cmd:"" group:"client" help:"Watch the services as they change, the worst first."`
+	Alerts   alertsCmd   `cmd:"" group:"client" help:"List what is wrong, and say that you have seen it."`
+	Silence  silenceCmd  `cmd:"" group:"client" help:"Keep alerts from being told for a time."`
+	Notify   notifyCmd   `cmd:"" group:"client" help:"Show where alerts are sent, and try it."`
 	Token    tokenCmd    `cmd:"" group:"client" help:"Make, list and revoke tokens."`
 	Audit    auditCmd    `cmd:"" group:"client" help:"Show who did what to what, newest first."`
 

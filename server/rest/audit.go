@@ -30,7 +30,7 @@ func (a *API) noteRefusal(rt route, c *call, err error) {
 		return
 	}
 	if id := c.r.PathValue("id"); id != "" {
-		text = fmt.Sprintf("%s: of the token %.64q", text, id)
+		text = fmt.Sprintf("%s: of %.64q", text, id)
 	}
 	service := c.service
 	if !switchgear.ValidName(service) {

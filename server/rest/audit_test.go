@@ -77,7 +77,7 @@ func TestAudit_HasEveryChangeThatWasRefusedToSomebody(t *testing.T) {
 		if !strings.HasSuffix(e.Result, " (token "+strings.TrimSuffix(e.Actor, "-1")+")") {
 			t.Errorf("%+v has no token", e)
 		}
-		if e.Action == "revoke token" && e.Actor == "viewer-1" && !strings.Contains(e.Result, `of the token "x"`) {
+		if e.Action == "revoke token" && e.Actor == "viewer-1" && !strings.Contains(e.Result, `of "x"`) {
 			t.Errorf("%+v does not say which token", e)
 		}
 	}

@@ -157,6 +157,7 @@ const (
 	versionsList listing = "v"
 	auditList    listing = "a"
 	tokensList   listing = "t"
+	alertsList   listing = "l"
 )
 
 // cursor is where a list goes on: behind what is there.

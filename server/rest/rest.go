@@ -48,6 +48,9 @@ type Deps struct {
 	// Series keeps how the services were; nil: nobody does.
 	Series *series.Recorder
 
+	// Alerts are the alerts; nil: nobody watches for them.
+	Alerts Alerts
+
 	// Info says how the server is; nil: nobody knows.
 	Info func(ctx context.Context) wire.ServerInfo
 }
@@ -60,6 +63,7 @@ type API struct {
 	problems *problem.Writer
 	allowed  []string
 	series   *series.Recorder
+	alerts   Alerts
 	info     func(ctx context.Context) wire.ServerInfo
 	mux      *http.ServeMux
 	answers  answers
@@ -68,7 +72,8 @@ type API struct {
 // New makes an API.
 func New(d Deps) *API {
 	a := &API{
-		manager: d.Manager, auth: d.Auth, problems: d.Problems, allowed: d.AllowedOrigins, series: d.Series, info: d.Info, mux: http.NewServeMux(),
+		manager: d.Manager, auth: d.Auth, problems: d.Problems, allowed: d.AllowedOrigins, series: d.Series, alerts: d.Alerts, info: d.Info,
+		mux: http.NewServeMux(),
 	}
 	if a.info == nil {
 		a.info = func(context.Context) wire.ServerInfo { return wire.ServerInfo{} }

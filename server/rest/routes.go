@@ -38,6 +38,10 @@ const (
 	services = root + "/services"
 	service  = services + "/{service}"
 	tokens   = root + "/tokens"
+	alerts   = root + "/alerts"
+	silences = root + "/silences"
+
+	receivers = root + "/receivers"
 )
 
 func (a *API) routes() []route {
@@ -75,6 +79,21 @@ func (a *API) routes() []route {
 		},
 
 		{pattern: "POST " + service + "/operations", role: auth.Agent, serve: a.report, action: "report", again: a.reportAgain},
+
+		{pattern: "GET " + alerts, role: auth.Viewer, serve: a.listAlerts, query: append(list, "status", "service", "incident")},
+		{pattern: "GET " + alerts + "/{id}", role: auth.Viewer, serve: a.getAlert},
+		{
+			pattern: "POST " + alerts + "/{id}/acknowledge", role: auth.Operator, serve: a.acknowledge,
+			action: "acknowledge", again: a.acknowledgeAgain,
+		},
+		{pattern: "GET " + silences, role: auth.Viewer, serve: a.listSilences, global: true},
+		{
+			pattern: "POST " + silences, role: auth.Operator, serve: a.createSilence, global: true,
+			action: "silence", again: a.createSilenceAgain,
+		},
+		{pattern: "DELETE " + silences + "/{id}", role: auth.Operator, serve: a.endSilence, query: reason, global: true, action: "end silence"},
+		{pattern: "GET " + receivers, role: auth.Viewer, serve: a.listReceivers, global: true},
+		{pattern: "POST " + receivers + "/{name}/test", role: auth.Operator, serve: a.testReceiver, global: true, action: "test receiver"},
 
 		{pattern: "GET " + root + "/audit", role: auth.Admin, serve: a.listAudit, query: audit, global: true, action: "list audit log"},
 		{pattern: "GET " + tokens, role: auth.Admin, serve: a.listTokens, query: list, global: true, action: "list tokens"},

@@ -89,7 +89,7 @@ func (f *filter) wants(r *record) bool {
 }
 
 // takes reports whether a record is to be sent. Statuses choose among states
-// only: an event is never left out because of them. What happens to a service
+// only: an event or an alert is never left out because of them. What happens to a service
 // before its first state, of whose layer nobody knows yet, passes any layers: an
 // event too many is better than one too few.
 func (f *filter) takes(r *record, layer *string) bool {
@@ -98,6 +98,8 @@ func (f *filter) takes(r *record, layer *string) bool {
 		return false
 	case !f.chooses():
 		return true
+	case r.alert != nil:
+		return layer == nil || f.hasLayer(*layer)
 	case r.event != nil:
 		within := layer == nil || f.hasLayer(*layer)
 		switch r.event.Kind { //nolint:exhaustive // the others change nothing here

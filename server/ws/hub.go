@@ -31,7 +31,7 @@ type hub struct {
 	log    []slot // by seq
 	holes  int    // slots of the log whose record is gone
 	latest map[string]*record
-	events []*record // those in the log: a ring
+	events []*record // those in the log, and alerts: a ring
 	oldest int       // its first, once it is full
 }
 
@@ -73,14 +73,13 @@ func (h *hub) tell(c fleet.Change) {
 	switch {
 	case c.Event != nil:
 		e := *c.Event
-		rec := &record{seq: c.Seq, service: c.Service, at: now, event: &e}
-		if known := h.latest[c.Service]; known != nil {
-			rec.layer, rec.layerKnown = known.layer, true
-		}
-		h.keep(rec)
+		h.keep(&record{seq: c.Seq, service: c.Service, at: now, event: &e})
 		if e.Kind == fleet.EventRemoved { // this tells it, so no snapshot from here on may have the service
 			h.remove(c.Service)
 		}
+	case c.Alert != nil:
+		a := *c.Alert
+		h.keep(&record{seq: c.Seq, service: c.Service, at: now, alert: &a})
 	case c.View != nil:
 		h.put(newUpdate(c.Seq, now, c.View))
 	case c.Removed:
@@ -106,8 +105,12 @@ func (h *hub) put(r *record) {
 	h.log = append(h.log, slot{r.seq, r})
 }
 
-// keep adds an event, for which the oldest must go if there are too many.
+// keep adds an event or an alert, for which the oldest must go if there are too
+// many.
 func (h *hub) keep(r *record) {
+	if known := h.latest[r.service]; known != nil {
+		r.layer, r.layerKnown = known.layer, true
+	}
 	h.log = append(h.log, slot{r.seq, r})
 	if len(h.events) < cap(h.events) {
 		h.events = append(h.events, r)

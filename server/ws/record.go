@@ -10,15 +10,16 @@ import (
 	"github.com/degenduel/switchgear/wire"
 )
 
-// record is one change: an event, or the state of a service. Its frame is made
+// record is one change: an event, an alert, or the state of a service. Its frame is made
 // when somebody needs it first, by whoever that is, once for all.
 type record struct {
 	seq        uint64
 	service    string
 	layer      string
-	layerKnown bool // false only of an event that comes before its service's first state
+	layerKnown bool // false only of an event or alert that comes before its service's first state
 	at         time.Time
-	event      *fleet.Event // nil: it is an update
+	event      *fleet.Event
+	alert      *fleet.Alert // without event and alert it is an update
 	status     fleet.Status // of an update
 	moved      bool         // of an update: its service may have been in another layer once
 
@@ -37,9 +38,12 @@ func newUpdate(seq uint64, at time.Time, v *fleet.View) *record {
 // frame is the record as it is sent, or nil with an error.
 func (r *record) frame(epoch []byte) (frame, error) {
 	r.once.Do(func() {
-		if r.event != nil {
-			r.err = r.encodeEvent(epoch)
-		} else {
+		switch {
+		case r.event != nil:
+			r.err = r.encode(epoch, "event", view.Event(r.event))
+		case r.alert != nil:
+			r.err = r.encode(epoch, "alert", view.Alert(r.alert))
+		default:
 			r.err = r.encodeUpdate(epoch)
 			r.view = nil
 		}
@@ -53,22 +57,32 @@ func (r *record) frameIn(e *epoch) (frame, error) {
 	if !e.own || err != nil {
 		return f, err
 	}
-	kind := wire.TypeServiceUpdate
-	if r.event != nil {
-		kind = wire.TypeServiceEvent
-	}
-	b := place{kind, r.at, e.json, r.seq}.append(newFrame(placeSize + len(r.tail)))
+	b := place{r.kind(), r.at, e.json, r.seq}.append(newFrame(placeSize + len(r.tail)))
 	return seal(append(b, r.tail...)), nil
 }
 
-func (r *record) encodeEvent(epoch []byte) error {
-	doc, err := json.Marshal(view.Event(r.event))
+// kind is the type of its message.
+func (r *record) kind() string {
+	switch {
+	case r.event != nil:
+		return wire.TypeServiceEvent
+	case r.alert == nil:
+		return wire.TypeServiceUpdate
+	case r.alert.Firing():
+		return wire.TypeAlertFiring
+	}
+	return wire.TypeAlertResolved
+}
+
+// encode makes the frame of what is kept, under its name.
+func (r *record) encode(epoch []byte, name string, what any) error {
+	doc, err := json.Marshal(what)
 	if err != nil {
 		return err
 	}
-	b := place{wire.TypeServiceEvent, r.at, epoch, r.seq}.append(newFrame(placeSize + len(doc)))
+	b := place{r.kind(), r.at, epoch, r.seq}.append(newFrame(placeSize + len(doc)))
 	head := len(b)
-	b = append(b, `,"event":`...)
+	b = append(b, `,"`+name+`":`...)
 	b = append(b, doc...)
 	b = append(b, '}')
 	r.bytes, r.tail = seal(b), b[head:]
