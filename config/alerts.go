@@ -364,5 +364,8 @@ func (m RouteMatcher) expression() (*regexp.Regexp, error) {
 	if m.Op != "=~" && m.Op != "!~" {
 		return nil, nil //nolint:nilnil // there is none
 	}
+	if _, err := regexp.Compile(m.Value); err != nil { // alone: a)|(b becomes one in brackets
+		return nil, err
+	}
 	return regexp.Compile(`^(?:` + m.Value + `)$`)
 }

@@ -33,6 +33,7 @@ func TestEnv_ReadsEveryVariable(t *testing.T) {
 	t.Parallel()
 	got, err := config.Env(lookup(map[string]string{
 		"SWITCHGEAR_LISTEN":           ":9000",
+		"SWITCHGEAR_PUBLIC_URL":       "https://board.example",
 		"SWITCHGEAR_ALLOWED_ORIGINS":  " https://a.example ,, http://b.example:81,",
 		"SWITCHGEAR_ALLOWED_TARGETS":  "loopback, 10.0.0.0/8",
 		"SWITCHGEAR_DATA":             "/var/lib/switchgear",
@@ -52,7 +53,7 @@ func TestEnv_ReadsEveryVariable(t *testing.T) {
 	}
 	want := config.Environment{
 		Settings: config.Settings{
-			Listen: ":9000", AllowedOrigins: []string{"https://a.example", "http://b.example:81"},
+			Listen: ":9000", PublicURL: "https://board.example", AllowedOrigins: []string{"https://a.example", "http://b.example:81"},
 			AllowedTargets: []string{"loopback", "10.0.0.0/8"},
 			Limits:         config.Limits{MessagesPerMinute: 600, SocketsPerIdentity: 7},
 			JWT:            &config.JWT{Secret: jwtSecret},

@@ -79,6 +79,7 @@ func FuzzDecodeService(f *testing.F) {
 		`{"dependencies":["a"],"config":{"failureThreshold":3,"jitter":0},"reportIntervalMs":1000}`,
 		`{"healthCheck":{"http":{"url":"http://u:p@h/?q","headers":{"A":"b"},"expectStatus":[200,204],"expectBody":"ok"},"timeoutMs":1.5}}`,
 		`{"healthCheck":{"grpc":{"address":"[::1]:5","service":"s","tls":true}}}`,
+		`{"alerts":{"flapping":{"openings":2,"withinMs":1e3},"performance_degradation":{"p95Ms":0.001,"enabled":false}}}`,
 		`{"healthCheck":{"command":{"argv":["/bin/true"]}}}`,
 	} {
 		f.Add([]byte(seed))

@@ -29,14 +29,15 @@ func (s Service) Lint() []switchgear.Warning {
 }
 
 // Lint warns of what is legal in the file but cannot work, or will hurt: by
-// service, in the order of their names.
+// service, in the order of their names, and then by receiver.
 func (f *File) Lint() []Problem {
 	var all []Problem
 	for _, name := range slices.Sorted(maps.Keys(f.Services)) {
 		at := f.sections[name]
-		for _, w := range f.Services[name].Lint() {
+		s := f.Services[name]
+		for _, w := range append(s.Lint(), s.lintAlerts(f.Alerts.Rules)...) {
 			all = append(all, Problem{f.Name, at.line(w.Field), join("services."+name, w.Field), w.Message})
 		}
 	}
-	return all
+	return append(all, f.lintReceivers()...)
 }

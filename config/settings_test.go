@@ -13,15 +13,15 @@ func TestSettings_OrTakesWhatIsNotSaidFromTheNext(t *testing.T) {
 	t.Parallel()
 	flags := config.Settings{Listen: "127.0.0.1:1", AllowedOrigins: []string{}, AllowedTargets: []string{"loopback"}}
 	environment := config.Settings{
-		Listen: "127.0.0.1:2", Data: "/env", AllowedOrigins: []string{"http://env"}, AllowedTargets: []string{"private"},
+		Listen: "127.0.0.1:2", PublicURL: "http://env", Data: "/env", AllowedOrigins: []string{"http://env"}, AllowedTargets: []string{"private"},
 		Limits: config.Limits{MessagesPerMinute: 100},
 	}
 	file := config.Settings{
-		Listen: "127.0.0.1:3", Data: "/file", LogLevel: "debug", MaxServices: 5,
+		Listen: "127.0.0.1:3", PublicURL: "http://file", Data: "/file", LogLevel: "debug", MaxServices: 5,
 		Limits: config.Limits{MessagesPerMinute: 200, SocketsPerIdentity: 30},
 	}
 	want := config.Settings{
-		Listen: "127.0.0.1:1", AllowedOrigins: []string{}, AllowedTargets: []string{"loopback"}, MaxServices: 5,
+		Listen: "127.0.0.1:1", PublicURL: "http://env", AllowedOrigins: []string{}, AllowedTargets: []string{"loopback"}, MaxServices: 5,
 		Limits: config.Limits{MessagesPerMinute: 100, SocketsPerIdentity: 30, LoginsPerMinute: 10},
 		Data:   "/env", LogLevel: "debug", LogFormat: "text",
 	}
@@ -43,12 +43,13 @@ func TestSettings_DefaultsAreValid(t *testing.T) {
 func TestSettings_ValidateNamesEachThatCannotBe(t *testing.T) {
 	t.Parallel()
 	s := config.Settings{
-		Listen: "8080", MaxServices: -1, Data: "a\x00b", LogLevel: "loud", LogFormat: "xml",
+		Listen: "8080", PublicURL: "https://u:secret@h/", MaxServices: -1, Data: "a\x00b", LogLevel: "loud", LogFormat: "xml",
 		AllowedTargets: []string{"private", "example.com", "169.254.169.254"},
 		Limits:         config.Limits{MessagesPerMinute: 100_001, SocketsPerIdentity: 1_000_001, LoginsPerMinute: 1_001},
 	}
 	want := []string{
 		`server.listen: "8080" is not an address and a port, such as 127.0.0.1:8080`,
+		`server.publicUrl: must be an http:// or https:// URL without user, query and fragment`,
 		`server.allowedTargets: "example.com" is not loopback, private, an IP address or a range such as 10.0.0.0/8`,
 		`server.allowedTargets: "169.254.169.254" cannot be allowed: it is link-local`,
 		`server.maxServices: -1 is not in 1 … 1000000`,
@@ -89,5 +90,19 @@ func TestSettings_TakeAHundredTargets(t *testing.T) {
 	s.AllowedTargets = append(s.AllowedTargets, "loopback")
 	if diff := cmp.Diff([]string{"server.allowedTargets: 101 are more than 100"}, fieldsOf(t, s.Validate())); diff != "" {
 		t.Errorf("bad fields (-want +got):\n%s", diff)
+	}
+}
+
+func TestSettings_ThePublicURLIsABaseForLinks(t *testing.T) {
+	t.Parallel()
+	for in, good := range map[string]bool{
+		"https://board.example.com": true, "http://127.0.0.1:8080/": true, "https://h/switchgear": true,
+		"board.example.com": false, "ftp://h": false, "https://": false, "https://u@h": false, "https://h?x=1": false,
+		"https://h?": false, "https://h#x": false, "https://h:0": false, "https://h/\x01": false,
+	} {
+		err := config.Settings{PublicURL: in}.Validate()
+		if (err == nil) != good {
+			t.Errorf("%q: got %v, want it to be good: %v", in, err, good)
+		}
 	}
 }
