@@ -95,7 +95,7 @@ type Breaker struct {
 	openTime          time.Duration
 	drawn             float64       // the drawn part of the jitter
 	asked             time.Duration // what the error that opened it asked for
-	trip              *Evidence
+	trip              *trip
 	attempts          int
 	failedRecoveries  int
 	transitions       uint64

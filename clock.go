@@ -224,7 +224,7 @@ func (b *Breaker) setWord() {
 func (b *Breaker) setRejected() {
 	e := &OpenError{Service: b.name, Key: b.Key(), State: b.state, Mode: b.mode()}
 	if b.trip != nil {
-		e.Cause = *b.trip
+		e.Cause = b.trip.Evidence
 	}
 	switch {
 	case e.Mode == ForcedOpen:
@@ -284,7 +284,7 @@ func (b *Breaker) openCircuit(now int64, ev Evidence, asked time.Duration) {
 	b.opened, b.openedAt = now, stampOf(time.Now())
 	b.setUntil()
 	ev.OpenTime = b.openTime
-	b.trip = &ev
+	b.trip = b.trip.next(ev, b.openedAt)
 	b.endRecovery()
 	b.move(Open, ev, Order{})
 }
@@ -324,15 +324,18 @@ func (b *Breaker) closeCircuit(rule string, by Order) {
 	c := b.stats()
 	c.window.clear(b.successes())
 	b.streak, b.attempts, b.failedRecoveries = 0, 0, 0
-	b.trip, b.openedAt = nil, 0
+	b.openedAt = 0
 	b.lastReset = stampOf(time.Now())
 	b.move(Closed, ev, by)
 }
 
 // move ends the generation and goes to the state.
 func (b *Breaker) move(to State, ev Evidence, by Order) {
-	from := b.state
+	from, outage := b.state, b.trip.shownOutage()
 	b.state = to
+	if to == Closed {
+		b.trip = nil
+	}
 	b.generation++
 	b.soon = false
 	if to != Closed && b.mode() == Auto {
@@ -352,7 +355,7 @@ func (b *Breaker) move(to State, ev Evidence, by Order) {
 	after := b.snapshot()
 	t := Transition{
 		Service: b.name, Key: b.Key(), Number: b.transitions, From: from, To: to, At: after.At,
-		Actor: by.Actor, Reason: by.Reason, Evidence: ev, After: &after,
+		Actor: by.Actor, Reason: by.Reason, Evidence: ev, Outage: outage, After: &after,
 	}
 	b.transitionWatch.push(t)
 	above.push(t)

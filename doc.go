@@ -162,9 +162,10 @@
 //  16. Transitions are numbered without gaps and reach each observer in order,
 //     outside every lock, with evidence taken before anything was cleared. An
 //     observer that is 1 024 transitions behind loses the oldest, and the
-//     numbers show the hole.
+//     numbers show the hole. Until the circuit closes they tell the outage too: the
+//     first opening since it was closed, and how often it has opened.
 //  17. Restore gives an open circuit the time it had left and never more than its
-//     open time; what was half-open begins its recovery anew.
+//     open time; what was half-open begins its recovery anew, in the same outage.
 //  18. A breaker has no goroutine, an idle closed one no timer, and its memory does
 //     not grow with use. Admission while closed or open allocates nothing and
 //     waits for no lock, but for the first after an idle time and, under a

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 )
 
 // TestLaw18_Memory is alone: it looks at the heap.
@@ -45,6 +46,9 @@ func TestLaw18_Memory(t *testing.T) {
 		b.met(b.stripe(), patience)
 	}
 	shared := heap()
+	if size := unsafe.Sizeof(Breaker{}); size > 480 {
+		t.Errorf("a breaker has %d bytes, want 480 at most: the allocator gives more than it uses above", size)
+	}
 	if each := (made - empty) / n; each > 1024 {
 		t.Errorf("a breaker before its first operation takes %d bytes, want 1024 at most", each)
 	}

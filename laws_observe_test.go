@@ -64,6 +64,11 @@ func TestLaw16_Transitions(t *testing.T) {
 		for i := range want {
 			want[i].Service, want[i].Evidence.ConfigVersion = "a_service", 4
 		}
+		for i, openings := range []int{1, 1, 2, 2, 2, 0} { // the last was not open before
+			if openings > 0 {
+				want[i].Outage = &Outage{BeganAt: start, Cause: want[0].Evidence, Openings: openings}
+			}
+		}
 		if diff := cmp.Diff(want, told, cmpopts.IgnoreFields(Transition{}, "After")); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

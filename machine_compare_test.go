@@ -38,6 +38,7 @@ func (h *machine) compare() {
 	if s.Override != nil && m.override != nil {
 		check("Override's end", h.since(s.Override.Until), shownAs(m.overrideEnd))
 	}
+	wrong = append(wrong, h.compareOutage("Snapshot", s.Outage, m.outage)...)
 	check("AwaitsCheck", s.AwaitsCheck, m.recovery != nil && m.recovery.awaitsCheck)
 	if m.state == Open {
 		check("OpenTime", s.OpenTime, m.openTime)
@@ -101,16 +102,32 @@ func outOf(what string, got uint64, want span3) []string {
 	return []string{fmt.Sprintf("%s is %d, want %d to %d", what, got, want.low, want.high)}
 }
 
+// compareOutage holds an outage against the model's. Its cause is what the
+// transition said that began it.
+func (h *machine) compareOutage(where string, got *Outage, want *modelOutage) []string {
+	if got == nil && want == nil {
+		return nil
+	}
+	if got != nil && want != nil {
+		began, _ := h.transition(want.first)
+		if h.since(got.BeganAt) == shownAs(want.began) && got.Openings == want.openings && got.Cause == began.Evidence {
+			return nil
+		}
+	}
+	return []string{fmt.Sprintf("%s: the outage is %+v, want %+v", where, got, want)}
+}
+
 // compareTransitions holds what was observed against the model's log: in order,
 // without gaps, with the evidence of before.
 func (h *machine) compareTransitions() (wrong []string) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.seen) != len(h.m.log) {
-		wrong = append(wrong, fmt.Sprintf("%d transitions were observed, want %d: %v", len(h.seen), len(h.m.log), h.seen))
+	seen := slices.Clone(h.seen)
+	h.mu.Unlock()
+	if len(seen) != len(h.m.log) {
+		wrong = append(wrong, fmt.Sprintf("%d transitions were observed, want %d: %v", len(seen), len(h.m.log), seen))
 	}
-	for i := range min(len(h.seen), len(h.m.log)) {
-		got, want := h.seen[i], h.m.log[i]
+	for i := range min(len(seen), len(h.m.log)) {
+		got, want := seen[i], h.m.log[i]
 		e := got.Evidence
 		ok := got.Service == "machine" && got.Number == want.number && got.From == want.from && got.To == want.to &&
 			got.At.Sub(h.start) == want.at && got.Actor == want.by.Actor && got.Reason == want.by.Reason &&
@@ -120,6 +137,7 @@ func (h *machine) compareTransitions() (wrong []string) {
 		if !ok {
 			wrong = append(wrong, fmt.Sprintf("transition %+v after %v,\n\t\twant %+v", got, got.At.Sub(h.start), want))
 		}
+		wrong = append(wrong, h.compareOutage(fmt.Sprintf("transition %d", got.Number), got.Outage, want.outage)...)
 		for j, n := range []uint64{e.Failures, e.Successes, e.Slow} {
 			wrong = append(wrong, outOf(fmt.Sprintf("count %d of transition %d", j, got.Number), n, want.counts[j])...)
 		}

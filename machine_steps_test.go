@@ -237,6 +237,9 @@ func moveTimes(s *Snapshot, by time.Duration) {
 	if s.Override != nil {
 		move(&s.Override.Until)
 	}
+	if s.Outage != nil {
+		move(&s.Outage.BeganAt)
+	}
 	for i := range s.Window {
 		b := &s.Window[i]
 		move(&b.From, &b.To, &b.FirstFailure, &b.LastFailure)

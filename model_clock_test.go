@@ -110,6 +110,10 @@ func (m *model) open(rules []string, asked time.Duration, counts ...span3) {
 	}
 	m.asked, m.opened, m.openedAt = asked, m.now, m.now
 	m.trip = w.Evidence.Rule
+	if m.outage == nil {
+		m.outage = &modelOutage{began: m.now, first: m.number + 1}
+	}
+	m.outage.openings++
 	m.reckon()
 	e := edge{rules: rules, openTime: m.openTime, attempt: m.attempts, inFlight: m.inFlight()}
 	copy(e.counts[:], counts)
@@ -154,6 +158,14 @@ func (m *model) close(rule string, by Order) {
 	m.trip, m.openedAt = "", notYet
 	m.lastReset = m.now
 	m.move(Closed, e)
+	m.outage = nil
+}
+
+// modelOutage is the openings since the circuit was closed.
+type modelOutage struct {
+	began    time.Duration // as it is shown
+	first    uint64        // the number of the transition that began it
+	openings int
 }
 
 // counts is what a transition's evidence counts.
@@ -202,6 +214,10 @@ func (m *model) move(to State, e edge) {
 	}
 	m.number++
 	e.number = m.number
+	if m.outage != nil {
+		now := *m.outage
+		e.outage = &now
+	}
 	m.log = append(m.log, e)
 }
 
@@ -298,6 +314,9 @@ func (m *model) restore(cfg Config, jump time.Duration) {
 		if *shown != notYet {
 			*shown -= jump
 		}
+	}
+	if m.outage != nil {
+		m.outage.began -= jump
 	}
 	m.lastSuccess = min(m.lastSuccess, m.now)
 	m.overrideEnd -= jump

@@ -35,6 +35,7 @@ type model struct {
 	drawn                   float64
 	asked                   time.Duration
 	trip                    string
+	outage                  *modelOutage
 	attempts, failed        int
 	openedAt                time.Duration // as it is shown: it moves with the wall clock
 	lastFailure             time.Duration
@@ -74,6 +75,7 @@ type edge struct {
 	inFlight [2]int // at least, at most
 	openTime time.Duration
 	counts   [3]span3
+	outage   *modelOutage // that it is in, or was until then
 }
 
 // span3 is a number that is not known exactly.

@@ -91,6 +91,9 @@ func (s *Snapshot) wrong() string {
 	case s.Override != nil && s.Override.Mode != ForcedOpen && s.Override.Mode != ForcedClosed:
 		return fmt.Sprintf("Override.Mode: %v is no override", s.Override.Mode)
 	}
+	if wrong := s.wrongOutage(); wrong != "" {
+		return wrong
+	}
 	for i, k := range s.Window {
 		if k.Failures > 0 && (k.FirstFailure.IsZero() || k.FirstFailure.After(k.LastFailure)) {
 			return fmt.Sprintf("Window[%d]: %d failures from %v to %v", i, k.Failures, k.FirstFailure, k.LastFailure)
@@ -111,11 +114,7 @@ func (b *Breaker) restoreCounts(s Snapshot, wall time.Time, now int64) {
 	b.lastFailure, b.lastReset = stampOf(s.LastFailure), stampOf(s.LastReset)
 	b.lastAttempt, b.openedAt = stampOf(s.LastRecoveryAttempt), stampOf(s.OpenedAt)
 	b.openTime, b.asked, b.drawn = s.OpenTime, s.RetryAsked, s.JitterDrawn
-	b.attempts, b.failedRecoveries, b.trip = s.RecoveryAttempts, s.FailedRecoveries, nil
-	if s.Trip != nil {
-		trip := *s.Trip
-		b.trip = &trip
-	}
+	b.attempts, b.failedRecoveries, b.trip = s.RecoveryAttempts, s.FailedRecoveries, s.trip()
 	// What was in the future when the wall clock was set back is now.
 	at := func(t time.Time) int64 { return now - max(int64(wall.Sub(t)), 0) }
 	if !s.LastSuccess.IsZero() {

@@ -40,8 +40,13 @@ type Snapshot struct {
 	RecoveryAttempts int
 	FailedRecoveries int
 
-	// Trip is why the circuit opened; nil while closed.
+	// Trip is why the circuit last opened; nil while closed.
 	Trip *Evidence
+
+	// Outage is how all this began; nil while closed, and where the circuit has not
+	// opened since it last closed. A snapshot without it that is restored after a
+	// failed recovery has none until the circuit closes.
+	Outage *Outage
 
 	// AdmittedShare is the share of operations that are let in, 0 to 1. In a
 	// recovery one operation a second is let in besides.
@@ -118,8 +123,8 @@ func (b *Breaker) snapshot() Snapshot {
 		s.Override = &o
 	}
 	if b.trip != nil {
-		trip := *b.trip
-		s.Trip = &trip
+		trip := b.trip.Evidence
+		s.Trip, s.Outage = &trip, b.trip.shownOutage()
 	}
 	if b.state == Open {
 		s.NextAttemptAt = wall.Add(time.Duration(b.until - now)).UTC()

@@ -36,6 +36,10 @@ type Transition struct {
 
 	Evidence Evidence
 
+	// Outage is what the circuit is in, or was until it closed just now: At less
+	// BeganAt is how long. Nil where it had not opened.
+	Outage *Outage
+
 	// After is the breaker right after the transition.
 	After *Snapshot
 }

@@ -23,6 +23,8 @@ type evidenceJSON struct {
 	ConfigVersion       int     `json:"config_version"`
 	OpenMs              float64 `json:"open_ms,omitempty"`
 	InFlight            *int    `json:"in_flight,omitempty"`
+
+	Outage *outageJSON `json:"outage,omitempty"`
 }
 
 func transitionEvidence(t *switchgear.Transition) json.RawMessage {
@@ -30,7 +32,7 @@ func transitionEvidence(t *switchgear.Transition) json.RawMessage {
 	j := evidenceJSON{
 		Transition: t.Number, Rule: e.Rule, Failures: e.Failures, Successes: e.Successes, Slow: e.Slow,
 		ConsecutiveFailures: e.ConsecutiveFailures, RecoveryAttempt: e.RecoveryAttempt,
-		ConfigVersion: e.ConfigVersion, OpenMs: ms(e.OpenTime),
+		ConfigVersion: e.ConfigVersion, OpenMs: ms(e.OpenTime), Outage: outageEvidence(t.Outage),
 	}
 	if e.LastError != "" {
 		j.LastError = &e.LastError

@@ -239,13 +239,16 @@ func (m *Manager) viewOf(s *member, live switchgear.Snapshot) View {
 	v := View{
 		Service: s.name, Running: s.service.Running() || s.own && m.stopping,
 		Layer: s.def.Layer, Description: s.def.Description, Dependencies: s.def.Dependencies, Source: s.source,
-		Breaker: live, TripEventID: s.tripEvent, Health: s.service.Health(),
+		Breaker: live, TripEventID: s.tripEvent, OutageEventID: s.outageEvent, Health: s.service.Health(),
 		Config: s.config, ConfigVersion: s.version, DiffersFromFile: s.differs,
 		HealthCheck: s.def.HealthCheck, ReportInterval: s.def.ReportInterval,
 		Instances: Instances{Total: 1},
 	}
 	if live.State == switchgear.Closed {
 		v.TripEventID = 0
+	}
+	if live.Outage == nil {
+		v.OutageEventID = 0
 	}
 	if v.IsOpen() {
 		v.Instances.Open = 1

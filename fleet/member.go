@@ -31,10 +31,12 @@ type member struct {
 	version    int
 	number     uint64               // of the last transition that was told
 	override   *switchgear.Override // the one that was told
-	tripEvent  int64
-	shown      *View     // what was told last
-	seenAt     time.Time // when that was last found to be so
-	removed    bool
+	tripEvent  int64                // that opened the circuit last
+	// outageEvent opened it first since it was closed; 0 is not known.
+	outageEvent int64
+	shown       *View     // what was told last
+	seenAt      time.Time // when that was last found to be so
+	removed     bool
 
 	// The sequencer's alone.
 	stored *View                // what the store has; nil: nobody knows

@@ -44,7 +44,7 @@ func (m *Manager) transition(old *member, t switchgear.Transition) *change {
 		}
 		s.number = max(s.number, t.Number)
 		if t.To == switchgear.Closed {
-			s.tripEvent = 0
+			s.tripEvent, s.outageEvent = 0, 0
 		}
 		if ended != nil {
 			s.ended = ended
@@ -78,7 +78,7 @@ func (m *Manager) planRow(s *member, live reading, b *draft, by string) error {
 	v := m.viewOf(s, live.Snapshot)
 	m.mu.RUnlock()
 	if live.moved {
-		v.TripEventID = 0 // whoever reads the row looks for the event
+		v.TripEventID, v.OutageEventID = 0, 0 // whoever reads the row looks for the events
 	}
 	row, err := s.row(&v, live.At, by)
 	if err != nil {

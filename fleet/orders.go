@@ -124,7 +124,7 @@ func afterReset(s reading, to switchgear.State) reading {
 		return s
 	}
 	s.RecoveryAttempts, s.FailedRecoveries, s.ConsecutiveFailures = 0, 0, 0
-	s.Failures, s.Successes, s.Slow, s.Window, s.Trip = 0, 0, 0, nil, nil
+	s.Failures, s.Successes, s.Slow, s.Window, s.Trip, s.Outage = 0, 0, 0, nil, nil, nil
 	s.LastReset = s.At
 	return s
 }

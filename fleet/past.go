@@ -224,6 +224,7 @@ func pastState(v *View, transition, opening *Event) {
 	if why.LastError != nil {
 		s.Trip.LastError, s.LastError = *why.LastError, *why.LastError
 	}
+	pastOutage(v, e.Outage, opening)
 }
 
 // pastOverride fills in the mode. Of an override whose end had come and was not
@@ -249,9 +250,10 @@ func pastOverride(v *View, at time.Time, e *Event) {
 		s.Override = &switchgear.Override{Mode: mode, Reason: e.Reason, Actor: e.Actor, Until: said.ExpiresAt.UTC()}
 		return
 	}
-	s.Trip, s.OpenedAt, s.NextAttemptAt, v.TripEventID = nil, time.Time{}, time.Time{}, 0
-	if s.State = switchgear.Closed; mode == switchgear.ForcedOpen {
-		s.State = switchgear.HalfOpen
+	s.NextAttemptAt = time.Time{}
+	if s.State = switchgear.HalfOpen; mode == switchgear.ForcedClosed {
+		s.State = switchgear.Closed
+		s.Trip, s.Outage, s.OpenedAt, v.TripEventID, v.OutageEventID = nil, nil, time.Time{}, 0, 0
 	}
 }
 

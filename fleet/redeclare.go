@@ -96,7 +96,8 @@ func (m *Manager) takeOver(old, next *member) {
 	next.reports.began = old.reports.began
 	next.reports.last.Store(old.reports.last.Load())
 	m.mu.Lock()
-	next.number, next.override, next.tripEvent, next.shown = old.number, old.override, old.tripEvent, old.shown
+	next.number, next.override, next.shown = old.number, old.override, old.shown
+	next.tripEvent, next.outageEvent = old.tripEvent, old.outageEvent
 	next.ended, old.heir, old.left = old.ended, next, &live
 	old.removed, old.shown = true, nil
 	m.members[next.name] = next

@@ -13,28 +13,30 @@ import (
 	"github.com/degenduel/switchgear/store/memory"
 )
 
-func TestManager_AStoredFileSectionIsComparedByWhatItMeans(t *testing.T) {
-	file := map[string]config.Service{"web": probed(3), "db": {Description: "a database"}}
-	edit := func(t *testing.T, store fleet.Store, edit func(doc map[string]any)) {
-		t.Helper()
-		stored, err := store.Load(t.Context())
-		if err != nil {
+// editRows changes what the store has of each service.
+func editRows(t *testing.T, store fleet.Store, edit func(doc map[string]any)) {
+	t.Helper()
+	stored, err := store.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range stored.Services {
+		var doc map[string]any
+		if err := json.Unmarshal(row.Value, &doc); err != nil {
 			t.Fatal(err)
 		}
-		for _, row := range stored.Services {
-			var doc map[string]any
-			if err := json.Unmarshal(row.Value, &doc); err != nil {
-				t.Fatal(err)
-			}
-			edit(doc)
-			if row.Value, err = json.MarshalIndent(doc, "", " "); err != nil { // its keys in another order
-				t.Fatal(err)
-			}
-			if err := store.Commit(t.Context(), &fleet.Batch{Services: []fleet.ServiceRow{row}}); err != nil {
-				t.Fatal(err)
-			}
+		edit(doc)
+		if row.Value, err = json.MarshalIndent(doc, "", " "); err != nil { // its keys in another order
+			t.Fatal(err)
+		}
+		if err := store.Commit(t.Context(), &fleet.Batch{Services: []fleet.ServiceRow{row}}); err != nil {
+			t.Fatal(err)
 		}
 	}
+}
+
+func TestManager_AStoredFileSectionIsComparedByWhatItMeans(t *testing.T) {
+	file := map[string]config.Service{"web": probed(3), "db": {Description: "a database"}}
 	for name, change := range map[string]func(doc map[string]any){
 		"with keys in another order": func(map[string]any) {},
 		"in the form of before": func(doc map[string]any) { // with the section in full, and without what a new release has added
@@ -55,7 +57,7 @@ func TestManager_AStoredFileSectionIsComparedByWhatItMeans(t *testing.T) {
 			if err := b.stop(); err != nil {
 				t.Fatal(err)
 			}
-			edit(t, store, change)
+			editRows(t, store, change)
 			b = start(t, store, &upstream{})
 			if err := b.ApplyFile(t.Context(), file); err != nil {
 				t.Fatal(err)

@@ -154,10 +154,11 @@ func (m *Manager) restore(s *member, r *remembered) {
 		r.snapshot = switchgear.Snapshot{
 			Service: s.name, At: r.snapshot.At, Transitions: r.snapshot.Transitions, Operations: r.snapshot.Operations,
 		}
-		s.override, s.tripEvent = nil, 0
+		s.override, s.tripEvent, s.outageEvent = nil, 0, 0
 		_ = s.service.Breaker().Restore(r.snapshot) // it has nothing to contradict
 		return
 	}
+	s.outageEvent = m.firstOpening(s, r.state.OutageEvent)
 	if r.asStored {
 		s.stored = m.storedView(s, r)
 	}
@@ -173,6 +174,6 @@ func (m *Manager) storedView(s *member, r *remembered) *View {
 	defer m.mu.RUnlock()
 	v := m.viewOf(s, was)
 	v.Status, v.Running = r.state.Status, r.state.Running
-	v.TripEventID, v.ConfigVersion = r.state.TripEvent, r.state.ConfigVersion
+	v.TripEventID, v.OutageEventID, v.ConfigVersion = r.state.TripEvent, r.state.OutageEvent, r.state.ConfigVersion
 	return &v
 }

@@ -27,6 +27,8 @@ type ServiceState struct {
 	FileConfig json.RawMessage `json:"fileConfig,omitempty"` // or else what it said
 	TripEvent  int64           `json:"tripEvent,omitempty"`
 	Snapshot   snapshotJSON    `json:"snapshot"`
+
+	OutageEvent int64 `json:"outageEvent,omitempty"`
 }
 
 type circuitBreakerJSON struct {
@@ -72,6 +74,7 @@ type healthJSON struct {
 type snapshotJSON struct {
 	Override            *switchgear.Override `json:"override,omitempty"`
 	Trip                *switchgear.Evidence `json:"trip,omitempty"`
+	Outage              *switchgear.Outage   `json:"outage,omitempty"`
 	ConsecutiveFailures int                  `json:"consecutiveFailures,omitempty"`
 	LastError           string               `json:"lastError,omitempty"`
 	OpenTime            time.Duration        `json:"openTime,omitempty"`
@@ -138,9 +141,9 @@ func (m *member) state(v *View) (ServiceState, error) {
 		},
 		Health: healthState(v.Health),
 		Config: cfg, ConfigVersion: v.ConfigVersion,
-		Source: v.Source, Definition: m.definition, TripEvent: v.TripEventID,
+		Source: v.Source, Definition: m.definition, TripEvent: v.TripEventID, OutageEvent: v.OutageEventID,
 		Snapshot: snapshotJSON{
-			Override: s.Override, Trip: s.Trip, ConsecutiveFailures: s.ConsecutiveFailures, LastError: s.LastError,
+			Override: s.Override, Trip: s.Trip, Outage: s.Outage, ConsecutiveFailures: s.ConsecutiveFailures, LastError: s.LastError,
 			OpenTime: s.OpenTime, RetryAsked: s.RetryAsked, JitterDrawn: s.JitterDrawn,
 			FailedRecoveries: s.FailedRecoveries, Window: s.Window, NextAttemptAt: s.NextAttemptAt,
 		},
@@ -198,7 +201,7 @@ func (st *ServiceState) snapshot(service string, updatedAt time.Time) switchgear
 		LastFailure: moment(c.LastFailure), LastSuccess: moment(c.LastSuccess), LastReset: moment(c.LastReset),
 		LastRecoveryAttempt: moment(c.LastRecoveryAttempt), OpenedAt: moment(c.OpenedAt), NextAttemptAt: next,
 		OpenTime: s.OpenTime, RetryAsked: s.RetryAsked, JitterDrawn: s.JitterDrawn,
-		RecoveryAttempts: c.RecoveryAttempts, FailedRecoveries: s.FailedRecoveries, Trip: s.Trip,
+		RecoveryAttempts: c.RecoveryAttempts, FailedRecoveries: s.FailedRecoveries, Trip: s.Trip, Outage: s.Outage,
 		Operations: switchgear.Operations{
 			Successful: st.Operations.Successful, Failed: st.Operations.Failed,
 			Rejected: st.Operations.Rejected, Ignored: st.Operations.Ignored,

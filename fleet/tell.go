@@ -8,12 +8,15 @@ import (
 	"github.com/degenduel/switchgear"
 )
 
-// noteTrip keeps which event opened a circuit.
+// noteTrip keeps which event opened a circuit, and which did so first.
 func (m *Manager) noteTrip(e *Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if s := m.members[e.Service]; s != nil && e.Kind == EventTransition && e.To == "open" {
 		s.tripEvent = e.ID
+		if o := outageOf(e); o != nil && o.Openings == 1 {
+			s.outageEvent = e.ID
+		}
 	}
 }
 
@@ -129,7 +132,8 @@ func (s *member) quiet(now time.Time) bool {
 // sameStored reports whether a restart would not see the difference.
 func sameStored(a, b *View) bool {
 	state, statistics := a.sameAs(b)
-	return state && statistics && a.TripEventID == b.TripEventID && a.Breaker.NextAttemptAt.Sub(b.Breaker.NextAttemptAt).Abs() < time.Millisecond
+	return state && statistics && a.TripEventID == b.TripEventID && a.OutageEventID == b.OutageEventID &&
+		a.Breaker.NextAttemptAt.Sub(b.Breaker.NextAttemptAt).Abs() < time.Millisecond
 }
 
 // row is the state as the store keeps it; by is who changed it.

@@ -1,12 +1,14 @@
 package fleet
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/degenduel/switchgear"
 	"github.com/degenduel/switchgear/config"
+	"github.com/degenduel/switchgear/internal/timespan"
 )
 
 // Status is how a service is in one word: the first of the statuses below, in
@@ -53,8 +55,13 @@ type View struct {
 	Source       Source
 
 	Breaker     switchgear.Snapshot
-	TripEventID int64 // of the event that opened the circuit; 0 while closed
-	Health      switchgear.Health
+	TripEventID int64 // of the event that last opened the circuit; 0 while closed
+
+	// OutageEventID is of the event that began the outage; 0 where there is none,
+	// or the event is not stored, or nobody knows it.
+	OutageEventID int64
+
+	Health switchgear.Health
 
 	Config          switchgear.Config
 	ConfigVersion   int
@@ -133,17 +140,17 @@ func (v *View) Details() string {
 	case s.Mode == switchgear.Disabled:
 		return "disabled by its config: everything is admitted"
 	case s.State == switchgear.Open:
-		return fmt.Sprintf("open: %s; next attempt at %s", tripText(s.Trip), s.NextAttemptAt.UTC().Format(time.RFC3339))
+		return fmt.Sprintf("open: %s; next attempt at %s%s", tripText(s.Trip), s.NextAttemptAt.UTC().Format(time.RFC3339), outageText(s.Outage))
 	case s.State == switchgear.HalfOpen && s.AwaitsCheck:
-		return fmt.Sprintf("recovery attempt %d: awaiting the health check, nothing is admitted before it passes", s.RecoveryAttempts)
+		return fmt.Sprintf("recovery attempt %d: awaiting the health check, nothing is admitted before it passes%s", s.RecoveryAttempts, outageText(s.Outage))
 	case s.State == switchgear.HalfOpen && s.ClosesAt.IsZero():
-		return fmt.Sprintf("recovery attempt %d: one operation at a time is the probe", s.RecoveryAttempts)
+		return fmt.Sprintf("recovery attempt %d: one operation at a time is the probe%s", s.RecoveryAttempts, outageText(s.Outage))
 	case s.State == switchgear.HalfOpen:
-		return fmt.Sprintf("recovery attempt %d: %.0f %% of operations are admitted; closes at %s if nothing fails",
-			s.RecoveryAttempts, 100*s.AdmittedShare, s.ClosesAt.UTC().Format(time.RFC3339))
+		return fmt.Sprintf("recovery attempt %d: %.0f %% of operations are admitted; closes at %s if nothing fails%s",
+			s.RecoveryAttempts, 100*s.AdmittedShare, s.ClosesAt.UTC().Format(time.RFC3339), outageText(s.Outage))
 	}
 	c := v.Config.Resolved()
-	return fmt.Sprintf("closed: %d of %d failures within %v", s.Failures, c.FailureThreshold, c.MonitoringWindow)
+	return fmt.Sprintf("closed: %d of %d failures within %s", s.Failures, c.FailureThreshold, timespan.Text(c.MonitoringWindow))
 }
 
 // ruleWords are the rules for people.
@@ -157,14 +164,13 @@ var ruleWords = map[string]string{
 	switchgear.RuleHealthCheck:         "the health check failed in the recovery",
 }
 
+func ruleText(rule string) string { return cmp.Or(ruleWords[rule], rule) }
+
 func tripText(e *switchgear.Evidence) string {
 	if e == nil {
 		return "for a reason that was not kept"
 	}
-	rule, ok := ruleWords[e.Rule]
-	if !ok {
-		rule = e.Rule
-	}
+	rule := ruleText(e.Rule)
 	text := fmt.Sprintf("%s, %d failed and %d succeeded", rule, e.Failures, e.Successes)
 	if e.Rule == switchgear.RuleSlowCalls {
 		text = fmt.Sprintf("%s, %d of %d that ended", rule, e.Slow, e.Failures+e.Successes)

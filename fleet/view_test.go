@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -104,6 +105,27 @@ func TestStatus_FirstRuleThatHolds(t *testing.T) {
 				t.Errorf("status %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestDetails_SaySinceWhenItOpensAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	const since = "; opened 3 times since 2026-11-23T10:00:00Z, first by failures in a row"
+	for _, s := range []switchgear.Snapshot{
+		{State: switchgear.Open},
+		{State: switchgear.HalfOpen, AwaitsCheck: true},
+		{State: switchgear.HalfOpen},
+		{State: switchgear.HalfOpen, ClosesAt: began},
+	} {
+		s.Outage = &switchgear.Outage{BeganAt: began, Openings: 3, Cause: switchgear.Evidence{Rule: switchgear.RuleConsecutiveFailures}}
+		v := View{Breaker: s}
+		if got := v.Details(); !strings.HasSuffix(got, since) {
+			t.Errorf("got %q, want it to end in %q", got, since)
+		}
+		if s.Outage.Openings = 1; strings.Contains(v.Details(), "since") {
+			t.Errorf("it opened once, and the details are %q", v.Details())
+		}
 	}
 }
 

@@ -93,6 +93,8 @@ plant goexit-counted permit.go \
   'o.kind = Ignored' 'o.kind = Failure'
 plant time-left-unbounded restore.go \
   'min(max(s.NextAttemptAt.Sub(wall), 0), s.OpenTime)' 'max(s.NextAttemptAt.Sub(wall), 0)'
+plant outage-is-the-latest outage.go \
+  'case t == nil:' 'case true:'
 plant second-not-given ramp.go \
   'n > last' 'n > last+1'
 

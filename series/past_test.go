@@ -88,6 +88,10 @@ func TestStateAt_IsWhatWasThen(t *testing.T) {
 		note("open, and the other degraded")
 		pass(30 * time.Second)
 		note("half-open")
+		b.report("web", 0, 1)
+		note("open again")
+		pass(time.Minute)
+		note("half-open again")
 		b.report("web", 1, 0)
 		note("recovering")
 		pass(2 * time.Minute)
@@ -121,6 +125,13 @@ func TestStateAt_IsWhatWasThen(t *testing.T) {
 				for _, v := range m.views {
 					if v.Breaker.Trip == nil {
 						v.TripEventID = 0 // it is of a trip that nobody is told
+					}
+					if o := v.Breaker.Outage; o != nil && o.Openings > 1 {
+						v.OutageEventID = 0 // the transition of then does not say it
+						first := o.Cause
+						v.Breaker.Outage = &switchgear.Outage{BeganAt: o.BeganAt, Openings: o.Openings, Cause: switchgear.Evidence{
+							Rule: first.Rule, Failures: first.Failures, Successes: first.Successes, LastError: first.LastError,
+						}}
 					}
 					want[v.Service] = v
 				}

@@ -72,16 +72,31 @@ type CircuitBreaker struct {
 	AwaitsHealthCheck   bool      `json:"awaits_health_check"`
 	Transitions         uint64    `json:"transitions"`
 	Trip                *Trip     `json:"trip"`
+	Outage              *Outage   `json:"outage"`
 	Override            *Override `json:"override"`
 }
 
-// Trip is why a circuit is open.
+// Trip is why a circuit opened last; null while it is closed.
 type Trip struct {
 	Rule      string  `json:"rule"`
 	Failures  uint64  `json:"failures"`
 	Successes uint64  `json:"successes"`
 	LastError *string `json:"last_error"`
 	EventID   *int64  `json:"event_id"` // null until it is stored
+}
+
+// Outage is how a circuit came to be open: its first opening since it was last
+// closed. It stands through every recovery that fails, and is null while the
+// circuit is closed, where it has not opened since, and of a service whose
+// beginning was not kept by the release that ran then.
+type Outage struct {
+	BeganAt   Time    `json:"began_at"`
+	Rule      string  `json:"rule"`
+	Failures  uint64  `json:"failures"`
+	Successes uint64  `json:"successes"`
+	LastError *string `json:"last_error"`
+	EventID   *int64  `json:"event_id"` // null until it is stored, and where it is not known
+	Openings  int     `json:"openings"` // the first and each failed recovery since, from 1
 }
 
 // Override is an administrator's mode with its end.

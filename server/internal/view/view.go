@@ -56,6 +56,12 @@ func CircuitBreaker(v *fleet.View) wire.CircuitBreaker {
 	if t := s.Trip; t != nil {
 		c.Trip = &wire.Trip{Rule: t.Rule, Failures: t.Failures, Successes: t.Successes, LastError: text(t.LastError), EventID: id(v.TripEventID)}
 	}
+	if o := s.Outage; o != nil {
+		c.Outage = &wire.Outage{
+			BeganAt: wire.Time{Time: o.BeganAt}, Rule: o.Cause.Rule, Failures: o.Cause.Failures, Successes: o.Cause.Successes,
+			LastError: text(o.Cause.LastError), EventID: id(v.OutageEventID), Openings: o.Openings,
+		}
+	}
 	if o := s.Override; o != nil {
 		c.Override = &wire.Override{Mode: o.Mode.String(), Reason: o.Reason, Actor: o.Actor, ExpiresAt: wire.Time{Time: o.Until}}
 	}

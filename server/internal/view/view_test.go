@@ -34,10 +34,13 @@ const atText = "2026-11-23T08:00:00.123Z"
 func openView() fleet.View {
 	return fleet.View{
 		Service: "market", Status: fleet.StatusCircuitOpen, Running: true, Layer: "data", Dependencies: []string{"sync"},
-		Source: fleet.SourceAPI, TripEventID: 17, ConfigVersion: 3, Instances: fleet.Instances{Total: 1, Open: 1},
+		Source: fleet.SourceAPI, TripEventID: 17, OutageEventID: 12, ConfigVersion: 3, Instances: fleet.Instances{Total: 1, Open: 1},
 		Breaker: switchgear.Snapshot{
 			State: switchgear.Open, Mode: switchgear.ForcedOpen, OpenedAt: at, Failures: 5, LastError: "down", Transitions: 4,
-			Trip:        &switchgear.Evidence{Rule: switchgear.RuleFailureThreshold, Failures: 5, Successes: 12, LastError: "down"},
+			Trip: &switchgear.Evidence{Rule: switchgear.RuleFailureThreshold, Failures: 5, Successes: 12, LastError: "down"},
+			Outage: &switchgear.Outage{
+				BeganAt: at, Openings: 3, Cause: switchgear.Evidence{Rule: switchgear.RuleSlowCalls, Failures: 2, Successes: 6},
+			},
 			Override:    &switchgear.Override{Mode: switchgear.ForcedOpen, Reason: "maintenance", Actor: "alice", Until: at},
 			Operations:  switchgear.Operations{Successful: 12, Failed: 5, Rejected: 2, Ignored: 1},
 			Performance: switchgear.Performance{Average: 1800 * time.Microsecond, P99: time.Second},
@@ -56,7 +59,10 @@ func TestEntry_HasTheContractsWords(t *testing.T) {
 	got := asMap(t, e)
 	breaker := got["circuit_breaker"].(map[string]any)
 	want := map[string]any{
-		"trip":     map[string]any{"rule": "failure_threshold", "failures": 5.0, "successes": 12.0, "last_error": "down", "event_id": 17.0},
+		"trip": map[string]any{"rule": "failure_threshold", "failures": 5.0, "successes": 12.0, "last_error": "down", "event_id": 17.0},
+		"outage": map[string]any{
+			"began_at": atText, "rule": "slow_calls", "failures": 2.0, "successes": 6.0, "last_error": nil, "event_id": 12.0, "openings": 3.0,
+		},
 		"override": map[string]any{"mode": "forced_open", "reason": "maintenance", "actor": "alice", "expires_at": atText},
 		"state":    "open", "mode": "forced_open", "is_open": true, "opened_at": atText, "last_failure": nil, "failures": 5.0,
 	}
@@ -95,7 +101,7 @@ func TestEntry_OfAServiceWithoutHistoryHasNulls(t *testing.T) {
 		t.Errorf("dependencies %v, want an empty list", d)
 	}
 	breaker := got["circuit_breaker"].(map[string]any)
-	for _, name := range []string{"trip", "override", "last_failure", "last_success", "opened_at", "next_attempt_at", "last_reset", "last_recovery_attempt"} {
+	for _, name := range []string{"trip", "outage", "override", "last_failure", "last_success", "opened_at", "next_attempt_at", "last_reset", "last_recovery_attempt"} {
 		if v, ok := breaker[name]; !ok || v != nil {
 			t.Errorf("%s is %v, want null", name, v)
 		}
