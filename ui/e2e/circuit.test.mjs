@@ -9,11 +9,14 @@ import { upstream } from './kit/upstream.mjs';
 // Fast enough for a test; the open time is long, so that nothing closes by itself.
 const config = { failureThreshold: 3, monitoringWindowMs: 20_000, healthCheckIntervalMs: 200, resetTimeoutMs: 600_000, maxResetTimeoutMs: 600_000, minHealthyPeriodMs: 400, recoverySteps: [0.5] };
 
-/** @param {import('node:test').TestContext} t */
-async function shop(t) {
+/**
+ * @param {import('node:test').TestContext} t
+ * @param {object} [other] settings that are not as above
+ */
+async function shop(t, other = {}) {
   const prices = await upstream(t);
   const manager = await Manager.start(t, {
-    defaults: config,
+    defaults: { ...config, ...other },
     services: {
       prices: { layer: 'data', description: 'What things cost', healthCheck: { http: { url: prices.url }, timeoutMs: 1_000 } },
       checkout: { layer: 'shop', dependencies: ['prices'] },
@@ -79,6 +82,32 @@ test('a circuit opens in front of who watches, says why, and is reset for all wh
   assert.equal(loads, 1, 'only the link to the service changed the URL, and nothing was loaded anew');
 });
 
+test('an outage is told from its beginning, through the recoveries that fail, until it is over', async (t) => {
+  const { manager, prices } = await shop(t, { resetTimeoutMs: 700, maxResetTimeoutMs: 700, jitter: 0 });
+  const page = await open(t, manager);
+  await see(page, '.tile.on-healthy', 'prices');
+  await manager.report('prices', 0, 3, 'connection refused');
+  prices.well = false;
+  const began = Date.now();
+  const card = await see(page, '.card-wrong', /[2-9] failed recoveries/);
+  const told = await card.innerText();
+  const least = Number(/for (\d+)s, /.exec(told)?.[1]);
+  assert.ok(least >= 1 && least <= (Date.now() - began) / 1_000 + 2, told);
+  assert.match(told, /too many failures \(3 of \d+\)/);
+  await see(card, '.card-error', /^(first|last error).*: /);
+  await see(page, '.card-error', 'first: connection refused');
+  await see(page, '.card-error', /^(latest|last error before the recovery, .* ago): .*503/);
+  await see(await tile(page, 'prices'), '.notes', /\d failed recoveries; connection refused/);
+  await see(await tile(page, 'prices'), '.figure[data-label=opened]', '3 failed');
+  await page.goto(`${manager.url}/?wall=1`);
+  await see(page, '.big-since', /for \d+s, \d+ failed recoveries/);
+  await page.goto(manager.url);
+
+  prices.well = true;
+  await see(page, '.tile.on-healthy', 'prices');
+  await gone(page, '.card-wrong');
+});
+
 test('an override says before what it refuses, counts down, and ends by itself', async (t) => {
   const { manager } = await shop(t);
   for (let i = 0; i < 3; i++) await manager.report('checkout', 200);
@@ -109,11 +138,15 @@ test('an override says before what it refuses, counts down, and ends by itself',
   await see(page, '.svc-override', /forced open by admin: “a drill”/);
   const told = await tile(second, 'checkout');
   await see(told, '.tile-state', 'forced open');
-  await see(second, '.card-wrong', 'forced open by admin: a drill');
+  const order = await see(second, '.card-wrong', 'forced open by admin: a drill');
+  assert.match(await order.innerText(), /The override ends in [0-5]s, at \d\d:\d\d:\d\d/);
+  assert.doesNotMatch(await order.innerText(), /error/);
+  await see(page, '.svc-news', /You set it to forced open/);
   await see(page, '.svc-override', /in 3s/);
   await see(page, '.svc-override', /in 2s/);
   await see(page, '.svc-override', /in 1s/);
   await gone(page, '.svc-override');
+  await gone(page, '.svc-news', /set it to/);
   await see(page, '.svc-state', 'half-open');
   await gone(told, '*', 'forced open');
 

@@ -235,7 +235,8 @@ const recent = 120_000;
 /** What somebody did of late, told to all who look. */
 export function News({ data, me }: { data: ServiceData; me: string }) {
   if (moment.value !== null) return null;
-  const e = data.events.value.find((x) => x.actor !== null && (x.kind === 'override' || x.kind === 'reset' || x.kind === 'config_changed'));
+  const over = data.events.value.findIndex((x) => x.kind === 'override_expired'); // the newest is first
+  const e = data.events.value.find((x, i) => x.actor !== null && (x.kind === 'override' ? over < 0 || i < over : x.kind === 'reset' || x.kind === 'config_changed'));
   if (!e || now.value - Date.parse(e.at) > recent) return <div role="status" class="hidden-visually" />;
   const who = e.actor === me ? 'You' : e.actor;
   const did = {
