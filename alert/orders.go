@@ -67,7 +67,7 @@ func (e *Engine) Acknowledge(ctx context.Context, id string, by fleet.Actor) (fl
 	ack := fleet.Acknowledgement{By: by.Name, At: stamp(now)}
 	var seen []*fleet.Alert
 	err = e.manager.OrderAlerts(ctx, fleet.AlertOrder{
-		Action: op, Service: a.Service, Subject: id, By: by,
+		Action: op, Service: a.Service, Subject: id, By: by, Details: map[string]any{"incident": a.Incident},
 		Plan: func() (fleet.AlertBatch, error) {
 			e.mu.Lock()
 			defer e.mu.Unlock()

@@ -67,7 +67,7 @@ func (e *Engine) Silence(ctx context.Context, s fleet.Silence, by fleet.Actor) (
 	}
 	s.Matchers = slices.Clone(s.Matchers)
 	err = e.manager.OrderAlerts(ctx, fleet.AlertOrder{
-		Action: op, Subject: s.ID, By: by,
+		Action: op, Subject: s.ID, By: by, Details: detailsOf(&s),
 		Plan: func() (fleet.AlertBatch, error) {
 			e.mu.Lock()
 			defer e.mu.Unlock()
@@ -130,6 +130,17 @@ func (e *Engine) notOver(now time.Time) int {
 		}
 	}
 	return n
+}
+
+// detailsOf is what the audit log has of a silence.
+func detailsOf(s *fleet.Silence) map[string]any {
+	texts := make([]string, len(s.Matchers))
+	for i, m := range s.Matchers {
+		texts[i] = m.Field + m.Op + m.Value
+	}
+	return map[string]any{
+		"matchers": strings.Join(texts, ", "), "starts_at": fleet.Time{Time: s.StartsAt}, "ends_at": fleet.Time{Time: s.EndsAt},
+	}
 }
 
 // EndSilence ends a silence now. NotFound if there is none with that ID, Conflict

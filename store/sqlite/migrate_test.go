@@ -249,7 +249,7 @@ func wantVersion(t *testing.T, dir string, versions ...string) {
 		(SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('idempotent_requests', 'idempotent_requests_by_time', 'audit_log_by_service')),
 		(SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('service_series', 'service_series_by_time', 'service_events_by_kind')),
 		(SELECT COUNT(*) FROM pragma_table_info('api_tokens') WHERE name = 'parent'),
-		(SELECT COUNT(*) FROM pragma_table_info('audit_log') WHERE name = 'details') || '|' ||
+		(SELECT COUNT(*) FROM pragma_table_info('audit_log') WHERE name = 'details'),
 		(SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('alerts', 'alerts_by_service', 'alerts_by_incident', 'alerts_by_end',
 			'alert_silences', 'alert_silences_by_end', 'alert_deliveries'))`
 	whole := map[string]string{
