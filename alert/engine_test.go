@@ -1,7 +1,10 @@
 package alert_test
 
 import (
+	"context"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -215,3 +218,134 @@ func onlyOf(all []string, some ...string) (out []string) {
 }
 
 var _ alert.Receiver = (*inbox)(nil)
+
+func TestEngine_AReceiverThatHangsHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		hung := &stuck{}
+		r.configure(func(cfg *rigConfig) {
+			cfg.Receivers = append(cfg.Receivers, alert.Target{Name: "hung", Kind: "webhook", Receiver: hung})
+		})
+		for _, name := range []string{"a", "b", "c"} {
+			r.declare(name)
+			time.Sleep(time.Second)
+			r.fail(name, 5)
+			time.Sleep(time.Minute)
+			began := time.Now()
+			r.heal(name)
+			if d := time.Since(began); d > time.Second {
+				t.Errorf("an order took %v", d)
+			}
+			time.Sleep(time.Minute)
+		}
+		wantReasons(t, r, "firing resolved firing resolved firing resolved ")
+		r.fail("a", 5)
+		time.Sleep(10 * time.Second)
+		began := time.Now()
+		r.stop()
+		if d := time.Since(began); d > 5*time.Second {
+			t.Errorf("the end took %v, want some seconds", d)
+		}
+	})
+}
+
+// stuck is a receiver that never answers.
+type stuck struct{}
+
+func (*stuck) Send(ctx context.Context, _ alert.Message) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestEngine_CountsWhatFires(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.declare("a")
+		r.declare("b")
+		time.Sleep(time.Second)
+		r.silence(routes("service", "=", "a"), 0, time.Hour)
+		r.fail("a", 5)
+		r.fail("b", 3)
+		time.Sleep(10 * time.Second)
+		want := alert.Stats{
+			Firing: []alert.FiringCount{
+				{Kind: fleet.AlertCircuitStateChange, Severity: fleet.SeverityCritical, Count: 1},
+				{Kind: fleet.AlertConsecutiveFailures, Severity: fleet.SeverityWarning, Count: 2},
+			},
+			Incidents: 2, Silences: 1, Receivers: r.Receivers(),
+		}
+		if diff := cmp.Diff(want, r.Stats()); diff != "" {
+			t.Error("stats (-want +got):", diff)
+		}
+		if got := want.Receivers[0]; got.Name != "ops" || got.Delivered != 1 {
+			t.Errorf("the receiver is %+v", got)
+		}
+	})
+}
+
+func TestEngine_ListsAlerts(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		for _, name := range []string{"a", "b"} {
+			r.declare(name)
+			time.Sleep(time.Second)
+			r.fail(name, 5)
+			time.Sleep(time.Second)
+		}
+		r.heal("a")
+		time.Sleep(time.Minute)
+		list := func(q fleet.AlertQuery) (out []string) {
+			q.Limit = 100
+			all, err := r.Alerts(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range all {
+				out = append(out, a.Service+"/"+string(a.Kind))
+			}
+			return out
+		}
+		firing := []string{"b/circuit_state_change", "b/consecutive_failures"}
+		over := []string{"a/circuit_state_change", "a/consecutive_failures"}
+		for name, c := range map[string]struct {
+			q    fleet.AlertQuery
+			want []string
+		}{
+			"all":             {fleet.AlertQuery{}, append(slices.Clone(firing), over...)},
+			"firing":          {fleet.AlertQuery{Status: fleet.FiringAlerts}, firing},
+			"firing of b":     {fleet.AlertQuery{Status: fleet.FiringAlerts, Service: "b"}, firing},
+			"firing of a":     {fleet.AlertQuery{Status: fleet.FiringAlerts, Service: "a"}, nil},
+			"firing before":   {fleet.AlertQuery{Status: fleet.FiringAlerts, Before: r.Active()[0].ID}, firing[:1]},
+			"of the incident": {fleet.AlertQuery{Status: fleet.FiringAlerts, Incident: r.Active()[0].Incident}, firing},
+			"over":            {fleet.AlertQuery{Status: fleet.ResolvedAlerts}, over},
+		} {
+			got := list(c.q)
+			slices.Sort(got)
+			slices.Sort(c.want)
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%s: %v, want %v", name, got, c.want)
+			}
+		}
+		for _, limit := range []int{0, 1001} {
+			if _, err := r.Alerts(t.Context(), fleet.AlertQuery{Status: fleet.FiringAlerts, Limit: limit}); fleet.KindOf(err) != fleet.Invalid {
+				t.Errorf("limit %d: %v, want invalid", limit, err)
+			}
+		}
+		ended, err := r.Alerts(t.Context(), fleet.AlertQuery{Status: fleet.ResolvedAlerts, Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Acknowledge(t.Context(), ended[0].ID, alice); fleet.KindOf(err) != fleet.Conflict {
+			t.Errorf("acknowledged what is over: %v", err)
+		}
+		if _, err := r.Acknowledge(t.Context(), "none", alice); fleet.KindOf(err) != fleet.NotFound {
+			t.Errorf("acknowledged what is not there: %v", err)
+		}
+		if a, err := r.Alert(t.Context(), ended[0].ID); err != nil || a.Firing() {
+			t.Errorf("one that is over: %+v, %v", a, err)
+		}
+		r.store.Fail(errGone)
+		if a, err := r.Alert(t.Context(), r.Active()[0].ID); err != nil || !a.Firing() {
+			t.Errorf("one that fires, without the store: %+v, %v", a, err)
+		}
+		r.store.Fail(nil)
+	})
+}

@@ -94,7 +94,7 @@ func (e *Engine) tellMore(in *incident, open []*fleet.Alert, now time.Time) []no
 			worst = a.Severity
 		}
 	}
-	seen := e.acknowledgement(in) != nil
+	seen := in.acknowledgement() != nil
 	reason := Reason("")
 	switch {
 	case in.worst != "" && worst.Graver(in.worst), !in.moved.IsZero() && !seen && !now.Before(in.moved.Add(e.cfg.GroupWait)):

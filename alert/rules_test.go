@@ -61,7 +61,7 @@ func TestRules_EachFiresAndResolvesOnce(t *testing.T) {
 			summary: "db is open since 00:01 UTC: 5 failures in 300 s (connection refused)",
 		},
 		fleet.AlertConsecutiveFailures: {
-			bad: func(r *rig) { r.fail("db", 3) }, fires: 2 * time.Second, good: func(r *rig) { r.report("db", 1, short) },
+			bad: func(r *rig) { r.fail("db", 3) }, fires: 3 * time.Second, good: func(r *rig) { r.report("db", 1, short) },
 			still: 29 * time.Second, over: 33 * time.Second, evidence: "consecutive_failures",
 			summary: "db fails since 00:01 UTC: 3 operations in a row failed (connection refused)",
 		},
@@ -249,7 +249,9 @@ func TestRules_ChangedOnesHoldAtTheNextLook(t *testing.T) {
 		r.configure(func(cfg *rigConfig) { cfg.Rules = config.AlertRules{"consecutive_failures": {Threshold: 2}} })
 		time.Sleep(time.Second)
 		wantActive(t, r, "db/consecutive_failures")
-		r.configure(func(cfg *rigConfig) { cfg.Rules["consecutive_failures"] = config.AlertRule{Threshold: 2, Severity: "critical"} })
+		r.configure(func(cfg *rigConfig) {
+			cfg.Rules["consecutive_failures"] = config.AlertRule{Threshold: 2, Severity: "critical"}
+		})
 		time.Sleep(time.Second)
 		if got := r.Active()[0].Severity; got != fleet.SeverityCritical {
 			t.Errorf("severity %s, want critical", got)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
 )
 
@@ -242,5 +243,29 @@ func TestSilence_NeedsTheStore(t *testing.T) {
 		if a := r.Active()[0]; a.AcknowledgedBy != "" || len(a.SilencedBy) > 0 {
 			t.Errorf("what was refused came into force: %+v", a)
 		}
+	})
+}
+
+func TestSilence_ByLayerHoldsOverARestartOfServicesThatComeBackLate(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		def := reported()
+		def.Layer = "data"
+		file := map[string]config.Service{"db": def}
+		if err := r.manager.ApplyFile(t.Context(), file); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		s := r.silence(routes("layer", "=", "data"), 0, time.Hour)
+		r.fail("db", 5)
+		time.Sleep(time.Minute)
+		r.kill()
+		time.Sleep(20 * time.Second)
+		if err := r.manager.ApplyFile(t.Context(), file); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Until(s.EndsAt) - time.Millisecond)
+		wantReasons(t, r, "")
+		time.Sleep(2 * time.Millisecond)
+		wantReasons(t, r, "firing ")
 	})
 }

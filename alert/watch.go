@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
 )
 
@@ -111,6 +112,9 @@ func (e *Engine) takeInOne(n *news, now time.Time) (s *service, failed bool) {
 		return s, false
 	}
 	failed = !fails(s.view) && fails(n.view)
+	if s.incident != nil && (s.view == nil || s.view.Layer != n.view.Layer) {
+		e.recover = true // silences may go by layers
+	}
 	s.see(n.view, now)
 	e.outfit(s)
 	return s, failed
@@ -124,10 +128,17 @@ func (e *Engine) newService(name string) *service {
 
 // outfit gives a service the rules that hold of it.
 func (e *Engine) outfit(s *service) {
-	s.rules = e.rules
-	if s.view != nil && len(s.view.Alerts) > 0 {
-		s.rules = rulesOf(s.view.Alerts.Or(e.cfg.Rules), e.cfg.ResolveAfter)
+	var own config.AlertRules
+	if s.view != nil {
+		own = s.view.Alerts
 	}
+	switch {
+	case len(own) == 0:
+		s.rules = e.rules
+	case s.base != e.rules || !own.Equal(s.own):
+		s.rules = rulesOf(own.Or(e.cfg.Rules), e.cfg.ResolveAfter)
+	}
+	s.own, s.base = own, e.rules
 }
 
 const (
