@@ -66,7 +66,7 @@ func (e *Engine) Silence(ctx context.Context, s fleet.Silence, by fleet.Actor) (
 		return fleet.Silence{}, err
 	}
 	s.Matchers = slices.Clone(s.Matchers)
-	err = e.manager.OrderAlerts(ctx, fleet.AlertOrder{
+	err = e.order(ctx, fleet.AlertOrder{
 		Action: op, Subject: s.ID, By: by, Details: detailsOf(&s),
 		Plan: func() (fleet.AlertBatch, error) {
 			e.mu.Lock()
@@ -149,7 +149,7 @@ func (e *Engine) EndSilence(ctx context.Context, id string, by fleet.Actor) erro
 	const op = "end silence"
 	at := stamp(time.Now())
 	var ended fleet.Silence
-	return e.manager.OrderAlerts(ctx, fleet.AlertOrder{
+	return e.order(ctx, fleet.AlertOrder{
 		Action: op, Subject: id, By: by,
 		Plan: func() (fleet.AlertBatch, error) {
 			e.mu.Lock()
@@ -219,6 +219,9 @@ func (e *Engine) silence(now time.Time) {
 // cover keeps by which silences an alert is covered.
 func (e *Engine) cover(a *fleet.Alert, active []*silence, now time.Time) {
 	s := e.services[a.Service]
+	if s == nil || s.view == nil {
+		return // its layer is not known yet
+	}
 	var by []string
 	for _, q := range active {
 		if matchAll(q.matchers, a, s.layer()) {
