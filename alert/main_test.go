@@ -3,6 +3,8 @@ package alert_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -78,11 +80,11 @@ func (i *inbox) messages() []alert.Message {
 
 // reasons are those of the messages so far.
 func (i *inbox) reasons() string {
-	text := ""
+	var all []string
 	for _, m := range i.messages() {
-		text += string(m.Reason) + " "
+		all = append(all, string(m.Reason))
 	}
-	return text
+	return strings.Join(all, ",")
 }
 
 func (i *inbox) when(n int) time.Time {
@@ -204,8 +206,8 @@ func (r *rig) heal(name string) {
 // active are the alerts that fire, as service/kind, the oldest first.
 func (r *rig) active() (out []string) {
 	all := r.Active()
-	for i := len(all) - 1; i >= 0; i-- {
-		out = append(out, all[i].Service+"/"+string(all[i].Kind))
+	for _, a := range slices.Backward(all) {
+		out = append(out, a.Service+"/"+string(a.Kind))
 	}
 	return out
 }
