@@ -32,10 +32,18 @@ type rig struct {
 	t       rigT
 	manager *fleet.Manager
 	store   *memory.Store
+	over    stores // what they work with
 	inbox   *inbox
 	cfg     alert.Config
 	stop    func()
 }
+
+type stores interface {
+	fleet.Store
+	fleet.AlertStore
+}
+
+type messageOf = alert.Message
 
 type rigT interface {
 	Helper()
@@ -105,7 +113,7 @@ func usual(in *inbox) alert.Config {
 func newRig(t rigT) *rig {
 	t.Helper()
 	r := &rig{t: t, store: memory.New(), inbox: &inbox{}}
-	r.cfg = usual(r.inbox)
+	r.over, r.cfg = r.store, usual(r.inbox)
 	r.start()
 	return r
 }
@@ -113,10 +121,10 @@ func newRig(t rigT) *rig {
 func (r *rig) start() {
 	r.t.Helper()
 	var err error
-	if r.manager, err = fleet.New(context.Background(), fleet.Deps{Store: r.store}, fleet.Config{}); err != nil {
+	if r.manager, err = fleet.New(context.Background(), fleet.Deps{Store: r.over}, fleet.Config{}); err != nil {
 		r.t.Fatal(err)
 	}
-	if r.Engine, err = alert.New(context.Background(), alert.Deps{Manager: r.manager, Store: r.store}, r.cfg); err != nil {
+	if r.Engine, err = alert.New(context.Background(), alert.Deps{Manager: r.manager, Store: r.over}, r.cfg); err != nil {
 		r.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
