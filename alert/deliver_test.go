@@ -122,7 +122,7 @@ func TestDeliver_BacksOffFromAReceiverThatFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		wantReasons(t, r, "test firing ")
+		wantReasons(t, r, "test,firing")
 	})
 }
 
@@ -141,11 +141,11 @@ func TestDeliver_ARefusedMessageHoldsBackItsOwnIncidentOnly(t *testing.T) {
 		time.Sleep(time.Second)
 		r.fail("db", 5)
 		time.Sleep(time.Minute)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		r.heal("poison")
 		r.heal("db")
 		time.Sleep(time.Minute)
-		wantReasons(t, r, "firing resolved ")
+		wantReasons(t, r, "firing,resolved")
 		if got := r.receiver(); got.Waiting != 2 {
 			t.Errorf("%d wait, want the two that are refused", got.Waiting)
 		}
@@ -213,7 +213,7 @@ func TestDeliver_GoesOnWhileTheStoreIsAway(t *testing.T) {
 		r.store.Fail(errGone)
 		r.fail("db", 5)
 		time.Sleep(10 * time.Second)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		r.store.Fail(nil)
 		time.Sleep(10 * time.Second)
 		if left, err := r.store.Deliveries(t.Context(), 100); err != nil || len(left) > 0 {
@@ -221,7 +221,7 @@ func TestDeliver_GoesOnWhileTheStoreIsAway(t *testing.T) {
 		}
 		r.kill()
 		time.Sleep(time.Hour)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 	})
 }
 
@@ -235,11 +235,11 @@ func TestDeliver_WhatWasNotSettledIsSentAgainOnce(t *testing.T) {
 		})
 		r.fail("db", 5)
 		time.Sleep(6 * time.Second)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		r.inbox.answers(nil)
 		r.kill()
 		time.Sleep(time.Hour)
-		wantReasons(t, r, "firing firing ")
+		wantReasons(t, r, "firing,firing")
 		if m := r.inbox.messages(); m[0].ID != m[1].ID {
 			t.Errorf("the IDs are %s and %s, want the same", m[0].ID, m[1].ID)
 		}
@@ -258,7 +258,7 @@ func TestDeliver_APanicIsAFailure(t *testing.T) {
 		}
 		r.inbox.answers(nil)
 		time.Sleep(time.Minute)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 	})
 }
 
@@ -279,7 +279,7 @@ func TestDeliver_WaitsForAReceiverThatComesBack(t *testing.T) {
 		r.kill()
 		r.inbox.answers(nil)
 		time.Sleep(time.Minute)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 	})
 }
 

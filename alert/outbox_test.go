@@ -2,6 +2,7 @@ package alert
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -81,7 +82,7 @@ func TestOutbox_TellsTheStoreAllThatItMissed(t *testing.T) {
 			t.Fatal(err)
 		}
 		o.add(all, true)
-		s.Fail(fmt.Errorf("away"))
+		s.Fail(errors.New("away"))
 		o.start(t.Context())
 		o.mu.Lock()
 		for len(o.lines["ops"].queue) > 0 {

@@ -189,7 +189,7 @@ func TestRules_HysteresisBeginsAnewWhenItIsBadAgain(t *testing.T) {
 			t.Fatalf("active %+v, want the one from the beginning", got)
 		}
 		time.Sleep(time.Minute)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 	})
 }
 
@@ -300,7 +300,7 @@ func TestRules_ARemovedServiceHasNoAlerts(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		wantActive(t, r)
-		wantReasons(t, r, "firing resolved ")
+		wantReasons(t, r, "firing,resolved")
 		if got := r.inbox.messages()[1].Alerts[0].Summary; got != "db: over after 10 s: the service was removed" {
 			t.Errorf("summary %q", got)
 		}
@@ -323,13 +323,13 @@ func TestEngine_EndsAlertsOfServicesThatDoNotComeBack(t *testing.T) {
 			svc.HandleError(errGone, time.Millisecond)
 		}
 		time.Sleep(10 * time.Second)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		r.restart()
 		time.Sleep(30 * time.Second)
 		wantActive(t, r, "embedded/circuit_state_change", "embedded/consecutive_failures")
 		time.Sleep(time.Minute)
 		wantActive(t, r)
-		wantReasons(t, r, "firing resolved ")
+		wantReasons(t, r, "firing,resolved")
 		_ = svc.Stop(context.Background())
 	})
 }
@@ -354,7 +354,7 @@ func TestEngine_KnowsThatAServiceFlappedBeforeARestart(t *testing.T) {
 		wantActive(t, r, "db/flapping")
 		time.Sleep(10 * time.Minute)
 		wantActive(t, r)
-		if diff := cmp.Diff("firing resolved ", r.inbox.reasons()); diff != "" {
+		if diff := cmp.Diff("firing,resolved", r.inbox.reasons()); diff != "" {
 			t.Error("told (-want +got):", diff)
 		}
 	})

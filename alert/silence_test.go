@@ -41,7 +41,7 @@ func TestSilence_HoldsExactlyAsLongAsItSays(t *testing.T) {
 		time.Sleep(time.Until(s.EndsAt) - time.Millisecond)
 		wantReasons(t, r, "")
 		time.Sleep(2 * time.Millisecond)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		if got := r.inbox.when(0); got.Before(s.EndsAt) || got.Sub(s.EndsAt) > time.Millisecond {
 			t.Errorf("told at %v, want at the end, %v", got, s.EndsAt)
 		}
@@ -61,9 +61,9 @@ func TestSilence_OfWhatWasToldKeepsRepeatsBackAndSaysItAgain(t *testing.T) {
 		time.Sleep(time.Minute)
 		s := r.silence(routes("kind", "=~", ".*"), 0, 10*time.Hour)
 		time.Sleep(time.Until(s.EndsAt) - time.Millisecond)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		time.Sleep(2 * time.Millisecond)
-		wantReasons(t, r, "firing repeat ")
+		wantReasons(t, r, "firing,repeat")
 	})
 }
 
@@ -75,19 +75,19 @@ func TestSilence_AMaintenanceWindowStartsLater(t *testing.T) {
 		time.Sleep(time.Second)
 		r.fail("db", 5)
 		time.Sleep(10 * time.Second)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		r.heal("db")
 		time.Sleep(time.Minute)
-		wantReasons(t, r, "firing resolved ")
+		wantReasons(t, r, "firing,resolved")
 		time.Sleep(time.Until(s.StartsAt))
 		r.fail("db", 5)
 		r.kill()
 		time.Sleep(30 * time.Minute)
-		wantReasons(t, r, "firing resolved ")
+		wantReasons(t, r, "firing,resolved")
 		r.heal("db")
 		r.fail("web", 5)
 		time.Sleep(5 * time.Hour)
-		wantReasons(t, r, "firing resolved firing repeat ")
+		wantReasons(t, r, "firing,resolved,firing,repeat")
 		if got := r.inbox.messages()[2].Root; got != "web" {
 			t.Errorf("told of %s, want web", got)
 		}
@@ -109,7 +109,7 @@ func TestSilence_EndedEarlyItIsTold(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Second)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		if err := r.EndSilence(t.Context(), s.ID, alice); fleet.KindOf(err) != fleet.Conflict {
 			t.Errorf("ended again: %v, want a conflict", err)
 		}
@@ -117,7 +117,7 @@ func TestSilence_EndedEarlyItIsTold(t *testing.T) {
 			t.Errorf("ended one that is not there: %v", err)
 		}
 		time.Sleep(90 * time.Minute)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 	})
 }
 
@@ -234,12 +234,12 @@ func TestSilence_NeedsTheStore(t *testing.T) {
 			t.Errorf("acknowledge: %v, want unavailable", err)
 		}
 		time.Sleep(10 * time.Second)
-		wantReasons(t, r, "firing ") // alerts go on without it
+		wantReasons(t, r, "firing") // alerts go on without it
 		r.store.Fail(nil)
 		time.Sleep(10 * time.Second)
 		r.kill()
 		time.Sleep(time.Hour)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		if a := r.Active()[0]; a.AcknowledgedBy != "" || len(a.SilencedBy) > 0 {
 			t.Errorf("what was refused came into force: %+v", a)
 		}
@@ -266,6 +266,6 @@ func TestSilence_ByLayerHoldsOverARestartOfServicesThatComeBackLate(t *testing.T
 		time.Sleep(time.Until(s.EndsAt) - time.Millisecond)
 		wantReasons(t, r, "")
 		time.Sleep(2 * time.Millisecond)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 	})
 }
