@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"tui"},
 	{"fleet"},
 	{"alert", "metrics", "series", "store/internal/*", "store/storetest"},
-	{"store/*"},
+	{"store/*", "alert/*"},
 	{"ui", "server/internal/*"},
 	{"server/rest", "server/ws"},
 	{"server"},
