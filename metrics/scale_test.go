@@ -46,18 +46,18 @@ func busy(services int) []fleet.ServiceMeasures {
 }
 
 // scrapeOf asks as a Prometheus does that takes no compression.
-func scrapeOf(t testing.TB, c prometheus.Collector, accept string) *httptest.ResponseRecorder {
-	t.Helper()
+func scrapeOf(tb testing.TB, c prometheus.Collector, accept string) *httptest.ResponseRecorder {
+	tb.Helper()
 	registry := prometheus.NewRegistry()
 	if err := registry.Register(c); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody)
 	r.Header.Set("Accept", accept)
 	promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}).ServeHTTP(w, r)
 	if w.Code != http.StatusOK {
-		t.Fatalf("%d %s", w.Code, w.Body)
+		tb.Fatalf("%d %s", w.Code, w.Body)
 	}
 	return w
 }
