@@ -250,7 +250,7 @@ func TestCollector_TellsThatTheStoreIsAway(t *testing.T) {
 	})
 }
 
-func BenchmarkCollector_TenThousandServices(b *testing.B) {
+func BenchmarkCollector_TwentyThousandServices(b *testing.B) {
 	m, err := fleet.New(b.Context(), fleet.Deps{Store: memory.New()}, fleet.Config{})
 	if err != nil {
 		b.Fatal(err)
@@ -259,7 +259,7 @@ func BenchmarkCollector_TenThousandServices(b *testing.B) {
 	ended := make(chan error, 1)
 	go func() { ended <- m.Run(ctx) }()
 	services := make(map[string]config.Service)
-	for i := range 10_000 {
+	for i := range 20_000 {
 		services["s"+strconv.Itoa(i)] = config.Service{}
 	}
 	if err := m.ApplyFile(ctx, services); err != nil {
