@@ -60,19 +60,13 @@ type bench struct {
 	stop    func()
 	limits  fleet.Config
 	store   *memory.Store
-<<<<<<< HEAD
-	through fleet.Store   // what the manager asks; nil: the store
-	failing atomic.Bool   // what the health checks say
-	gate    chan struct{} // what they wait for; nil: nothing
-
-	alerts   *alert.Engine
-	receiver receiver
-=======
 	through fleet.Store       // what the manager asks; nil: the store
 	past    fleet.SeriesStore // what the recorder asks; nil: the store
 	failing atomic.Bool       // what the health checks say
 	gate    chan struct{}     // what they wait for; nil: nothing
->>>>>>> main
+
+	alerts   *alert.Engine
+	receiver receiver
 }
 
 // Check is every health check of the bench.
