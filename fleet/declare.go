@@ -117,7 +117,7 @@ func (m *Manager) planArrival(a arrival, r *remembered, b *draft) (*member, erro
 	unchanged := r != nil && a.source != SourceAPI && r.filed != nil && sameService(r.filed, &said)
 	if unchanged {
 		cfg, a.def = r.config, r.def
-		cfg.Classify = said.Config.Classify
+		cfg.Classify, cfg.Hooks = said.Config.Classify, said.Config.Hooks
 	}
 	newVersion := version == 0 || r == nil || !unchanged && !sameConfig(cfg, r.config)
 	if newVersion {
