@@ -18,6 +18,7 @@ import (
 	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/internal/lifecycle"
+	"github.com/degenduel/switchgear/metrics"
 	"github.com/degenduel/switchgear/probe"
 	"github.com/degenduel/switchgear/series"
 	"github.com/degenduel/switchgear/server"
@@ -157,7 +158,7 @@ func (a *App) join(ctx context.Context) (err error) {
 	a.server, err = server.New(server.Deps{Manager: a.manager, Auth: a.auth, Series: a.series, Logger: a.log}, server.Config{
 		AllowedOrigins:    a.settings.AllowedOrigins,
 		MessagesPerMinute: a.settings.Limits.MessagesPerMinute, SocketsPerIdentity: a.settings.Limits.SocketsPerIdentity,
-		Version: a.opts.Version,
+		Durations: metrics.Grouping(a.settings.MetricsDurations), Version: a.opts.Version,
 	})
 	return err
 }

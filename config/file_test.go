@@ -50,6 +50,7 @@ auth:
     servicesClaim: switchgear_services
     algorithms: [ES256, EdDSA]
 store: { data: /var/lib/switchgear }
+metrics: { durations: layer }
 log: { level: debug, format: json }
 `
 
@@ -86,7 +87,7 @@ func TestParse_ReadsAWholeFile(t *testing.T) {
 				JWKSURL: "https://login.example.com/keys?v=2", Issuer: "https://login.example.com", Audience: "switchgear",
 				RoleClaim: "switchgear_role", ServicesClaim: "switchgear_services", Algorithms: []string{"ES256", "EdDSA"},
 			},
-			Data: "/var/lib/switchgear", LogLevel: "debug", LogFormat: "json",
+			Data: "/var/lib/switchgear", LogLevel: "debug", LogFormat: "json", MetricsDurations: "layer",
 		},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(config.File{})); diff != "" {

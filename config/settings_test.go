@@ -17,13 +17,13 @@ func TestSettings_OrTakesWhatIsNotSaidFromTheNext(t *testing.T) {
 		Limits: config.Limits{MessagesPerMinute: 100},
 	}
 	file := config.Settings{
-		Listen: "127.0.0.1:3", Data: "/file", LogLevel: "debug", MaxServices: 5,
+		Listen: "127.0.0.1:3", Data: "/file", LogLevel: "debug", MaxServices: 5, MetricsDurations: "layer",
 		Limits: config.Limits{MessagesPerMinute: 200, SocketsPerIdentity: 30},
 	}
 	want := config.Settings{
 		Listen: "127.0.0.1:1", AllowedOrigins: []string{}, AllowedTargets: []string{"loopback"}, MaxServices: 5,
 		Limits: config.Limits{MessagesPerMinute: 100, SocketsPerIdentity: 30, LoginsPerMinute: 10},
-		Data:   "/env", LogLevel: "debug", LogFormat: "text",
+		Data:   "/env", LogLevel: "debug", LogFormat: "text", MetricsDurations: "layer",
 	}
 	got := flags.Or(environment).Or(file).Or(config.DefaultSettings())
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -43,7 +43,7 @@ func TestSettings_DefaultsAreValid(t *testing.T) {
 func TestSettings_ValidateNamesEachThatCannotBe(t *testing.T) {
 	t.Parallel()
 	s := config.Settings{
-		Listen: "8080", MaxServices: -1, Data: "a\x00b", LogLevel: "loud", LogFormat: "xml",
+		Listen: "8080", MaxServices: -1, Data: "a\x00b", LogLevel: "loud", LogFormat: "xml", MetricsDurations: "all",
 		AllowedTargets: []string{"private", "example.com", "169.254.169.254"},
 		Limits:         config.Limits{MessagesPerMinute: 100_001, SocketsPerIdentity: 1_000_001, LoginsPerMinute: 1_001},
 	}
@@ -56,6 +56,7 @@ func TestSettings_ValidateNamesEachThatCannotBe(t *testing.T) {
 		`server.limits.socketsPerIdentity: 1000001 is not in 1 … 1000000`,
 		`server.limits.loginsPerMinute: 1001 is not in 1 … 1000`,
 		`store.data: "a\x00b" is not a path`,
+		`metrics.durations: "all" is not one of auto, service, layer`,
 		`log.level: "loud" is not one of debug, info, warn, error`,
 		`log.format: "xml" is not one of text, json`,
 	}

@@ -118,6 +118,10 @@ type Manager struct {
 
 	turnedAway atomic.Uint64 // services refused because of the cap
 	waiting    atomic.Int64  // how many are in the backlog
+	crowdedOut atomic.Uint64 // orders refused because too many changes waited
+	unheard    atomic.Uint64 // transitions that came so fast that none was told of
+	commits    timed         // the store's
+	checksLate timed         // how long after their time health checks began
 	refusals   refusals
 	unsaved    unsaved
 

@@ -26,7 +26,7 @@ func (c breakerCollector) Collect(out chan<- prometheus.Metric) {
 	for i, b := range c {
 		all[i] = measures(b)
 	}
-	sink(out).breakers(all)
+	newSink(out).breakers(all)
 }
 
 func measures(b *switchgear.Breaker) fleet.ServiceMeasures {
@@ -37,7 +37,8 @@ func measures(b *switchgear.Breaker) fleet.ServiceMeasures {
 }
 
 // breakers tells what there is to tell of breakers without health checks.
-func (s sink) breakers(all []fleet.ServiceMeasures) {
+func (s *sink) breakers(all []fleet.ServiceMeasures) {
+	s.histograms(all)
 	s.traffic(all)
 	s.circuits(all)
 	s.overrides(all)

@@ -77,7 +77,7 @@ func newBench(t *testing.T, store fleet.Store, cap int) *bench {
 		}
 	}
 	b.registry.MustRegister(metrics.New(metrics.Deps{
-		Manager: b.Manager, StreamClients: func() int { return 3 }, Version: wire.Version{Version: "v1.2.3", Commit: "abc"},
+		Manager: b.Manager, Stream: func() metrics.Stream { return metrics.Stream{Clients: 3} }, Version: wire.Version{Version: "v1.2.3", Commit: "abc"},
 	}))
 	return b
 }

@@ -179,10 +179,7 @@ test('the arrows go from tile to tile, also to those that are not drawn yet', as
   const manager = await Manager.start(t, { services });
   const page = await open(t, manager, { path: '/?sort=name&density=list' });
   await see(page, '.tile', 'service_000');
-  const active = () => page.evaluate(() => document.activeElement?.getAttribute('data-service'));
-  await page.keyboard.press('ArrowDown');
-  assert.equal(await active(), 'service_000');
-  for (let i = 1; i <= 40; i++) {
+  for (let i = 0; i <= 40; i++) {
     await page.keyboard.press('ArrowDown');
     await page.waitForFunction((n) => document.activeElement?.getAttribute('data-service') === `service_${String(n).padStart(3, '0')}`, i);
   }

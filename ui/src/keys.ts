@@ -1,5 +1,5 @@
 import { computed, signal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 export interface Key {
   /** As KeyboardEvent.key has it: '/', 'ArrowDown', 'Enter'; or two, one after the other: 'g m'. */
@@ -24,7 +24,7 @@ export const keys = computed<Key[]>(() => {
 export function useKeys(list: Key[], { around = false } = {}): void {
   const holder = useRef<Holder>({ list });
   holder.current.list = list;
-  useEffect(() => {
+  useLayoutEffect(() => { // what is seen can be used
     const mine = holder.current;
     holders.value = around ? [...holders.peek(), mine] : [mine, ...holders.peek()];
     return () => {
