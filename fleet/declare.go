@@ -71,6 +71,9 @@ func (m *Manager) newMember(a arrival, cfg switchgear.Config) (*member, error) {
 		}
 		s.probe = p
 		sc.Check, sc.CheckTimeout, sc.CheckIsOperation = p.Check, hc.Timeout, true
+		if m.around != nil {
+			sc.Check = m.around(a.name, p.Check)
+		}
 	}
 	var err error
 	if s.service, err = switchgear.NewService(a.name, sc); err != nil {
