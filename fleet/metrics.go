@@ -1,10 +1,6 @@
 package fleet
 
-import (
-	"time"
-
-	"github.com/degenduel/switchgear"
-)
+import "github.com/degenduel/switchgear"
 
 // Measures are what the manager counts in this process, for metrics.
 type Measures struct {
@@ -77,13 +73,9 @@ type ServiceMeasures struct {
 	Exemplars []Exemplar
 }
 
-// Exemplar is one operation that was traced.
-type Exemplar struct {
-	Bucket  int    // of switchgear.DurationBounds; their number: above the last
-	TraceID string // 32 hexadecimal digits
-	Value   time.Duration
-	At      time.Time
-}
+// Exemplar is one operation that was traced: of a service that the program itself
+// registered with hooks (switchgear.Hooks).
+type Exemplar = switchgear.Exemplar
 
 // Measure returns what has been counted so far.
 func (m *Manager) Measure() Measures {
@@ -100,7 +92,7 @@ func (m *Manager) Measure() Measures {
 		told, layer := m.lastTold(s)
 		out.Services[i] = ServiceMeasures{
 			Service: s.name, Layer: layer, State: told.State, Mode: told.Mode, Override: told.Override,
-			Operations: b.Operations(), Counts: b.Counts(), Checks: s.counts.all(), Probed: s.service.HasCheck(),
+			Operations: b.Operations(), Counts: b.Counts(), Exemplars: b.Exemplars(), Checks: s.counts.all(), Probed: s.service.HasCheck(),
 		}
 	}
 	m.mu.RLock()

@@ -33,6 +33,7 @@ func measures(b *switchgear.Breaker) fleet.ServiceMeasures {
 	s := b.Snapshot()
 	return fleet.ServiceMeasures{
 		Service: b.Name(), State: s.State, Mode: s.Mode, Override: s.Override, Operations: s.Operations, Counts: b.Counts(),
+		Exemplars: b.Exemplars(),
 	}
 }
 

@@ -59,6 +59,7 @@ func (k keyed) Collect(out chan<- prometheus.Metric) {
 	all := k.Snapshot()
 	sum := measures(k.Parent())
 	sum.Operations, sum.Counts.Rejections, sum.Counts.Durations = all.Operations, all.Rejections, all.Durations
+	sum.Exemplars = k.Exemplars()
 	s.breakers([]fleet.ServiceMeasures{sum})
 	for i, n := range []int{all.Keys - all.Open - all.HalfOpen, all.Open, all.HalfOpen} {
 		s.gauge(keys, float64(n), name, allStateNumbers[i].String())
