@@ -15,9 +15,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/degenduel/switchgear/alert"
 	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/internal/lifecycle"
+	"github.com/degenduel/switchgear/metrics"
 	"github.com/degenduel/switchgear/probe"
 	"github.com/degenduel/switchgear/series"
 	"github.com/degenduel/switchgear/server"
@@ -60,6 +62,7 @@ type App struct {
 	auth     *server.Authenticator
 	manager  *fleet.Manager
 	series   *series.Recorder
+	alerts   *alert.Engine
 	server   *server.Server
 	listener net.Listener
 	cleanUps lifecycle.Stack
@@ -68,7 +71,7 @@ type App struct {
 // New opens the store, brings back what it remembers, and listens, so that an
 // error of any of them is told before anything runs.
 func New(ctx context.Context, o Options) (a *App, err error) {
-	a = &App{opts: o, file: &config.File{}, watch: newFileWatch(o.ConfigPath)}
+	a = &App{opts: o, file: &config.File{Alerts: config.DefaultAlerts()}, watch: newFileWatch(o.ConfigPath)}
 	if o.ConfigPath != "" {
 		if a.file, err = config.Load(o.ConfigPath); err != nil {
 			return nil, err
@@ -146,7 +149,7 @@ func (a *App) join(ctx context.Context) (err error) {
 		a.manager.Close()
 		return nil
 	})
-	a.series, err = series.New(series.Deps{Manager: a.manager, Store: store, Logger: a.log}, series.Config{})
+	a.series, err = series.New(series.Deps{Manager: a.manager, Store: store, Logger: a.log}, series.Config{Keep: series.Keep(a.settings.Series)})
 	if err != nil {
 		return err
 	}
@@ -154,10 +157,15 @@ func (a *App) join(ctx context.Context) (err error) {
 		a.series.Close()
 		return nil
 	})
-	a.server, err = server.New(server.Deps{Manager: a.manager, Auth: a.auth, Series: a.series, Logger: a.log}, server.Config{
+	if err := a.watchForAlerts(ctx, store); err != nil {
+		return err
+	}
+	a.server, err = server.New(server.Deps{
+		Manager: a.manager, Auth: a.auth, Series: a.series, Alerts: a.alerts, Logger: a.log,
+	}, server.Config{
 		AllowedOrigins:    a.settings.AllowedOrigins,
 		MessagesPerMinute: a.settings.Limits.MessagesPerMinute, SocketsPerIdentity: a.settings.Limits.SocketsPerIdentity,
-		Version: a.opts.Version,
+		Durations: metrics.Grouping(a.settings.MetricsDurations), Version: a.opts.Version,
 	})
 	return err
 }
@@ -191,6 +199,11 @@ func (a *App) Run(ctx context.Context) error {
 	defer stopRecording()
 	var recorder errgroup.Group
 	recorder.Go(func() error { return a.series.Run(recording) })
+	// The alerts end before the manager, which stores them.
+	alerting, stopAlerting := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopAlerting()
+	var alerts errgroup.Group
+	alerts.Go(func() error { return a.alerts.Run(alerting) })
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
 	var failing sync.WaitGroup
@@ -207,6 +220,8 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	stop()
 	failing.Wait()
+	stopAlerting()
+	err = errors.Join(err, alerts.Wait())
 	stopManaging()
 	err = errors.Join(err, manager.Wait())
 	stopRecording()

@@ -67,7 +67,10 @@ func (a *App) reload(ctx context.Context) error {
 	case len(file.Services) == 0 && len(a.file.Services) > 0:
 		err = errNoServices
 	default:
-		err = a.manager.ApplyFile(ctx, file.Services)
+		err = a.applyAlerts(&file.Alerts)
+		if err == nil {
+			err = a.manager.ApplyFile(ctx, file.Services)
+		}
 	}
 	if err != nil {
 		a.log.ErrorContext(ctx, "the config file was not put in force", slog.Any("error", err))

@@ -49,6 +49,14 @@ type Settings struct {
 	// working directory. Default ./data.
 	Data string
 
+	// Series are how long the series of services are kept (store.series).
+	Series Series
+
+	// MetricsDurations says by what /metrics keeps histograms of durations, and
+	// transitions (metrics.durations): service, layer, or auto, which is by
+	// service up to 2 000 services. Default auto.
+	MetricsDurations string
+
 	// LogLevel is the least that is logged (log.level): debug, info, warn or
 	// error. Default info.
 	LogLevel string
@@ -82,13 +90,16 @@ const (
 var (
 	logLevels  = []string{"debug", "info", "warn", "error"}
 	logFormats = []string{"text", "json"}
+	groupings  = []string{"auto", "service", "layer"}
 )
 
 // DefaultSettings are those that hold where nobody says otherwise.
 func DefaultSettings() Settings {
 	return Settings{
 		Listen: "127.0.0.1:8080", MaxServices: 20_000, Data: "./data", LogLevel: "info", LogFormat: "text",
-		Limits: Limits{MessagesPerMinute: 60, SocketsPerIdentity: 20, LoginsPerMinute: 10},
+		MetricsDurations: "auto",
+		Limits:           Limits{MessagesPerMinute: 60, SocketsPerIdentity: 20, LoginsPerMinute: 10},
+		Series:           defaultSeries,
 	}
 }
 
@@ -121,6 +132,7 @@ func (s Settings) Or(next Settings) Settings {
 	or(&s.Listen, next.Listen)
 	or(&s.PublicURL, next.PublicURL)
 	or(&s.Data, next.Data)
+	or(&s.MetricsDurations, next.MetricsDurations)
 	or(&s.LogLevel, next.LogLevel)
 	or(&s.LogFormat, next.LogFormat)
 	if s.AllowedOrigins == nil {
@@ -135,6 +147,7 @@ func (s Settings) Or(next Settings) Settings {
 			*n.value = *others[i].value
 		}
 	}
+	s.Series.fill(next.Series)
 	s.JWT = s.JWT.or(next.JWT)
 	return s
 }
@@ -185,12 +198,14 @@ func (s Settings) check(bad *problems) {
 	if !isPath(s.Data) {
 		bad.add("store.data", "%s is not a path", quote(s.Data))
 	}
+	s.Series.check(bad)
 	s.JWT.check(bad)
 	oneOf := func(field, v string, words []string) {
 		if v != "" && !slices.Contains(words, v) {
 			bad.add(field, "%s is not one of %s", quote(v), strings.Join(words, ", "))
 		}
 	}
+	oneOf("metrics.durations", s.MetricsDurations, groupings)
 	oneOf("log.level", s.LogLevel, logLevels)
 	oneOf("log.format", s.LogFormat, logFormats)
 }
@@ -229,8 +244,12 @@ type settingsJSON struct {
 		JWT *jwtJSON `json:"jwt"`
 	} `json:"auth"`
 	Store struct {
-		Data *string `json:"data"`
+		Data   *string    `json:"data"`
+		Series seriesJSON `json:"series"`
 	} `json:"store"`
+	Metrics struct {
+		Durations *string `json:"durations"`
+	} `json:"metrics"`
 	Log struct {
 		Level  *string `json:"level"`
 		Format *string `json:"format"`
@@ -245,6 +264,7 @@ func (d *settingsJSON) settings(bad *problems) Settings {
 	s.Listen = text("server.listen", d.Server.Listen)
 	s.PublicURL = text("server.publicUrl", d.Server.PublicURL)
 	s.Data = text("store.data", d.Store.Data)
+	s.MetricsDurations = text("metrics.durations", d.Metrics.Durations)
 	s.LogLevel = text("log.level", d.Log.Level)
 	s.LogFormat = text("log.format", d.Log.Format)
 	limits := d.Server.Limits
@@ -257,6 +277,7 @@ func (d *settingsJSON) settings(bad *problems) Settings {
 			bad.add(n.field, "%s", n.outOfRange())
 		}
 	}
+	s.Series = d.Store.Series.series(bad)
 	s.JWT = d.Auth.JWT.jwt(bad, text)
 	s.check(bad)
 	return s

@@ -71,6 +71,9 @@ func (m *Manager) newMember(a arrival, cfg switchgear.Config) (*member, error) {
 		}
 		s.probe = p
 		sc.Check, sc.CheckTimeout, sc.CheckIsOperation = p.Check, hc.Timeout, true
+		if m.around != nil {
+			sc.Check = m.around(a.name, p.Check)
+		}
 	}
 	var err error
 	if s.service, err = switchgear.NewService(a.name, sc); err != nil {
@@ -117,7 +120,7 @@ func (m *Manager) planArrival(a arrival, r *remembered, b *draft) (*member, erro
 	unchanged := r != nil && a.source != SourceAPI && r.filed != nil && sameService(r.filed, &said)
 	if unchanged {
 		cfg, a.def = r.config, r.def
-		cfg.Classify = said.Config.Classify
+		cfg.Classify, cfg.Hooks = said.Config.Classify, said.Config.Hooks
 	}
 	newVersion := version == 0 || r == nil || !unchanged && !sameConfig(cfg, r.config)
 	if newVersion {
@@ -152,7 +155,7 @@ func (m *Manager) planArrival(a arrival, r *remembered, b *draft) (*member, erro
 			Service: a.name, Kind: EventRegistered, At: live.At, Actor: a.by.Name, Reason: a.by.Reason,
 			Evidence: aboutJSON(&a.def, a.source, version),
 		})
-		a.by.record(b, "register", a.name, "")
+		a.by.record(b, "register", a.name, "", nil)
 	}
 	if r != nil {
 		r.asStored = unchanged && !newVersion
@@ -162,10 +165,10 @@ func (m *Manager) planArrival(a arrival, r *remembered, b *draft) (*member, erro
 	}
 	switch {
 	case newVersion:
-		_, err = m.planConfig(s, live, cfg, a.by, b)
+		_, err = m.planConfig(s, live, cfg, a.by, b, changedBy(a.source))
 	case !unchanged:
 		if a.source == SourceAPI {
-			a.by.record(b, "declare", a.name, "")
+			a.by.record(b, "declare", a.name, "", nil)
 		}
 		err = m.planRow(s, live, b, a.by.Name)
 	}
@@ -314,7 +317,7 @@ func (m *Manager) leave(asked *member, by Actor, checkDependants bool) *change {
 		b.Events = append(b.Events, Event{
 			Service: s.name, Kind: EventRemoved, At: live.At, Actor: by.Name, Reason: by.Reason,
 		})
-		by.record(b, "remove", s.name, "")
+		by.record(b, "remove", s.name, "", nil)
 		return nil
 	}
 	c.apply = func() {

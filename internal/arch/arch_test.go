@@ -22,7 +22,7 @@ import (
 var layers = [][]string{
 	{"internal/*"},
 	{"."},
-	{"httpbreaker", "grpcbreaker", "sqlbreaker", "failsafebreaker", "wire", "config"},
+	{"httpbreaker", "grpcbreaker", "sqlbreaker", "failsafebreaker", "otelbreaker", "wire", "config"},
 	{"client", "probe"},
 	{"tui"},
 	{"fleet"},

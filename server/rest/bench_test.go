@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/alert"
 	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/series"
@@ -59,9 +60,13 @@ type bench struct {
 	stop    func()
 	limits  fleet.Config
 	store   *memory.Store
-	through fleet.Store   // what the manager asks; nil: the store
-	failing atomic.Bool   // what the health checks say
-	gate    chan struct{} // what they wait for; nil: nothing
+	through fleet.Store       // what the manager asks; nil: the store
+	past    fleet.SeriesStore // what the recorder asks; nil: the store
+	failing atomic.Bool       // what the health checks say
+	gate    chan struct{}     // what they wait for; nil: nothing
+
+	alerts   *alert.Engine
+	receiver receiver
 }
 
 // Check is every health check of the bench.
@@ -110,9 +115,18 @@ func (b *bench) start() {
 	if err != nil {
 		b.tb.Fatal(err)
 	}
+	var past fleet.SeriesStore = b.store
+	if b.past != nil {
+		past = b.past
+	}
 	manager := b.manager
-	recorder, err := series.New(series.Deps{Manager: manager, Store: b.store}, series.Config{})
+	recorder, err := series.New(series.Deps{Manager: manager, Store: past}, series.Config{})
 	if err != nil {
+		b.tb.Fatal(err)
+	}
+	if b.alerts, err = alert.New(b.tb.Context(), alert.Deps{Manager: manager, Store: b.store}, alert.Config{
+		Receivers: []alert.Target{{Name: "ops", Kind: "webhook", Receiver: &b.receiver, SendResolved: true}},
+	}); err != nil {
 		b.tb.Fatal(err)
 	}
 	var recording errgroup.Group
@@ -120,16 +134,18 @@ func (b *bench) start() {
 	ended := make(chan error, 1)
 	go func() { ended <- manager.Run(ctx) }()
 	recording.Go(func() error { return recorder.Run(ctx) })
+	alerting := b.alerts
+	recording.Go(func() error { return alerting.Run(ctx) })
 	b.stop = sync.OnceFunc(func() {
 		stop()
 		if err := <-ended; err != nil {
 			b.tb.Errorf("the manager ended with %v", err)
 		}
 		if err := recording.Wait(); err != nil {
-			b.tb.Errorf("the recorder ended with %v", err)
+			b.tb.Errorf("the recorder or the alerts ended with %v", err)
 		}
 	})
-	b.api = New(Deps{Manager: b.manager, Auth: a, Series: recorder, Problems: problem.New(nil)})
+	b.api = New(Deps{Manager: b.manager, Auth: a, Series: recorder, Alerts: b.alerts, Problems: problem.New(nil)})
 }
 
 // restart ends the manager and begins anew with the same store.

@@ -24,8 +24,8 @@ func hold(ctx context.Context, dir string) error {
 	select {}
 }
 
-// commitOnAndOn commits batches of two events and a row, and says of each the
-// ID of its last event and its seq once it is acknowledged.
+// commitOnAndOn commits batches of two events, a row and what there is of alerts,
+// and says of each the ID of its last event and its seq once it is acknowledged.
 func commitOnAndOn(ctx context.Context, dir string) error {
 	s, err := sqlite.Open(ctx, dir, patient)
 	if err != nil {
@@ -40,10 +40,23 @@ func commitOnAndOn(ctx context.Context, dir string) error {
 		b.Events = append(b.Events, batch(seq+1).Events...)
 		b.Services = []fleet.ServiceRow{{Service: "a", Value: json.RawMessage(fmt.Sprintf(`{"seq":%d}`, seq+1)), UpdatedAt: time.Now()}}
 		b.Audit = []fleet.AuditEntry{{At: time.Now(), Action: "count"}}
+		b.Alerts = alertsOf(seq + 1)
 		if err := s.Commit(ctx, &b); err != nil {
 			return err
 		}
 		fmt.Println(b.Events[1].ID, seq+1)
+	}
+}
+
+// alertsOf is a new alert, acknowledged, one that is written over, a message and
+// a silence.
+func alertsOf(seq uint64) fleet.AlertBatch {
+	id := fmt.Sprintf("%09d", seq)
+	return fleet.AlertBatch{
+		Alerts:       []fleet.Alert{{ID: id, Incident: id, Service: "a"}, {ID: "0", Incident: "0", Service: "a", Summary: id}},
+		Silences:     []fleet.Silence{{ID: "0", Reason: id}},
+		Deliveries:   []fleet.Delivery{{ID: id, Receiver: "ops", Incident: id}},
+		Acknowledged: []fleet.Acknowledgement{{Alerts: []string{id}, By: "ada", At: time.Now()}},
 	}
 }
 
@@ -101,6 +114,11 @@ func verify(t *testing.T, s *sqlite.Store, dir string, lastID, lastSeq int64) {
 	}
 	if count != 2*audits || maxSeq != seqOfRow {
 		t.Errorf("half a batch is there: %s", got)
+	}
+	got = line(t, other, `SELECT (SELECT COUNT(*) FROM alerts WHERE acknowledged_by = 'ada'), (SELECT COUNT(*) FROM alert_deliveries),
+		(SELECT MAX(id) FROM alerts), (SELECT summary FROM alerts WHERE id = '0'), (SELECT reason FROM alert_silences)`)
+	if id := fmt.Sprintf("%09d", maxSeq); got != fmt.Sprintf("%d|%d|%s|%s|%s", audits, audits, id, id, id) {
+		t.Errorf("of %d batches until %s there are of alerts: %s", audits, id, got)
 	}
 	newest, err := s.Events(t.Context(), fleet.EventQuery{Limit: 1})
 	if err != nil || len(newest) != 1 || newest[0].ID != maxID {

@@ -106,6 +106,7 @@ func (p *pair) batch(r *rapid.T) fleet.Batch {
 		b.Audit = append(b.Audit, fleet.AuditEntry{
 			At: someTime.Draw(r, "at"), Actor: someText.Draw(r, "actor"), Address: someText.Draw(r, "address"), Action: someAction.Draw(r, "action"),
 			Service: rapid.OneOf(rapid.Just(""), someService).Draw(r, "service"), Reason: someText.Draw(r, "reason"), Result: someText.Draw(r, "result"),
+			Details: rapid.OneOf(rapid.Just(json.RawMessage(nil)), someJSON).Draw(r, "details"),
 		})
 	}
 	// Few batches have one of these: most of them are conflicts.
@@ -132,7 +133,6 @@ func (p *pair) ask(r *rapid.T) {
 	if diff := cmp.Diff(p.model.everything(), p.store.everything(), same); diff != "" {
 		r.Fatalf("everything (-model +store):\n%s", diff)
 	}
-	noTime := rapid.Just(time.Time{})
 	q := fleet.EventQuery{
 		Service: rapid.OneOf(rapid.Just(""), someService).Draw(r, "of"),
 		Kinds:   rapid.SliceOfNDistinct(someKind, 0, 2, rapid.ID[fleet.EventKind]).Draw(r, "kinds"),
@@ -158,7 +158,6 @@ func (p *pair) ask(r *rapid.T) {
 }
 
 func (p *pair) askAccess(r *rapid.T) {
-	noTime := rapid.Just(time.Time{})
 	q := fleet.AuditQuery{
 		Service: rapid.OneOf(rapid.Just(""), someService).Draw(r, "of"),
 		Actor:   someText.Draw(r, "by"),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { open, see, tile } from './kit/browser.mjs';
+import { open, patience, see, tile } from './kit/browser.mjs';
 import { Manager } from './kit/manager.mjs';
 import { network } from './kit/upstream.mjs';
 
@@ -39,9 +39,15 @@ test('the page outlives a manager that is killed: it says how old it is, then li
   await see(page, '.tile.on-healthy', 'prices');
   const same = await marked(page);
 
+  await manager.report('prices', 300);
+  const figures = tile(page, 'prices').locator('.tile-figures');
+  await see(tile(page, 'prices'), '.figure', /^[1-9].*\/s/);
   await manager.kill();
   await see(page, '.head-connection.is-lost', /not live: what you see is \d+s old/);
+  const then = await figures.innerText();
   await see(page, '.head-connection.is-lost', /is ([2-9]|\d\d)s old/); // it counts
+  await see(page, '.head-connection.is-lost', /is 1[2-9]s old/, 2 * patience);
+  assert.equal(await figures.innerText(), then, 'what is not live does not fade');
   assert.match(await page.title(), /^⚠ /);
   await see(page, '.tile', 'prices'); // the last that was known stays
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { count, duration, local, rate, share, span, utc } from './format';
+import { count, duration, local, rate, share, shortSpan, span, utc, worded } from './format';
 
 describe('numbers', () => {
   it.each([[0, '0'], [999, '999'], [999.6, '1.0k'], [1_000, '1.0k'], [9_949, '9.9k'], [9_950, '10k'], [999_499, '999k'], [999_600, '1.0M'], [5.6e6, '5.6M'], [4.2e9, '4.2G'], [7e12, '7000G']])(
@@ -24,6 +24,16 @@ describe('times', () => {
     const now = new Date(2026, 10, 23, 12).getTime();
     expect(local(new Date(2026, 10, 23, 8, 5, 9).getTime(), now)).toBe('08:05:09');
     expect(local(new Date(2026, 10, 22, 8, 5, 9).getTime(), now)).toMatch(/22.*08:05:09/);
+  });
+
+  it.each([[45_400, '45s'], [725_000, '12m'], [11_520_000, '3h'], [352_800_000, '4d']])('a span of %d is %s in short', (ms, text) => expect(shortSpan(ms)).toBe(text));
+
+  it('are the same in the words of the manager', () => {
+    const at = new Date(2026, 10, 23, 8, 5, 9).getTime();
+    expect(worded('closed: 0 of 5 failures within 1m0s', at)).toBe('closed: 0 of 5 failures within 1m 00s');
+    expect(worded('1h0m0s, 36h0m5.5s. 1.25s (820.5µs)', at)).toBe('1h 00m, 1d 12h. 1.3 s (0.82 ms)');
+    expect(worded(`open; next attempt at ${new Date(at).toISOString()}`, at)).toBe('open; next attempt at 08:05:09');
+    for (const text of ['in 2m 05s', '45s ago', '3.2 ms', 'v1.2s-beta', 'node-1m0s', '10.0.0.7:53', 'its 5s']) expect(worded(text, at)).toBe(text);
   });
 
   it('is whole in UTC', () => expect(utc(Date.UTC(2026, 10, 23, 8, 5, 9, 7))).toBe('2026-11-23 08:05:09.007 UTC'));

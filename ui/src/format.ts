@@ -43,6 +43,14 @@ export function span(ms: number): string {
   return `${Math.floor(s / 86_400)}d ${Math.floor(s / 3_600) % 24}h`;
 }
 
+/** A span of time in its largest unit, for where there is little room: 45s, 12m, 3h, 4d. */
+export function shortSpan(ms: number): string {
+  return span(ms).split(' ')[0]!;
+}
+
+/** 1 failure, 2 failures, 12k failures. */
+export const many = (n: number, one: string, more = `${one}s`): string => `${count(n)} ${n === 1 ? one : more}`;
+
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
 const day = new Intl.DateTimeFormat(undefined, { month: 'short', day: '2-digit' });
 
@@ -51,6 +59,19 @@ export function local(at: number, now: number): string {
   const [a, b] = [new Date(at), new Date(now)];
   const today = a.getFullYear() === b.getFullYear() && a.getMonth() === b.getMonth() && a.getDate() === b.getDate();
   return today ? clock.format(a) : `${day.format(a)} ${clock.format(a)}`;
+}
+
+const units = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1, µs: 0.001 };
+
+/** The manager's words with its spans and moments as the page has them elsewhere: 1m0s is 1m 00s, a moment of UTC is local. */
+export function worded(text: string, now: number): string {
+  return text
+    .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (moment) => local(Date.parse(moment), now))
+    .replace(/(?<![\w.-])(?:(?:\d+h)?\d+m\d+(?:\.\d+)?s|\d+\.\d+(?:ms|µs|s))(?![\w-])/g, (given) => {
+      let ms = 0;
+      for (const [, n, unit] of given.matchAll(/([\d.]+)(h|ms|m|µs|s)/g)) ms += Number(n) * units[unit as keyof typeof units];
+      return duration(ms);
+    });
 }
 
 /** The same moment in UTC, whole. */

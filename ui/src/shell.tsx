@@ -12,6 +12,7 @@ import { TimeBar } from './pages/time/timebar';
 import { Shape } from './parts/badge';
 import { Menu } from './parts/menu';
 import { tell } from './parts/notice';
+import { Outside } from './parts/outside';
 import { go, moment, path, serviceURL, timeless } from './route';
 import { theme, themes } from './theme';
 import type { Role, Status } from './wire';
@@ -108,8 +109,8 @@ function Person({ help }: { help: () => void }) {
     }
   };
   return (
-    <Menu right class="head-person" title={`${who?.name ?? ''}: log-in, theme, help`} label={<><span class="head-who">{who?.name}</span></>}>
-      <p class="person-who"><b>{who?.name}</b><span class="muted">{who?.role}{who?.services ? `, for ${who.services.join(', ')}` : ''}</span></p>
+    <Menu right class="head-person" title={`${who?.name ?? ''}: log-in, theme, help`} label={<><span class="head-who"><Outside text={who?.name ?? ''} /></span></>}>
+      <p class="person-who"><b><Outside text={who?.name ?? ''} /></b><span class="muted">{who?.role}{who?.services ? `, for ${who.services.join(', ')}` : ''}</span></p>
       <div class="person-theme">
         <span class="muted" id="theme-name">Theme</span>
         <div class="segments" role="group" aria-labelledby="theme-name">

@@ -16,6 +16,17 @@ export interface Trip {
   event_id: number | null;
 }
 
+/** A time for which a circuit is not closed: its first opening, and how often it has opened since. */
+export interface Outage {
+  began_at: Moment;
+  rule: string;
+  failures: number;
+  successes: number;
+  last_error: string | null;
+  event_id: number | null;
+  openings: number;
+}
+
 export interface Override {
   mode: Mode;
   reason: string;
@@ -43,6 +54,8 @@ export interface CircuitBreaker {
   awaits_health_check: boolean;
   transitions: number;
   trip: Trip | null;
+  /** Null while closed; missing in what was stored before there was one. */
+  outage?: Outage | null;
   override: Override | null;
 }
 

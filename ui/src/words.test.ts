@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import type { ServiceEvent } from './wire';
-import { circuitWords, eventText, ruleText, statusWords, worstFirst } from './words';
+import type { CircuitBreaker, Entry, ServiceEvent } from './wire';
+import { circuitWords, downBecause, downSince, eventText, failedRecoveries, ruleText, statusWords, worstFirst } from './words';
 
 const event = (kind: ServiceEvent['kind'], from: string | null, to: string | null, evidence: Record<string, unknown> | null = null): ServiceEvent =>
   ({ id: 1, seq: 1, service: 'a', kind, from, to, at: '', actor: null, reason: null, evidence, durable: true });
@@ -26,5 +26,27 @@ describe('words', () => {
     expect(ruleText('of_tomorrow')).toBe('of_tomorrow');
     expect(ruleText({ rule: 1 })).toBe('');
     expect(eventText(event('of_tomorrow' as never, null, null))).toBe('of_tomorrow');
+  });
+});
+
+describe('an outage', () => {
+  const trip = { rule: 'recovery_failure', failures: 1, successes: 0, last_error: 'HTTP 503', event_id: 9 };
+  const outage = { ...trip, began_at: '2026-11-23T08:00:00Z', rule: 'failure_threshold', failures: 5, successes: 12, last_error: 'connection refused', openings: 5 };
+  const entry = (breaker: Partial<CircuitBreaker>) => ({ circuit_breaker: { state: 'open', opened_at: '2026-11-23T08:11:30Z', trip, ...breaker } }) as unknown as Entry;
+
+  it('began with its first opening and for its first reason, however many recoveries failed since', () => {
+    for (const state of ['open', 'half_open'] as const) {
+      expect(downSince(entry({ outage, state }))).toBe('2026-11-23T08:00:00Z');
+      expect(downBecause(entry({ outage, state }))).toMatchObject({ rule: 'failure_threshold', last_error: 'connection refused' });
+      expect(failedRecoveries(entry({ outage, state }))).toBe(4);
+    }
+  });
+
+  it('is its latest opening where more was not stored, and nothing while closed', () => {
+    expect(downSince(entry({}))).toBe('2026-11-23T08:11:30Z');
+    expect(downBecause(entry({ outage: null }))?.last_error).toBe('HTTP 503');
+    expect(failedRecoveries(entry({}))).toBe(0);
+    expect(downSince(entry({ state: 'closed', outage }))).toBeNull();
+    expect(downBecause(entry({ state: 'closed' }))).toBeNull();
   });
 });

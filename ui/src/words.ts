@@ -1,4 +1,4 @@
-import type { CircuitBreaker, CircuitState, EventKind, Mode, ServiceEvent, Status } from './wire';
+import type { CircuitBreaker, CircuitState, Entry, EventKind, Mode, Moment, ServiceEvent, Status, Trip } from './wire';
 
 /** The order of the statuses, the worst first. */
 export const worstFirst: Status[] = ['circuit_open', 'unhealthy', 'degraded', 'unknown', 'healthy'];
@@ -47,6 +47,19 @@ export const kindWords: Record<EventKind, string> = {
 export function circuitWords(breaker: Pick<CircuitBreaker, 'state' | 'mode'>): string {
   return breaker.mode === 'auto' ? stateWords[breaker.state] : modeWords[breaker.mode];
 }
+
+/** Since when a circuit is not closed, through all failed recoveries; null where it has not opened. */
+export function downSince({ circuit_breaker: c }: Pick<Entry, 'circuit_breaker'>): Moment | null {
+  return c.state === 'closed' ? null : (c.outage?.began_at ?? c.opened_at);
+}
+
+/** Why a circuit first opened: what began the outage, where that is known, else its latest opening. */
+export function downBecause({ circuit_breaker: c }: Pick<Entry, 'circuit_breaker'>): Pick<Trip, 'rule' | 'failures' | 'successes' | 'last_error'> | null {
+  return c.state === 'closed' ? null : (c.outage ?? c.trip);
+}
+
+/** How many recoveries of this outage have failed. */
+export const failedRecoveries = ({ circuit_breaker: c }: Pick<Entry, 'circuit_breaker'>): number => Math.max(0, (c.outage?.openings ?? 1) - 1);
 
 /** One sentence for an event. */
 export function eventText(event: ServiceEvent): string {

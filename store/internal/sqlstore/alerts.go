@@ -278,9 +278,11 @@ func (s *Store) TrimAlerts(ctx context.Context, before time.Time, limit int) (n 
 		}
 		defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
 		removed := int64(0)
-		for _, table := range []string{"alerts", "alert_silences"} {
-			result, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE id IN (SELECT id FROM "+table+
-				" WHERE ends_at < $1 ORDER BY ends_at, id LIMIT $2)", s.moment(before), max(limit, 0))
+		for _, remove := range []string{
+			"DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE ends_at < $1 ORDER BY ends_at, id LIMIT $2)",
+			"DELETE FROM alert_silences WHERE id IN (SELECT id FROM alert_silences WHERE ends_at < $1 ORDER BY ends_at, id LIMIT $2)",
+		} {
+			result, err := tx.ExecContext(ctx, remove, s.moment(before), max(limit, 0))
 			if err != nil {
 				return err
 			}

@@ -22,8 +22,7 @@ CREATE TABLE alerts (
 
 CREATE INDEX alerts_by_service ON alerts (service, id);
 CREATE INDEX alerts_by_incident ON alerts (incident, id);
-CREATE INDEX alerts_firing ON alerts (id) WHERE ends_at IS NULL;
-CREATE INDEX alerts_by_end ON alerts (ends_at);
+CREATE INDEX alerts_by_end ON alerts (ends_at, id); -- of those that are firing, too
 
 CREATE TABLE alert_silences (
     id         TEXT NOT NULL PRIMARY KEY,

@@ -41,6 +41,17 @@ describe('Board', () => {
     expect(board.known.value).toBe(true);
   });
 
+  it('knows since when a status is so where it saw it begin, and not before', () => {
+    const { board, snapshot, update } = playing();
+    snapshot(0, [entry('a', { status: 'degraded' }), entry('b')]);
+    update(1_000, entry('a', { status: 'degraded', failed: 3 }));
+    update(2_000, entry('b', { status: 'unhealthy' }));
+    update(3_000, entry('b', { status: 'unhealthy', failed: 1 }));
+    expect([board.turnedAt('a'), board.turnedAt('b')]).toEqual([0, t0 + 2_000]);
+    board.clear();
+    expect(board.turnedAt('b')).toBe(0);
+  });
+
   it('begins the first snapshot again where it was cut off', () => {
     const { board, snapshot } = playing();
     snapshot(0, [entry('a'), entry('gone')], 1, 2);

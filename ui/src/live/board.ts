@@ -35,6 +35,7 @@ export class Board {
 
   private readonly rings = new Map<string, Ring>();
   private readonly changes = new Map<string, number>();
+  private readonly turns = new Map<string, number>(); // of the status alone
   private paging: Entry[] | null = null;
   private touched = new Set<string>(); // what changed between the pages of a snapshot
   private blindSince: number | undefined;
@@ -59,6 +60,11 @@ export class Board {
   /** When a service's status or circuit last changed, as far as is known; 0: not known. */
   changedAt(service: string): number {
     return this.changes.get(service) ?? lastMoment(this.entries.get(service));
+  }
+
+  /** Since when a service has its status, as far as it was seen to begin; 0: it was not. */
+  turnedAt(service: string): number {
+    return this.turns.get(service) ?? 0;
   }
 
   take(message: Message): void {
@@ -97,6 +103,7 @@ export class Board {
     this.entries.clear();
     this.rings.clear();
     this.changes.clear();
+    this.turns.clear();
     this.paging = null;
     this.fresh = [];
     this.events.value = [];
@@ -149,6 +156,7 @@ export class Board {
     const moved = !before || before.status !== entry.status || before.circuit_breaker.state !== entry.circuit_breaker.state ||
       before.circuit_breaker.mode !== entry.circuit_breaker.mode;
     if (moved && before) this.changes.set(entry.service, at);
+    if (before && before.status !== entry.status) this.turns.set(entry.service, at);
     if (moved || before.layer !== entry.layer || !same(before.dependencies, entry.dependencies)) this.reshaped = true;
   }
 
@@ -157,6 +165,7 @@ export class Board {
     this.entries.delete(service);
     this.rings.delete(service);
     this.changes.delete(service);
+    this.turns.delete(service);
     this.reshaped = true;
   }
 

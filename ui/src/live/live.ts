@@ -124,3 +124,9 @@ export const shape = computed<number>(() => (moment.value !== null ? -(past.valu
 
 /** The time that is shown: the moment that is looked at, or now. */
 export const shownAt = computed<number>(() => moment.value ?? now.value);
+
+/** Until when there are counts: the time that is shown, and while nothing is heard, when something last was. */
+export const countedAt = computed<number>(() => moment.value ?? (board.connection.value === 'live' ? now.value : board.heardAt.value || now.value));
+
+/** Since when a service has the status that it has, as far as this page has seen it begin; 0: it has not. */
+export const turnedAt = (service: string): number => (moment.peek() === null ? board.turnedAt(service) : 0);

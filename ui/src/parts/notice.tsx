@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
 
+import { worded } from '../format';
 import './notice.css';
 
 interface Notice {
@@ -11,9 +12,12 @@ interface Notice {
 const notices = signal<Notice[]>([]);
 let last = 0;
 
+/** What turns the order of letters, isolations apart: a sentence may have those around what others wrote. */
+const turning = /[\u202A-\u202E]/g;
+
 /** Tells the result of what somebody did. What went wrong stays until it is closed. */
 export function tell(kind: Notice['kind'], text: string): void {
-  const notice = { id: ++last, kind, text };
+  const notice = { id: ++last, kind, text: worded(text.replace(turning, ''), Date.now()) };
   notices.value = [...notices.value.slice(-4), notice];
   if (kind === 'good') setTimeout(() => close(notice.id), 6_000);
 }

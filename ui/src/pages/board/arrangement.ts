@@ -1,6 +1,6 @@
 import { effect, signal, untracked } from '@preact/signals';
 
-import { board, entries, now, shownAt } from '../../live/live';
+import { board, countedAt, entries, now } from '../../live/live';
 import { summary } from '../../live/summary';
 import { errorShare } from './figures';
 import { arrange, differing, moves, rankOf, type Facts, type Group, type Sort } from './order';
@@ -50,7 +50,7 @@ export function resort(): void {
 
 function facts(sort: Sort): Facts {
   const roots = rootsNow();
-  const at = untracked(() => shownAt.value);
+  const at = untracked(() => countedAt.value);
   return {
     rate: (service) => ringOf(service).rate(at, 10).operations,
     errors: (service) => (sort === 'errors' ? (errorShare(ringOf(service), at) ?? -1) : 0),

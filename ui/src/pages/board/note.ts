@@ -1,39 +1,66 @@
-import { share } from '../../format';
+import { many, share } from '../../format';
 import type { Entry } from '../../wire';
-import { modeWords } from '../../words';
+import { downBecause, failedRecoveries, modeWords, ruleText } from '../../words';
+import { needsText, ownReason, silent } from './reason';
+import type { Words } from './words';
 
-/** The one thing that is to be said of a service beside its numbers. */
+/** A thing that is to be said of a service beside its numbers. */
 export interface Note {
   kind: 'override' | 'recovery' | 'waits' | 'needs' | 'health' | 'close' | 'quiet';
-  text: string;
-  /** What the text counts down to. */
+  words: Words;
+  /** What the words count down to. */
   until?: string | null;
 }
 
-/** The most pressing thing to be said; `needs` are the dependencies that fail. */
-export function noteOf(entry: Entry, needs: string[]): Note | null {
-  const c = entry.circuit_breaker;
-  if (c.override) return { kind: 'override', text: `${modeWords[c.override.mode]}, ends in`, until: c.override.expires_at };
-  if (c.mode === 'disabled') return { kind: 'override', text: 'switched off in its config: never opens' };
-  if (c.state === 'half_open' && c.awaits_health_check) return { kind: 'waits', text: 'waits for its health check' };
-  if (c.state === 'half_open') {
-    const text = `${share(c.admitted_share)} let in`;
-    return c.closes_at ? { kind: 'recovery', text: `${text}, closes in`, until: c.closes_at } : { kind: 'recovery', text: `${text}: one at a time is tried` };
-  }
-  if (needs.length > 0) return { kind: 'needs', text: needs.join(', ') };
-  if (!entry.running) return { kind: 'health', text: 'says that it is not running' };
-  if (entry.health.healthy === false) return { kind: 'health', text: `health check: ${entry.health.error ?? 'failed'}` };
-  if (c.state === 'open' && c.trip?.last_error) return { kind: 'quiet', text: c.trip.last_error };
-  if (entry.instances.open > 0) return { kind: 'close', text: `open on ${entry.instances.open} of ${entry.instances.total} instances` };
-  if (entry.instances.stale > 0) return { kind: 'quiet', text: `${entry.instances.stale} of ${entry.instances.total} instances are silent` };
-  if (entry.status === 'unknown') return { kind: 'quiet', text: 'nothing has run yet' };
-  return null;
+/**
+ * What is to be said of a service, two things at most: first what is with it
+ * itself, then which of its dependencies fail, `needs`.
+ */
+export function notesOf(entry: Entry, needs: readonly string[]): Note[] {
+  const own = ownNotes(entry);
+  if (needs.length > 0 && own.length < 2) own.push({ kind: 'needs', words: [needsText(needs)] });
+  if (own.length > 0) return own;
+  const { total, stale } = entry.instances;
+  if (stale > 0) return [{ kind: 'quiet', words: [`${stale} of ${many(total, 'instance')} ${stale === 1 ? 'is' : 'are'} silent`] }];
+  if (silent(entry)) return [{ kind: 'quiet', words: ['silent: its reports have stopped'] }];
+  if (entry.status === 'unknown') return [{ kind: 'quiet', words: ['nothing has run yet'] }];
+  return [];
 }
 
-/** What a person can do about a failing service, in a sentence; `until`: what it counts down to. */
+function ownNotes(entry: Entry): Note[] {
+  const c = entry.circuit_breaker;
+  if (c.override) {
+    return [
+      { kind: 'override', words: [`${modeWords[c.override.mode]}, ends in`], until: c.override.expires_at },
+      { kind: 'quiet', words: [{ told: c.override.actor }, ': ', { told: c.override.reason }] },
+    ];
+  }
+  if (c.mode === 'disabled') return [{ kind: 'override', words: ['switched off in its config: never opens'] }];
+  if (c.state === 'half_open') return [trialNote(entry)];
+  if (c.state === 'open') return [openNote(entry)];
+  if (entry.running && entry.health.healthy === false) return [{ kind: 'health', words: ['health check: ', entry.health.error ? { told: entry.health.error } : 'failed'] }];
+  const own = ownReason(entry);
+  return own === '' ? [] : [{ kind: entry.running ? 'close' : 'health', words: [own] }];
+}
+
+function trialNote({ circuit_breaker: c }: Entry): Note {
+  if (c.awaits_health_check) return { kind: 'waits', words: ['waits for its health check'] };
+  const words = `${share(c.admitted_share)} let in`;
+  return c.closes_at ? { kind: 'recovery', words: [`${words}, closes in`], until: c.closes_at } : { kind: 'recovery', words: [`${words}: one at a time is tried`] };
+}
+
+function openNote(entry: Entry): Note {
+  const failed = failedRecoveries(entry);
+  const why = downBecause(entry);
+  const recoveries = failed > 0 ? `${many(failed, 'failed recovery', 'failed recoveries')}; ` : '';
+  return { kind: 'quiet', words: [recoveries, why?.last_error ? { told: why.last_error } : ruleText(why?.rule)] };
+}
+
+/** What happens next, or what a person can do about it, in a sentence; `until`: what it counts down to. */
 export function adviceOf(entry: Entry): { text: string; until?: string | null } {
   const c = entry.circuit_breaker;
-  if (c.mode === 'forced_open') return { text: 'The override ends', until: c.override?.expires_at ?? null };
+  if (c.override) return { text: 'The override ends', until: c.override.expires_at };
+  if (c.mode === 'disabled') return { text: 'It is switched off in its config, and refuses nothing.' };
   if (c.state === 'open') return c.next_attempt_at ? { text: 'It tries again by itself', until: c.next_attempt_at } : { text: 'It tries again by itself.' };
   if (c.state === 'half_open' && c.awaits_health_check) return { text: 'Its health check must pass before anything is let in.' };
   if (c.state === 'half_open') return c.closes_at ? { text: 'If nothing fails, it closes', until: c.closes_at } : { text: 'It closes by itself when the trial goes well.' };

@@ -1,39 +1,61 @@
-import { useMemo, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import { count, rate, share, span } from '../../format';
-import { board, entries, shownAt } from '../../live/live';
+import { board, countedAt, entries, shownAt, turnedAt } from '../../live/live';
 import type { Bar } from '../../live/ring';
 import { summary } from '../../live/summary';
 import { Shape } from '../../parts/badge';
 import { Spark } from '../../parts/spark';
-import { memo } from '../../parts/memo';
-import { Countdown } from '../../parts/moment';
-import { moment, serviceURL } from '../../route';
-import type { Entry } from '../../wire';
-import { modeWords, ruleText } from '../../words';
+import { moment } from '../../route';
+import { Card } from './card';
 import { recent } from './figures';
-import { adviceOf } from './note';
 import { ringOf, seeds } from './seed';
-import { since, type Wrong } from './wrong';
+import { failingDependencies, type Wrong } from './wrong';
 import './strip.css';
 
-// Who has more roots than the most has one cause that is not on the board.
-const cards = { few: 8, most: 60 };
+// Who has more roots than that has one cause that is not on the board.
+const most = 60;
+
+/** Pixels that a card needs, with the gap to the next. The style sheet has the same. */
+const cardWidth = 332;
+
+/** How many cards stand below one line of them before the rest waits behind a button. */
+const spare = 2;
 
 /** What is wrong, in one look: the roots of failure, or that all is well. */
 export function Strip() {
   const [all, setAll] = useState(false);
+  const ref = useRef<HTMLElement>(null);
+  const columns = useColumns(ref);
   const { wrong } = summary.value;
   const list = wrong.filter((w) => w.kind !== 'close');
   const shown = list.length > 0 ? list : wrong;
+  const first = Math.max(columns, 2);
+  const more = shown.length > first + spare ? shown.length - first : 0;
   return (
-    <section class={`strip${all ? ' all' : ''}`} aria-label="What is wrong">
-      <Verdict more={shown.length > 1 ? shown.length : 0} all={all} toggle={() => setAll(!all)} />
+    <section class="strip" aria-label="What is wrong" ref={ref}>
+      <Verdict more={more} all={all} toggle={() => setAll(!all)} />
       {shown.length > 0
-        ? <div class="strip-cards"><Cards wrong={shown.slice(0, all ? cards.most : cards.few)} /></div>
+        ? <div class="strip-cards"><Cards wrong={shown.slice(0, more > 0 && !all ? first : most)} /></div>
         : <Calm />}
     </section>
   );
+}
+
+/** How many cards stand side by side. */
+function useColumns(ref: { current: HTMLElement | null }): number {
+  const [columns, setColumns] = useState(3);
+  useLayoutEffect(() => {
+    const measure = () => {
+      const width = ref.current?.querySelector('.strip-cards')?.clientWidth;
+      if (width) setColumns(Math.max(1, Math.floor((width + 12) / cardWidth)));
+    };
+    const observer = new ResizeObserver(measure);
+    observer.observe(ref.current!);
+    measure();
+    return () => observer.disconnect();
+  }, []);
+  return columns;
 }
 
 function Verdict({ more, all, toggle }: { more: number; all: boolean; toggle: () => void }) {
@@ -55,7 +77,7 @@ function Verdict({ more, all, toggle }: { more: number; all: boolean; toggle: ()
         {failing > roots && roots > 0 && <>from {roots === 1 ? 'one root' : `${roots} roots`}<br /></>}
         of {count(total)} {total === 1 ? 'service' : 'services'}{counts.degraded > 0 && `, ${count(counts.degraded)} degraded`}
       </p>
-      {more > 0 && <button type="button" class="button quiet verdict-more" aria-expanded={all} onClick={toggle}>{all ? 'Less' : `Show all ${more}`}</button>}
+      {more > 0 && <button type="button" class="button quiet verdict-more" aria-expanded={all} onClick={toggle}>{all ? 'Show less' : `Show ${more} more`}</button>}
     </div>
   );
 }
@@ -63,7 +85,7 @@ function Verdict({ more, all, toggle }: { more: number; all: boolean; toggle: ()
 /** Nothing is wrong: what the fleet does instead. */
 function Calm() {
   const { total, counts } = summary.value;
-  const at = shownAt.value;
+  const at = countedAt.value;
   const sum = total <= 2_000; // of more it would cost more than it tells
   const all = entries.peek();
   let [operations, latest] = [0, 0];
@@ -77,7 +99,7 @@ function Calm() {
       <dl>
         {sum && <div><dt>operations</dt><dd>{rate(operations)}</dd></div>}
         {counts.unknown > 0 && <div><dt>nothing known of</dt><dd>{count(counts.unknown)}</dd></div>}
-        {latest > 0 && moment.value === null && <div><dt>last change</dt><dd>{span(at - latest)} ago</dd></div>}
+        {latest > 0 && moment.value === null && <div><dt>last change</dt><dd>{span(shownAt.value - latest)} ago</dd></div>}
       </dl>
       {sum && <Spark bars={bars} label="Operations of all services in the last five minutes" />}
     </div>
@@ -111,68 +133,8 @@ function Cards({ wrong }: { wrong: Wrong[] }) {
     <>
       {wrong.map((w) => {
         const entry = all.get(w.service);
-        return entry && <Card key={w.service} wrong={w} entry={entry} at={at} />;
+        return entry && <Card key={w.service} wrong={w} entry={entry} needs={failingDependencies(entry, all).join(' ')} turned={turnedAt(w.service)} at={at} />;
       })}
     </>
   );
-}
-
-/** A root of failure: since when, why, the last error, what it drags down, and what happens next. */
-export const Card = memo(function Card({ wrong, entry, at }: { wrong: Wrong; entry: Entry; at: number }) {
-  const begun = since(entry);
-  const error = errorOf(entry);
-  return (
-    <a class={`card-wrong on-${entry.status}`} href={serviceURL(entry.service)}>
-      <span class="card-head">
-        <Shape status={entry.status} />
-        <b>{entry.service}</b>
-        {begun > 0 && <span class="card-since">for {span(at - begun)}</span>}
-      </span>
-      <span class={`card-rule is-${entry.status}`}>{reasonOf(entry)}</span>
-      <span class="card-error" title={error}>{error || <span class="muted">no error was told</span>}</span>
-      <Drags wrong={wrong} />
-      <span class="card-advice">
-        <span><Advice entry={entry} at={at} /></span>
-        <span class="card-open">Open ›</span>
-      </span>
-    </a>
-  );
-});
-
-/** What happens next, or what to do. */
-export function Advice({ entry, at }: { entry: Entry; at: number }) {
-  const { text, until } = adviceOf(entry);
-  if (!until) return <>{text}</>;
-  return <>{text} {Date.parse(until) > at ? <>in <b><Countdown to={until} from={at} /></b></> : <b>now</b>}</>;
-}
-
-export function Drags({ wrong }: { wrong: Wrong }) {
-  const { drags, dependents } = wrong;
-  if (drags.length > 0) return <span class="card-drags">drags down <b>{drags.length}</b>: {drags.slice(0, 20).join(', ')}</span>;
-  if (dependents > 0) return <span class="card-drags muted">{dependents === 1 ? 'one service depends on it, and is not worse for it yet' : `${dependents} services depend on it, none is worse for it yet`}</span>;
-  return <span class="card-drags muted">no service depends on it</span>;
-}
-
-/** Why a service is as it is, in a line. */
-export function reasonOf(entry: Entry): string {
-  const c = entry.circuit_breaker;
-  if (c.override) return `${modeWords[c.override.mode]} by ${c.override.actor}: ${c.override.reason}`;
-  if (c.state === 'half_open') return 'circuit half-open: on trial';
-  if (c.state === 'open') {
-    const rule = ruleText(c.trip?.rule);
-    const numbers = c.trip && c.trip.failures + c.trip.successes > 0 ? ` (${count(c.trip.failures)} of ${count(c.trip.failures + c.trip.successes)} operations)` : '';
-    return rule ? `circuit open: ${rule}${numbers}` : 'circuit open';
-  }
-  if (!entry.running) return 'not running';
-  if (entry.health.healthy === false) return `health check failed${entry.health.consecutive_failures > 1 ? ` ${entry.health.consecutive_failures} times in a row` : ''}`;
-  if (entry.instances.open > 0) return `open on ${entry.instances.open} of ${entry.instances.total} instances`;
-  return `${c.failures} ${c.failures === 1 ? 'failure' : 'failures'} in the window${entry.config.failureThreshold ? `, ${entry.config.failureThreshold} open it` : ''}`;
-}
-
-export function errorOf(entry: Entry): string {
-  const c = entry.circuit_breaker;
-  if (c.state !== 'closed' && c.trip?.last_error) return c.trip.last_error;
-  if (c.state === 'half_open') return `${share(c.admitted_share)} of the operations let in`;
-  if (entry.health.healthy === false && entry.health.error) return entry.health.error;
-  return c.last_error ?? '';
 }

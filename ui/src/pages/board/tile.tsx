@@ -1,17 +1,20 @@
 import type { JSX } from 'preact';
 
-import { count, duration, rate, share } from '../../format';
+import { count, duration, rate, share, shortSpan } from '../../format';
 import type { Ring } from '../../live/ring';
 import { Shape } from '../../parts/badge';
 import { memo } from '../../parts/memo';
 import { Countdown } from '../../parts/moment';
+import { Outside } from '../../parts/outside';
 import { Spark } from '../../parts/spark';
 import { serviceURL } from '../../route';
 import type { Entry } from '../../wire';
 import { modeWords, statusWords } from '../../words';
 import { figures, recent, type Figures } from './figures';
 import type { Density } from './layout';
-import { noteOf, type Note } from './note';
+import { notesOf, type Note } from './note';
+import { openedBy } from './reason';
+import { flat, Sentence } from './words';
 import './tile.css';
 
 export interface TileProps {
@@ -22,6 +25,9 @@ export interface TileProps {
   seed?: number;
   /** The names of the dependencies that fail, as one string, so that it is cheap to compare. */
   needs: string;
+  /** Since when it is as it is, in milliseconds; 0: that is not known, or nothing is wrong. */
+  since: number;
+  /** Until when it has counts. */
   now: number;
   density: Density;
   x: number;
@@ -35,7 +41,7 @@ export interface TileProps {
 }
 
 /** One service on the board; drawn anew only when something of it has changed, and each second. */
-export const Tile = memo(function Tile({ service, entry, ring, needs, now, density, x, y, width, height, rough = false, active, focused }: TileProps) {
+export const Tile = memo(function Tile({ service, entry, ring, needs, since, now, density, x, y, width, height, rough = false, active, focused }: TileProps) {
   const place = { transform: `translate(${x}px, ${y}px)`, width: `${width}px`, height: `${height}px` };
   if (!entry) return <div class={`tile is-${density} gone`} style={place}>{service} <span class="muted">removed</span></div>;
   if (rough) {
@@ -47,7 +53,7 @@ export const Tile = memo(function Tile({ service, entry, ring, needs, now, densi
     );
   }
   const f = figures(entry, ring, now);
-  const note = noteOf(entry, needs === '' ? [] : needs.split(' '));
+  const notes = notesOf(entry, needs === '' ? [] : needs.split(' '));
   const Inside = insides[density];
   return (
     <a
@@ -58,7 +64,7 @@ export const Tile = memo(function Tile({ service, entry, ring, needs, now, densi
       tabIndex={active ? 0 : -1}
       onFocus={() => focused(service)}
     >
-      {Inside({ entry, ring, now, figures: f, note })}
+      {Inside({ entry, ring, now, since, figures: f, notes })}
     </a>
   );
 });
@@ -67,22 +73,23 @@ interface InsideProps {
   entry: Entry;
   ring: Ring;
   now: number;
+  since: number;
   figures: Figures;
-  note: Note | null;
+  notes: Note[];
 }
 
 // Called and not drawn as components: there are many, and nothing in them has a state.
 const insides: Record<Density, (props: InsideProps) => JSX.Element> = { comfortable: Comfortable, compact: Compact, list: Listed };
 
-function Comfortable({ entry, ring, now, figures: f, note }: InsideProps) {
+function Comfortable({ entry, ring, now, since, figures: f, notes }: InsideProps) {
   return (
     <>
       <span class="tile-head">
         <span class="tile-name" title={entry.service}>{entry.service}</span>
-        <span class="tile-layer" title={entry.layer}>{entry.layer}</span>
+        <span class="tile-layer" title={entry.layer}><Outside text={entry.layer} /></span>
       </span>
       <span class="tile-state">
-        <StateLine entry={entry} />
+        <StateLine entry={entry} since={since} now={now} />
         <Next entry={entry} words />
       </span>
       <Spark bars={recent(ring, now)} label="" />
@@ -90,9 +97,11 @@ function Comfortable({ entry, ring, now, figures: f, note }: InsideProps) {
         <Figure label="rate" value={rate(f.rate)} />
         <Figure label="errors" value={f.errors === null ? '–' : share(f.errors)} bad={(f.errors ?? 0) >= 0.05} />
         <Figure label="p95" value={f.p95 === null ? '–' : duration(f.p95)} />
-        <span class="figure" data-label="failures"><Meter failures={f.failures} threshold={f.threshold} /></span>
+        {down(entry)
+          ? <Figure label="opened" value={openedBy(entry)} />
+          : <span class="figure" data-label="failures"><Meter failures={f.failures} threshold={f.threshold} /></span>}
       </span>
-      <NoteLine note={note} />
+      <Notes notes={notes} />
     </>
   );
 }
@@ -114,22 +123,25 @@ function Compact({ entry, ring, now, figures: f }: InsideProps) {
   );
 }
 
-function Listed({ entry, ring, now, figures: f, note }: InsideProps) {
+function Listed({ entry, ring, now, since, figures: f, notes }: InsideProps) {
   return (
     <>
-      <span class="tile-state"><StateLine entry={entry} /></span>
+      <span class="tile-state"><StateLine entry={entry} since={since} now={now} /></span>
       <span class="tile-name" title={entry.service}>{entry.service}</span>
-      <span class="tile-layer c-layer">{entry.layer}</span>
+      <span class="tile-layer c-layer"><Outside text={entry.layer} /></span>
       <Spark bars={recent(ring, now)} label="" />
       <span class="tile-number">{rate(f.rate)}</span>
       <span class={`tile-number${(f.errors ?? 0) >= 0.05 ? ' bad' : ''}`}>{f.errors === null ? '–' : share(f.errors)}</span>
       <span class="tile-number c-p95">{f.p95 === null ? '–' : duration(f.p95)}</span>
-      <span class="c-failures"><Meter failures={f.failures} threshold={f.threshold} /></span>
+      <span class="c-failures">{down(entry) ? <span class="meter-text">{openedBy(entry)}</span> : <Meter failures={f.failures} threshold={f.threshold} />}</span>
       <span class="tile-number c-next"><Next entry={entry} /></span>
-      <NoteLine note={note} />
+      <Notes notes={notes} />
     </>
   );
 }
+
+/** Whether what opened it says more than the failures since, which are few as nothing is let in. */
+const down = (entry: Entry): boolean => entry.circuit_breaker.state !== 'closed' || entry.circuit_breaker.mode === 'forced_open';
 
 const words = (entry: Entry): string => {
   const { mode, state } = entry.circuit_breaker;
@@ -137,12 +149,13 @@ const words = (entry: Entry): string => {
   return state === 'half_open' ? `${statusWords[entry.status]}, half-open` : statusWords[entry.status];
 };
 
-export function StateLine({ entry }: { entry: Entry }) {
+export function StateLine({ entry, since, now }: { entry: Entry; since: number; now: number }) {
   return (
     <span class={`badge is-${entry.status}`}>
       <Shape status={entry.status} />
       <span class="tile-word">{words(entry)}</span>
       {entry.circuit_breaker.mode !== 'auto' && <Shape status="forced" />}
+      {since > 0 && <span class="tile-since">{shortSpan(now - since)}</span>}
     </span>
   );
 }
@@ -174,12 +187,15 @@ export function Meter({ failures, threshold }: { failures: number; threshold: nu
 
 const short = (n: number): string => (n < 10_000 ? String(n) : count(n));
 
-function NoteLine({ note }: { note: Note | null }) {
-  if (!note) return <span class="note" />;
+function Notes({ notes }: { notes: Note[] }) {
   return (
-    <span class={`note is-${note.kind}`} title={note.kind === 'needs' ? `depends on what fails: ${note.text}` : note.text}>
-      {note.kind === 'needs' ? <>needs <b>{note.text}</b></> : note.text}
-      {note.until && <> <Countdown to={note.until} /></>}
+    <span class={`notes is-${notes.length}`}>
+      {notes.map((note) => (
+        <span key={note.kind} class={`note is-${note.kind}`} title={flat(note.words)}>
+          <Sentence words={note.words} />
+          {note.until && <> <Countdown to={note.until} /></>}
+        </span>
+      ))}
     </span>
   );
 }

@@ -1,15 +1,17 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 
-import { entries, shownAt } from '../../live/live';
+import { countedAt, entries, turnedAt } from '../../live/live';
 import { useKeys, type Key } from '../../keys';
 import { go, moment, serviceURL } from '../../route';
 import { count } from '../../format';
 import { Shape } from '../../parts/badge';
+import { Outside } from '../../parts/outside';
 import type { Status } from '../../wire';
 import { worstFirst } from '../../words';
 import { groups, hold, release } from './arrangement';
 import { headHeight, lay, sizes, step, visible, type Layout } from './layout';
 import type { Group } from './order';
+import { sinceOf } from './reason';
 import { ringOf, seeds, seen } from './seed';
 import { Tile } from './tile';
 import { density, wanted } from './view';
@@ -31,7 +33,7 @@ export function Tiles() {
 
   const seed = seeds.value;
   const all = entries.value;
-  const at = shownAt.value;
+  const at = countedAt.value;
   const { height } = sizes[density.value];
   const { gap } = sizes[density.value];
   const place = layout.at.get(active);
@@ -72,6 +74,7 @@ export function Tiles() {
                 ring={ringOf(name)}
                 seed={seed}
                 needs={entry ? failingDependencies(entry, all).join(' ') : ''}
+                since={entry && entry.status !== 'healthy' && entry.status !== 'unknown' ? (sinceOf(entry, turnedAt(name))?.at ?? 0) : 0}
                 now={at}
                 density={density.value}
                 x={column * (layout.width + gap)}
@@ -97,7 +100,7 @@ function GroupHead({ group, y }: { group: Group; y: number }) {
   return (
     <h2 class="tiles-group" style={{ transform: `translateY(${y}px)`, height: `${headHeight}px` }}>
       {by === 'status' && (worstFirst as string[]).includes(group.key) && <Shape status={group.key as Status} />}
-      <span>{group.title}</span>
+      <Outside text={group.title} />
       <span class="muted">{count(group.names.length)}</span>
       {bad > 0 && <span class="is-circuit_open">{bad} failing</span>}
     </h2>

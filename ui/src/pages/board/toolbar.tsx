@@ -5,6 +5,7 @@ import { useKeys } from '../../keys';
 import { summary } from '../../live/summary';
 import { Shape } from '../../parts/badge';
 import { Menu } from '../../parts/menu';
+import { Outside } from '../../parts/outside';
 import { statusWords, worstFirst } from '../../words';
 import { groups, overdue, resort } from './arrangement';
 import { densities, type Density } from './layout';
@@ -112,12 +113,12 @@ function Layers() {
   const layers = [...new Set([...summary.value.layers, ...chosen])].sort();
   if (layers.length < 2 && chosen.length === 0) return null;
   return (
-    <Menu label={chosen.length === 0 ? 'All layers' : chosen.length === 1 ? chosen[0] || 'without a layer' : `${chosen.length} layers`}>
+    <Menu label={chosen.length === 0 ? 'All layers' : chosen.length === 1 ? (chosen[0] ? <Outside text={chosen[0]} /> : 'without a layer') : `${chosen.length} layers`}>
       <div class="stack layers">
         {layers.map((layer) => (
           <label key={layer} class="check">
             <input type="checkbox" checked={chosen.includes(layer)} onChange={() => look.layers(toggled(chosen, layer))} />
-            {layer || 'without a layer'}
+            {layer ? <Outside text={layer} /> : 'without a layer'}
           </label>
         ))}
         {chosen.length > 0 && <button type="button" class="button quiet" data-close onClick={() => look.layers([])}>All layers</button>}

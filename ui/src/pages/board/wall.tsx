@@ -2,16 +2,17 @@ import { useEffect, useState } from 'preact/hooks';
 
 import { count, local, rate, span } from '../../format';
 import { useKeys } from '../../keys';
-import { board, entries, now, shownAt } from '../../live/live';
+import { board, countedAt, entries, now, shownAt, turnedAt } from '../../live/live';
 import { summary } from '../../live/summary';
 import { Shape } from '../../parts/badge';
 import { Spark } from '../../parts/spark';
 import { statusWords, worstFirst } from '../../words';
 import { recent } from './figures';
+import { sinceOf, sinceText } from './reason';
 import { ringOf, seen } from './seed';
-import { Advice, Drags, errorOf, reasonOf } from './strip';
+import { Advice, Drags, Errors, Reason } from './card';
 import { look } from './view';
-import { since, type Wrong } from './wrong';
+import { failingDependencies, type Wrong } from './wrong';
 import './wall.css';
 
 /** The board for a screen on the wall: nobody has to touch it, and one reads it from across the room. */
@@ -62,7 +63,7 @@ function Matters() {
 
 function Well({ failing }: { failing: number }) {
   const { total, wrong } = summary.value;
-  const at = shownAt.value;
+  const at = countedAt.value;
   let operations = 0;
   if (total <= 2_000) for (const service of entries.peek().keys()) operations += ringOf(service).rate(at, 10).operations;
   return (
@@ -80,17 +81,16 @@ function Well({ failing }: { failing: number }) {
 function Big({ wrong }: { wrong: Wrong }) {
   const entry = entries.value.get(wrong.service);
   if (!entry) return null;
-  const begun = since(entry);
   return (
     <article class={`big on-${entry.status}`}>
       <header>
         <Shape status={entry.status} />
         <h2>{entry.service}</h2>
-        {begun > 0 && <span class="big-since">{span(shownAt.value - begun)}</span>}
+        <span class="big-since">{sinceText(entry, sinceOf(entry, turnedAt(entry.service)), shownAt.value)}</span>
       </header>
-      <p class={`big-reason is-${entry.status}`}>{reasonOf(entry)}</p>
-      {errorOf(entry) !== '' && <p class="big-error">{errorOf(entry)}</p>}
-      <Spark bars={recent(ringOf(entry.service), shownAt.value)} label="" />
+      <p class={`big-reason is-${entry.status}`}><Reason entry={entry} needs={failingDependencies(entry, entries.value).join(' ')} /></p>
+      <Errors entry={entry} at={shownAt.value} name="big-error" />
+      <Spark bars={recent(ringOf(entry.service), countedAt.value)} label="" />
       <p class="big-drags"><Drags wrong={wrong} /></p>
       <p class="big-advice"><Advice entry={entry} at={shownAt.value} /></p>
     </article>

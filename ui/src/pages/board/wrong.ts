@@ -1,4 +1,5 @@
 import type { Entry } from '../../wire';
+import { downSince } from '../../words';
 
 /** Something that is wrong by itself, and not because of what it depends on. */
 export interface Wrong {
@@ -63,9 +64,8 @@ function ofItself(entry: Entry, entries: ReadonlyMap<string, Entry>): boolean {
 
 /** Since when a service fails, in milliseconds; 0 where the entry does not tell. */
 export function since(entry: Entry): number {
-  const c = entry.circuit_breaker;
-  if (c.state === 'half_open' && c.last_recovery_attempt) return Date.parse(c.last_recovery_attempt);
-  return c.opened_at ? Date.parse(c.opened_at) : 0;
+  const began = downSince(entry) ?? (entry.circuit_breaker.state === 'half_open' ? entry.circuit_breaker.last_recovery_attempt : null);
+  return began ? Date.parse(began) : 0;
 }
 
 /** The dependencies of a service that fail. */

@@ -17,6 +17,8 @@ export interface Wish {
   p95?: number;
   operations?: [successful: number, failed: number, rejected: number];
   instances?: Entry['instances'];
+  /** How often its program reports, in milliseconds. */
+  reports?: number;
 }
 
 export const inSeconds = (s: number): string => new Date(Date.now() + 1_000 * s).toISOString();
@@ -34,7 +36,7 @@ export function made(service: string, wish: Wish = {}): Entry {
     circuit_breaker: {
       state: 'closed', mode: 'auto', details: '', is_open: false, failures: 0, consecutive_failures: 0, last_error: null, last_failure: null,
       last_success: inSeconds(-1), recovery_attempts: 0, last_recovery_attempt: null, last_reset: null, opened_at: null, next_attempt_at: null,
-      closes_at: null, admitted_share: 1, awaits_health_check: false, transitions: 0, trip: null, override: null, ...wish.breaker,
+      closes_at: null, admitted_share: 1, awaits_health_check: false, transitions: 0, trip: null, outage: null, override: null, ...wish.breaker,
     },
     operations: { total: successful + failed, successful, failed, rejected, ignored: 0 },
     performance: {
@@ -47,7 +49,7 @@ export function made(service: string, wish: Wish = {}): Entry {
     source: 'file',
     config_differs_from_file: false,
     health_check: null,
-    report_interval_ms: 0,
+    report_interval_ms: wish.reports ?? 0,
   };
 }
 
@@ -60,11 +62,16 @@ export const opened = (secondsAgo: number, next: number, error: string, wish: Wi
   },
 });
 
+/** An outage of some length, in which recoveries failed: the latest opening is not the first. */
+export const outage = (secondsAgo: number, openings: number, error: string): NonNullable<CircuitBreaker['outage']> =>
+  ({ began_at: inSeconds(-secondsAgo), rule: 'failure_threshold', failures: 5, successes: 12, last_error: error, event_id: 11, openings });
+
 /** A circuit on trial. */
 export const recovering = (share: number, closes: number | null, wish: Wish = {}): Wish => ({
   status: 'degraded', ...wish,
   breaker: {
-    state: 'half_open', opened_at: inSeconds(-90), last_recovery_attempt: inSeconds(-30), recovery_attempts: 1, admitted_share: share,
+    state: 'half_open', opened_at: inSeconds(-90), last_recovery_attempt: inSeconds(-30), last_failure: inSeconds(-92), recovery_attempts: 1, admitted_share: share,
+    last_error: 'read tcp 10.2.0.7:44120: i/o timeout', trip: { rule: 'failure_threshold', failures: 5, successes: 40, last_error: 'read tcp 10.2.0.7:44120: i/o timeout', event_id: 19 },
     closes_at: closes === null ? null : inSeconds(closes), ...wish.breaker,
   },
 });
@@ -82,9 +89,9 @@ const hostileName = 'a'.repeat(60) + '.very:long-name_that.nobody_can_read_' + '
 export const hostile: Entry[] = [
   made('x', opened(3, 9, '<img src=x onerror="document.title=\'owned\'"><script>alert(1)</script>', { layer: '<b>bold</b>', description: '"><svg onload=alert(1)>' })),
   made(hostileName, opened(30, 9, 'E'.repeat(4_000), { layer: 'l'.repeat(120), dependencies: ['x'] })),
-  made('right_to_left', opened(300_000, 0, '\u202Egnp.exe \u200F\u05E9\u05D2\u05D9\u05D0\u05D4 \u0627\u062A\u0635\u0627\u0644 \u0000\u0007', { layer: '\u202Eatad' })),
+  made('right_to_left', opened(300_000, 0, '\u2069\u202Egnp.exe \u200F\u05E9\u05D2\u05D9\u05D0\u05D4 \u0627\u062A\u0635\u0627\u0644 \u0000\u0007', { layer: '\u202Eatad' })),
   made('emoji_and_marks', { status: 'unhealthy', health: { healthy: false, error: '💥 Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L̠ͨͧͩ͘G̴̻͈͍͔̹̑͗̎̅͛́Ǫ̵̹̻̝̳̂\nsecond line\r\nthird line', consecutive_failures: 123_456 } }),
-  made('a_forced_one', forced('forced_open', { breaker: { override: { mode: 'forced_open', reason: '&lt;i&gt; {{7*7}} ${7*7} %s %n <a href="javascript:alert(1)">'.repeat(9), actor: '<u>root</u>', expires_at: inSeconds(86_400 * 3) } } })),
+  made('a_forced_one', forced('forced_open', { breaker: { override: { mode: 'forced_open', reason: '\u2069\u202E&lt;i&gt; {{7*7}} ${7*7} %s %n <a href="javascript:alert(1)">'.repeat(9), actor: '<u>root</u>', expires_at: inSeconds(86_400 * 3) } } })),
   made('huge_numbers', { operations: [1e15, 9e14, 8e14], p95: 86_400_000, config: { failureThreshold: 1_000_000 }, breaker: { failures: 999_999 } }),
   made('needs_many', { status: 'degraded', dependencies: ['x', hostileName, 'right_to_left', 'nobody.knows:it'] }),
 ];
@@ -92,18 +99,25 @@ export const hostile: Entry[] = [
 /** Every state that a service can be in. */
 export const everyState: Entry[] = [
   made('payments_db', opened(192, 47, 'dial tcp 10.2.0.7:5432: connect: connection refused', { layer: 'data', description: 'The ledger' })),
+  made('quotes', opened(41, 20, 'HTTP 503 Service Unavailable', {
+    layer: 'partners', breaker: { outage: outage(742, 5, 'read: connection reset by peer'), trip: { rule: 'recovery_failure', failures: 1, successes: 0, last_error: 'HTTP 503 Service Unavailable', event_id: 31 } },
+  })),
   made('payments_api', { status: 'degraded', layer: 'api', dependencies: ['payments_db'], operations: [9_000, 210, 0] }),
   made('checkout', { status: 'degraded', layer: 'edge', dependencies: ['payments_api', 'payments_db'], breaker: { failures: 3 } }),
-  made('invoices', opened(120, 12, 'payments_db: circuit is open', { layer: 'api', dependencies: ['payments_db'] })),
-  made('mail_gateway', { status: 'unhealthy', layer: 'partners', health: { healthy: false, error: 'HTTP 503 Service Unavailable', consecutive_failures: 4 } }),
+  made('invoices', opened(120, 12, 'invoice 4711: the template has no such field', { layer: 'api', dependencies: ['payments_db'] })),
+  made('mail_gateway', { status: 'unhealthy', layer: 'partners', config: { healthCheckIntervalMs: 30_000 }, health: { healthy: false, error: 'HTTP 503 Service Unavailable', consecutive_failures: 4 } }),
   made('search', recovering(0.2, 74, { layer: 'data' })),
-  made('geo_lookup', recovering(0.05, null, { layer: 'partners' })),
+  made('geo_lookup', recovering(0.05, null, { layer: 'partners', breaker: { outage: outage(3_820, 7, 'dial tcp: lookup geo.example.com: no such host') } })),
   made('ledger_export', recovering(0, null, { layer: 'jobs', breaker: { awaits_health_check: true } })),
   made('risk_scores', forced('forced_open', { layer: 'partners' })),
+  made('statements', opened(64, 30, '', { layer: 'jobs', breaker: { last_error: null, trip: { rule: 'slow_calls', failures: 0, successes: 40, last_error: null, event_id: 23 } } })),
+  made('sms', { ...forced('forced_closed', { layer: 'partners' }), status: 'circuit_open', breaker: { ...opened(90, 0, 'HTTP 402 Payment Required').breaker, ...forced('forced_closed').breaker } }),
+  made('meters', { status: 'unknown', layer: 'edge', reports: 1_000 }),
+  made('stamps', { status: 'degraded', layer: 'api', config: { consecutiveFailureThreshold: 6, failureThreshold: 500 }, breaker: { failures: 4, consecutive_failures: 4, last_error: 'context deadline exceeded', last_failure: inSeconds(-4) } }),
   made('push_messages', forced('forced_closed', { layer: 'partners' })),
   made('old_reports', { layer: 'jobs', breaker: { mode: 'disabled' } }),
   made('tax_rates', { status: 'unknown', layer: 'partners', operations: [0, 0, 0], p95: 0, health: { healthy: null } }),
-  made('images', { status: 'degraded', layer: 'edge', breaker: { failures: 4 }, operations: [52_000, 1_400, 0] }),
+  made('images', { status: 'degraded', layer: 'edge', breaker: { failures: 4, last_error: 'HTTP 500', last_failure: inSeconds(-12) }, operations: [52_000, 1_400, 0] }),
   made('nightly_sum', { status: 'unhealthy', layer: 'jobs', running: false, operations: [30, 0, 0] }),
   made('sessions', { status: 'degraded', layer: 'data', instances: { total: 12, open: 3, stale: 1 } }),
   made('rates', { layer: 'data', config: { failureThreshold: 100, failureRateThreshold: 0.5 }, breaker: { failures: 41 }, operations: [9e6, 4_000, 0] }),

@@ -6,7 +6,8 @@ import { Spark } from '../../parts/spark';
 import { worstFirst } from '../../words';
 import { densities, sizes } from '../board/layout';
 import { Meter, Tile } from '../board/tile';
-import { Card } from '../board/strip';
+import { Card } from '../board/card';
+import { sinceOf } from '../board/reason';
 import { failingDependencies, whatIsWrong } from '../board/wrong';
 import { inSeconds } from './made';
 
@@ -68,7 +69,7 @@ export function Tilesheet() {
             {[...all.values()].map((entry) => (
               <div key={entry.service} class="sheet-cell" style={{ height: `${sizes[density].height}px` }}>
                 <Tile
-                  service={entry.service} entry={entry} ring={board.ring(entry.service)} needs={failingDependencies(entry, all).join(' ')} now={now.value}
+                  service={entry.service} entry={entry} ring={board.ring(entry.service)} needs={failingDependencies(entry, all).join(' ')} since={entry.status === 'healthy' ? 0 : (sinceOf(entry, 0)?.at ?? 0)} now={now.value}
                   density={density} x={0} y={0} width={density === 'list' ? 1_380 : density === 'compact' ? 220 : 300} height={sizes[density].height} active focused={() => undefined}
                 />
               </div>
@@ -77,7 +78,7 @@ export function Tilesheet() {
         </section>
       ))}
       <h2>Cards</h2>
-      <div class="sheet">{whatIsWrong(all).map((wrong) => <Card key={wrong.service} wrong={wrong} entry={all.get(wrong.service)!} at={now.value} />)}</div>
+      <div class="sheet">{whatIsWrong(all).map((wrong) => <Card key={wrong.service} wrong={wrong} entry={all.get(wrong.service)!} needs={failingDependencies(all.get(wrong.service)!, all).join(' ')} turned={0} at={now.value} />)}</div>
     </div>
   );
 }

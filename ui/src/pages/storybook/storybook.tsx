@@ -40,6 +40,8 @@ const stories: Record<string, Story> = {
   'board-well': { name: 'Board: all well', entries: () => well(60), every: 30 },
   'board-10000': { name: 'Board: 10 000, a change every 10 ms', entries: () => fleet(10_000), every: 10 },
   'board-storm': { name: 'Board: 10 000, one opens or closes every 10 ms', entries: () => fleet(10_000), every: 10, change: flipped },
+  'board-5': { name: 'Board: five failing', entries: () => [...everyState.filter((e) => ['payments_db', 'quotes', 'invoices', 'mail_gateway', 'risk_scores', 'geo_lookup', 'payments_api'].includes(e.service)), ...well(40)] },
+  'board-close': { name: 'Board: close to failing', entries: () => [...everyState.filter((e) => ['images', 'stamps', 'meters'].includes(e.service)), ...well(40)] },
   lost: { name: 'Board: connection lost', entries: () => everyState, then: () => board.lost(false) },
   ended: { name: 'Board: log-in ended', entries: () => everyState, then: () => board.lost(true) },
   waiting: { name: 'Board: before the first answer' },
@@ -49,6 +51,7 @@ const stories: Record<string, Story> = {
     name: 'Notices', entries: () => well(3),
     then: () => {
       tell('good', 'prices: the health check passed in 3.2 ms.');
+      tell('good', 'closed: 0 of 5 failures within 1m0s');
       tell('bad', `orders: the reset was refused: ${hostile[0]!.circuit_breaker.last_error}`);
     },
   },

@@ -1,0 +1,260 @@
+package alert
+
+import (
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/degenduel/switchgear/fleet"
+)
+
+const (
+	// maxTold is how many alerts a message has at most: of an incident with more
+	// the others are not named.
+	maxTold = 100
+
+	// maxAlertBatch is about how many alerts one transaction writes.
+	maxAlertBatch = 200
+)
+
+// notice is messages of an incident and the alerts in them, which are stored
+// together: one without the other would be told twice, or never.
+type notice struct {
+	alerts     []*fleet.Alert
+	deliveries []fleet.Delivery
+}
+
+// consider decides whether something of an incident is to be told now, and when
+// to look again.
+func (e *Engine) consider(in *incident, now time.Time) []notice {
+	in.due = time.Time{}
+	delete(e.waiting, in)
+	if !e.recall(in, now) {
+		return nil
+	}
+	if len(in.firing) == 0 {
+		delete(e.incidents, in.id)
+		delete(e.roots, in.root)
+		return e.tellEnd(in, now)
+	}
+	open := in.open()
+	if len(open) == 0 {
+		if !in.began {
+			in.waits = time.Time{}
+		}
+		return nil
+	}
+	if !in.began {
+		if in.waits.IsZero() {
+			in.waits = now
+		}
+		if at := in.waits.Add(e.wait(in)); !in.lifted && now.Before(at) {
+			e.await(in, at)
+			return nil
+		}
+		in.began, in.toldAt = true, now
+	}
+	return e.tellMore(in, open, now)
+}
+
+// open are the alerts that fire and are not silenced.
+func (in *incident) open() []*fleet.Alert {
+	var open []*fleet.Alert
+	for a := range in.firing {
+		if len(a.SilencedBy) == 0 {
+			open = append(open, a)
+		}
+	}
+	return open
+}
+
+// wait is how long an incident gathers alerts: longer where its root depends on
+// others, for one of them may yet be found to be the root.
+func (e *Engine) wait(in *incident) time.Duration {
+	if s := e.services[in.root]; s != nil && s.view != nil && len(s.view.Dependencies) > 0 {
+		return 2 * e.cfg.GroupWait
+	}
+	return e.cfg.GroupWait
+}
+
+func (e *Engine) await(in *incident, at time.Time) {
+	in.due = sooner(in.due, at)
+	e.waiting[in] = struct{}{}
+	e.nextNotice = sooner(e.nextNotice, in.due)
+}
+
+// tellMore makes the messages of an incident that goes on, with its open alerts.
+func (e *Engine) tellMore(in *incident, open []*fleet.Alert, now time.Time) []notice {
+	worst := fleet.Severity("")
+	for _, a := range open {
+		if worst == "" || a.Severity.Graver(worst) {
+			worst = a.Severity
+		}
+	}
+	seen := in.acknowledgement() != nil
+	reason := Reason("")
+	switch {
+	case in.worst != "" && worst.Graver(in.worst), !in.moved.IsZero() && !seen && !now.Before(in.moved.Add(e.cfg.GroupWait)):
+		reason = Escalated
+	case seen:
+	case in.lifted, e.cfg.RepeatInterval > 0 && !now.Before(in.toldAt.Add(e.cfg.RepeatInterval)):
+		reason = Repeat
+	}
+	in.lifted = false
+	tell := make(map[string]Reason)
+	for _, t := range e.targets {
+		switch {
+		case t.Receiver == nil:
+		case in.told[t.Name]:
+			if reason != "" {
+				tell[t.Name] = reason
+			}
+		case e.anyMatches(t, open):
+			tell[t.Name] = Firing
+			in.told[t.Name] = true
+		}
+	}
+	var made []notice
+	if len(tell) > 0 {
+		made = e.message(in, open, tell, now)
+	}
+	if reason != "" || len(tell) > 0 {
+		in.toldAt = now
+	}
+	if in.worst == "" || worst.Graver(in.worst) {
+		in.worst = worst
+	}
+	if reason == Escalated || seen {
+		in.moved = time.Time{}
+	}
+	if !in.moved.IsZero() {
+		e.await(in, in.moved.Add(e.cfg.GroupWait))
+	}
+	if !seen && e.cfg.RepeatInterval > 0 {
+		e.await(in, in.toldAt.Add(e.cfg.RepeatInterval))
+	}
+	return made
+}
+
+// tellEnd makes the messages of an incident that is over: to those that were told
+// of it.
+func (e *Engine) tellEnd(in *incident, now time.Time) []notice {
+	tell := make(map[string]Reason)
+	for _, t := range e.targets {
+		if t.Receiver != nil && t.SendResolved && in.told[t.Name] {
+			tell[t.Name] = Resolved
+		}
+	}
+	if len(tell) == 0 {
+		return nil
+	}
+	return e.message(in, nil, tell, now)
+}
+
+// message makes one message for each receiver: what is open, and what was told
+// and has ended since.
+func (e *Engine) message(in *incident, open []*fleet.Alert, tell map[string]Reason, now time.Time) []notice {
+	var past []*fleet.Alert
+	for _, a := range in.past {
+		if !a.ToldAt.IsZero() || len(open) == 0 && len(a.SilencedBy) == 0 {
+			past = append(past, a)
+		}
+	}
+	alerts := slices.Clone(open)
+	inOrder(in.root, alerts)
+	inOrder(in.root, past)
+	alerts = append(alerts, past...) // what is cut off is over, if anything is
+	alerts = alerts[:min(len(alerts), maxTold)]
+	inOrder(in.root, alerts)
+	text := make([]fleet.Alert, len(alerts))
+	for i, a := range alerts {
+		a.ToldAt, a.UpdatedAt = stamp(now), stamp(now)
+		text[i] = *a
+	}
+	data, err := json.Marshal(text)
+	if err != nil { // evidence is always JSON
+		e.log.Error("an incident cannot be written down", slog.String("incident", in.id), slog.Any("error", err))
+		return nil
+	}
+	n := notice{alerts: alerts}
+	for _, t := range e.targets {
+		if reason := tell[t.Name]; reason != "" {
+			n.deliveries = append(n.deliveries, fleet.Delivery{
+				ID: e.ids.next(now), Receiver: t.Name, Incident: in.id, Kind: string(reason), Alerts: data, CreatedAt: stamp(now),
+			})
+		}
+	}
+	return []notice{n}
+}
+
+// anyMatches reports whether a receiver's routes take one of the alerts.
+func (e *Engine) anyMatches(t *target, alerts []*fleet.Alert) bool {
+	return slices.ContainsFunc(alerts, func(a *fleet.Alert) bool {
+		return matchAll(t.routes, a, e.services[a.Service].layer())
+	})
+}
+
+// notices looks at the incidents that have changed, or whose time has come.
+func (e *Engine) notices(now time.Time) []notice {
+	var made []notice
+	if !e.nextNotice.IsZero() && !now.Before(e.nextNotice) {
+		e.nextNotice = time.Time{}
+		for in := range e.waiting {
+			if now.Before(in.due) {
+				e.nextNotice = sooner(e.nextNotice, in.due)
+			} else {
+				e.look[in] = struct{}{}
+			}
+		}
+	}
+	inOrderOfIDs := slices.SortedFunc(maps.Keys(e.look), func(a, b *incident) int { return strings.Compare(a.id, b.id) })
+	for _, in := range inOrderOfIDs {
+		made = append(made, e.consider(in, now)...)
+	}
+	clear(e.look)
+	return made
+}
+
+// batches are what is to be stored and told now: the alerts that changed, and
+// then the notices, none of them in two parts.
+func (e *Engine) batches(made []notice) []fleet.AlertBatch {
+	var parts []fleet.AlertBatch
+	part := fleet.AlertBatch{}
+	add := func(alerts []*fleet.Alert, deliveries []fleet.Delivery) {
+		for _, a := range alerts {
+			part.Alerts = append(part.Alerts, *a)
+			delete(e.changed, a)
+		}
+		if part.Deliveries = append(part.Deliveries, deliveries...); len(part.Alerts) >= maxAlertBatch {
+			parts = append(parts, part)
+			part = fleet.AlertBatch{}
+		}
+	}
+	told := make(map[*fleet.Alert]bool)
+	for _, n := range made {
+		for _, a := range n.alerts {
+			told[a] = true
+		}
+	}
+	var others []*fleet.Alert
+	for a := range e.changed {
+		if !told[a] {
+			others = append(others, a)
+		}
+	}
+	slices.SortFunc(others, func(a, b *fleet.Alert) int { return strings.Compare(a.ID, b.ID) })
+	for _, a := range others {
+		add([]*fleet.Alert{a}, nil)
+	}
+	for _, n := range made {
+		add(n.alerts, n.deliveries)
+	}
+	clear(e.changed)
+	if len(part.Alerts)+len(part.Deliveries) > 0 {
+		parts = append(parts, part)
+	}
+	return parts
+}
