@@ -72,8 +72,7 @@ func New(o Options) (*Receiver, error) {
 		}
 	}
 	if kind == "matrix" && u.User != nil { // with a user it logs in
-		_, password := u.User.Username(), ""
-		password, _ = u.User.Password()
+		password, _ := u.User.Password()
 		u.User = url.UserPassword("", password)
 	}
 	if _, err := r.open(u.String()); err != nil {

@@ -123,7 +123,7 @@ func smtpServer(t *testing.T, toMail string) *mailServer {
 				return
 			}
 			s.serving.Go(func() {
-				defer conn.Close()
+				defer conn.Close() //nolint:errcheck // what it got is what counts
 				if toMail == "" {
 					<-s.deaf
 					return

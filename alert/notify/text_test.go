@@ -41,7 +41,7 @@ func TestMessage_SaysWhyItIsSent(t *testing.T) {
 		m    alert.Message
 		want string
 	}{
-		{"resolved", over, "Resolved: db\ndb is well again\nAlso: web is well again\nhttps://board.example.com/service/db?at=2026-03-01T02%3A03%3A04.000Z"},
+		{"resolved", over, "Resolved: db" + "\ndb is well again\nAlso: web is well again\nhttps://board.example.com/service/db?at=2026-03-01T02%3A03%3A04.000Z"},
 		{"graver", with(func(m *alert.Message) { m.Reason = alert.Escalated }), "Escalated: db (critical)\n" + wholeText},
 		{"again", with(func(m *alert.Message) { m.Reason = alert.Repeat }), "Still firing: db (critical)\n" + wholeText},
 		{
