@@ -163,6 +163,12 @@ func TestEngine_AFlappingServiceIsToldOnce(t *testing.T) {
 			r.heal("db")
 			time.Sleep(4 * time.Second)
 		}
+		for range 10 {
+			r.fail("db", 5)
+			time.Sleep(3 * time.Second)
+			r.heal("db")
+			time.Sleep(2 * time.Minute)
+		}
 		wantReasons(t, r, "firing")
 		if diff := cmp.Diff([]string{"db/circuit_state_change", "db/flapping"}, onlyOf(r.active(), "db/circuit_state_change", "db/flapping")); diff != "" {
 			t.Error("active (-want +got):", diff)

@@ -170,6 +170,45 @@ func TestIncident_ARootFoundLateTakesOverWhatWasTold(t *testing.T) {
 	})
 }
 
+func TestIncident_ARootThatIsSlowToFailIsWaitedFor(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.declare("db")
+		for _, u := range []string{"a", "b", "c"} {
+			r.declare(u, "db")
+			r.fail(u, 5)
+		}
+		time.Sleep(9 * time.Second)
+		r.fail("db", 5)
+		time.Sleep(time.Minute)
+		wantReasons(t, r, "firing")
+	})
+}
+
+func TestIncident_AMergedOneIsToldToAllWhoWereTold(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		team := &inbox{}
+		r.configure(func(cfg *rigConfig) {
+			cfg.Receivers = append(cfg.Receivers, alert.Target{Name: "team", Kind: "webhook", Receiver: team, SendResolved: true, Routes: routes("service", "=", "c")})
+		})
+		r.declare("db")
+		for _, u := range []string{"a", "b", "c"} {
+			r.declare(u, "db")
+			r.fail(u, 5)
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Minute)
+		r.fail("db", 5)
+		time.Sleep(time.Minute)
+		for _, u := range []string{"a", "b", "c", "db"} {
+			r.heal(u)
+		}
+		time.Sleep(time.Minute)
+		if got := team.reasons(); got != "firing,escalated,resolved" {
+			t.Errorf("the team was told %q", got)
+		}
+	})
+}
+
 func TestIncident_WhatFailsAndHasNoAlertYetIsTheRoot(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		def := reported()

@@ -193,6 +193,44 @@ func TestRules_HysteresisBeginsAnewWhenItIsBadAgain(t *testing.T) {
 	})
 }
 
+func TestRules_WhatIsNeitherBadNorOverKeepsAnAlertFromEnding(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.configure(func(cfg *rigConfig) { cfg.Rules = only(fleet.AlertConsecutiveFailures, config.AlertRule{}) })
+		r.declare("db")
+		time.Sleep(time.Second)
+		r.fail("db", 3)
+		time.Sleep(3 * time.Second)
+		for range 4 {
+			r.report("db", 1, fleet.Outcome{Outcome: switchgear.Success, Duration: time.Millisecond})
+			time.Sleep(20 * time.Second)
+			r.fail("db", 1)
+			time.Sleep(3 * time.Second)
+			wantActive(t, r, "db/consecutive_failures")
+		}
+	})
+}
+
+func TestRules_NothingBeginsUnderAnOverride(t *testing.T) {
+	for _, mode := range []switchgear.Mode{switchgear.ForcedOpen, switchgear.ForcedClosed} {
+		t.Run(mode.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				r.configure(func(cfg *rigConfig) {
+					cfg.Rules = only(fleet.AlertCircuitStateChange, config.AlertRule{For: new(time.Minute)})
+				})
+				r.declare("db")
+				time.Sleep(time.Second)
+				r.fail("db", 5)
+				time.Sleep(10 * time.Second)
+				if _, err := r.manager.Override(t.Context(), "db", mode, time.Hour, alice); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(10 * time.Minute)
+				wantActive(t, r)
+			})
+		})
+	}
+}
+
 func TestRules_ForLetsShortOnesPass(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.configure(func(cfg *rigConfig) {
@@ -228,13 +266,13 @@ func TestRules_AServiceHasItsOwn(t *testing.T) {
 		time.Sleep(time.Second)
 		r.fail("own", 2)
 		r.fail("like-all", 2)
-		time.Sleep(2 * time.Second)
+		time.Sleep(3 * time.Second)
 		wantActive(t, r, "own/consecutive_failures")
 		if got := r.Active()[0].Severity; got != fleet.SeverityInfo {
 			t.Errorf("severity %s, want info", got)
 		}
 		r.fail("own", 3)
-		time.Sleep(2 * time.Second)
+		time.Sleep(3 * time.Second)
 		wantActive(t, r, "own/consecutive_failures")
 	})
 }

@@ -59,11 +59,20 @@ func TestSilence_OfWhatWasToldKeepsRepeatsBackAndSaysItAgain(t *testing.T) {
 		time.Sleep(time.Second)
 		r.fail("db", 5)
 		time.Sleep(time.Minute)
-		s := r.silence(routes("kind", "=~", ".*"), 0, 10*time.Hour)
-		time.Sleep(time.Until(s.EndsAt) - time.Millisecond)
-		wantReasons(t, r, "firing")
-		time.Sleep(2 * time.Millisecond)
-		wantReasons(t, r, "firing,repeat")
+		for _, length := range []time.Duration{10 * time.Hour, time.Hour} {
+			before := r.inbox.reasons()
+			s := r.silence(routes("kind", "=~", ".*"), 0, length)
+			time.Sleep(time.Until(s.EndsAt) - time.Millisecond)
+			wantReasons(t, r, before)
+			time.Sleep(2 * time.Millisecond)
+			wantReasons(t, r, before+",repeat")
+		}
+		if _, err := r.Acknowledge(t.Context(), r.Active()[0].ID, alice); err != nil {
+			t.Fatal(err)
+		}
+		s := r.silence(routes("kind", "=~", ".*"), 0, time.Hour)
+		time.Sleep(time.Until(s.EndsAt) + time.Second)
+		wantReasons(t, r, "firing,repeat,repeat")
 	})
 }
 
@@ -267,5 +276,15 @@ func TestSilence_ByLayerHoldsOverARestartOfServicesThatComeBackLate(t *testing.T
 		wantReasons(t, r, "")
 		time.Sleep(2 * time.Millisecond)
 		wantReasons(t, r, "firing")
+		s = r.silence(routes("layer", "=", "data"), 0, 20*time.Second)
+		time.Sleep(time.Second)
+		r.kill()
+		time.Sleep(time.Until(s.EndsAt) + 10*time.Second)
+		wantReasons(t, r, "firing") // nobody knows of which layer it is
+		if err := r.manager.ApplyFile(t.Context(), file); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		wantReasons(t, r, "firing,repeat")
 	})
 }

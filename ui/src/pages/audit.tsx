@@ -77,7 +77,7 @@ function Audit() {
 
 /** What the line says beyond the action: the mode, the end, the version. */
 function Details({ of }: { of: AuditEntry & { details?: unknown } }) {
-  const list = detailsOf(of.details);
+  const list = detailsOf(of.details, of.result);
   if (list.length === 0) return null;
   return (
     <dl class="audit-details">

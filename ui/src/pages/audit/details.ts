@@ -11,17 +11,17 @@ const words = { ...modeWords, ...stateWords };
 
 const moment = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/;
 
-/** What a line tells beside who did what, in the order in which it is told; what is nothing is left out. */
-export function detailsOf(details: unknown): Detail[] {
+/** What a line tells beside who did what and with what result, the moments last; what is nothing, or said in the result, is left out. */
+export function detailsOf(details: unknown, result = ''): Detail[] {
   if (typeof details !== 'object' || details === null || Array.isArray(details)) return [];
   const out: Detail[] = [];
   for (const [key, value] of Object.entries(details)) {
     const text = textOf(value);
-    if (text === '') continue;
+    if (text === '' || (key === 'id' && result.includes(text))) continue;
     const at = typeof value === 'string' && moment.test(value) ? Date.parse(value) : NaN;
     out.push({ name: key.replaceAll('_', ' '), text: (words as Record<string, string>)[text] ?? text, at: Number.isNaN(at) ? null : at });
   }
-  return out;
+  return out.sort((a, b) => Number(a.at !== null) - Number(b.at !== null));
 }
 
 function textOf(value: unknown): string {
