@@ -10,8 +10,11 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/degenduel/switchgear/alert"
+	"github.com/degenduel/switchgear/alert/notify"
 	"github.com/degenduel/switchgear/app"
 	"github.com/degenduel/switchgear/config"
+	"github.com/degenduel/switchgear/probe"
 )
 
 // defaultConfig is the config file that is taken, if it is there, where none
@@ -83,6 +86,11 @@ func (c *serveCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
+	targets, err := probe.NewTargets(nil, true)
+	if err != nil {
+		return err
+	}
+	notify.Guard(alert.NewClient(targets.Control))
 	path := configPath(cmp.Or(c.Config, env.Config))
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
