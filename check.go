@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/degenduel/switchgear/internal/timespan"
 )
 
 // onDemand is how often a check can be asked for.
@@ -157,7 +159,7 @@ var (
 )
 
 func (s *Service) errNoAnswer() *checkError {
-	return &checkError{text: fmt.Sprintf("no answer within %v", s.cfg.CheckTimeout)}
+	return &checkError{text: "no answer within " + timespan.Text(s.cfg.CheckTimeout)}
 }
 
 // endCheck makes err, or nil, the result of the run, unless it has one or the

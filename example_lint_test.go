@@ -17,6 +17,6 @@ func ExampleConfig_Lint() {
 	cfg.MonitoringWindow = 10 * time.Minute
 	fmt.Println(len(cfg.Lint(switchgear.Usage{FeedInterval: 30 * time.Second})), "warnings with a window twice as long")
 	// Output:
-	// failureThreshold: the circuit cannot open by it: at one outcome each 30s, 10 failures do not arrive within 4m30s, nine tenths of monitoringWindowMs
+	// failureThreshold: the circuit cannot open by it: at one outcome each 30 s, 10 failures do not arrive within 4 min 30 s, nine tenths of monitoringWindowMs
 	// 0 warnings with a window twice as long
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/degenduel/switchgear/internal/timespan"
 )
 
 // Warning is a field of a config that is legal but cannot work, or will hurt.
@@ -58,7 +60,7 @@ func (l *linter) rated() bool { return l.cfg.FailureRateThreshold > 0 || l.cfg.s
 // remembers nine tenths of its length for sure, so as many outcomes must
 // arrive in less than that.
 func (l *linter) reach() {
-	pace, source := float64(l.usage.FeedInterval), fmt.Sprintf("one outcome each %v", l.usage.FeedInterval)
+	pace, source := float64(l.usage.FeedInterval), "one outcome each "+timespan.Text(l.usage.FeedInterval)
 	if l.usage.FeedInterval <= 0 {
 		pace, source = float64(time.Second)/l.usage.Rate, roughly(l.usage.Rate)+" operations a second"
 	}
@@ -68,12 +70,12 @@ func (l *linter) reach() {
 	tooMany := func(n int) bool { return 10*pace*float64(n) >= 9*float64(l.cfg.MonitoringWindow) }
 	sure := time.Duration(0.9 * float64(l.cfg.MonitoringWindow))
 	if tooMany(l.cfg.FailureThreshold) {
-		l.warn("failureThreshold", "the circuit cannot open by it: at %s, %d failures do not arrive within %v, nine tenths of monitoringWindowMs",
-			source, l.cfg.FailureThreshold, sure)
+		l.warn("failureThreshold", "the circuit cannot open by it: at %s, %d failures do not arrive within %s, nine tenths of monitoringWindowMs",
+			source, l.cfg.FailureThreshold, timespan.Text(sure))
 	}
 	if l.rated() && tooMany(l.cfg.MinimumOperations) {
-		l.warn("minimumOperations", "the rate is never judged: at %s, %d operations do not arrive within %v, nine tenths of monitoringWindowMs",
-			source, l.cfg.MinimumOperations, sure)
+		l.warn("minimumOperations", "the rate is never judged: at %s, %d operations do not arrive within %s, nine tenths of monitoringWindowMs",
+			source, l.cfg.MinimumOperations, timespan.Text(sure))
 	}
 }
 
@@ -91,8 +93,8 @@ func roughly(v float64) string {
 func (l *linter) blindness() {
 	blind := time.Duration(math.Round(l.cfg.FailureRateThreshold * float64(l.cfg.MonitoringWindow)))
 	if blind > maxBlindness {
-		l.warn("failureRateThreshold", "a total outage goes unnoticed for %v (failureRateThreshold × monitoringWindowMs); more than %v hurts",
-			blind, maxBlindness)
+		l.warn("failureRateThreshold", "a total outage goes unnoticed for %s (failureRateThreshold × monitoringWindowMs); more than %s hurts",
+			timespan.Text(blind), timespan.Text(maxBlindness))
 	}
 }
 
@@ -112,10 +114,11 @@ func (l *linter) halves() {
 // durations compares with how long operations take.
 func (l *linter) durations() {
 	if limit := l.usage.OperationTimeout; limit > 0 && l.cfg.SlowCallDuration > limit {
-		l.warn("slowCallDurationMs", "no operation can take %v: it is given up after %v", l.cfg.SlowCallDuration, limit)
+		l.warn("slowCallDurationMs", "no operation can take %s: it is given up after %s",
+			timespan.Text(l.cfg.SlowCallDuration), timespan.Text(limit))
 	}
 	if slowest := l.usage.SlowestOperation; l.cfg.ProbeTimeout < slowest {
-		l.warn("probeTimeoutMs", "the slowest operation took %v: in a recovery it would be a failure after %v",
-			slowest, l.cfg.ProbeTimeout)
+		l.warn("probeTimeoutMs", "the slowest operation took %s: in a recovery it would be a failure after %s",
+			timespan.Text(slowest), timespan.Text(l.cfg.ProbeTimeout))
 	}
 }

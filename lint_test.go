@@ -136,15 +136,15 @@ func TestLint_SaysTheSum(t *testing.T) {
 	want := []switchgear.Warning{
 		{
 			Field:   "failureThreshold",
-			Message: "the circuit cannot open by it: at one outcome each 30s, 10 failures do not arrive within 4m30s, nine tenths of monitoringWindowMs",
+			Message: "the circuit cannot open by it: at one outcome each 30 s, 10 failures do not arrive within 4 min 30 s, nine tenths of monitoringWindowMs",
 		},
 		{
 			Field:   "minimumOperations",
-			Message: "the rate is never judged: at one outcome each 30s, 20 operations do not arrive within 4m30s, nine tenths of monitoringWindowMs",
+			Message: "the rate is never judged: at one outcome each 30 s, 20 operations do not arrive within 4 min 30 s, nine tenths of monitoringWindowMs",
 		},
 		{
 			Field:   "failureRateThreshold",
-			Message: "a total outage goes unnoticed for 2m30s (failureRateThreshold × monitoringWindowMs); more than 30s hurts",
+			Message: "a total outage goes unnoticed for 2 min 30 s (failureRateThreshold × monitoringWindowMs); more than 30 s hurts",
 		},
 	}
 	if diff := cmp.Diff(want, c.Lint(switchgear.Usage{FeedInterval: 30 * time.Second})); diff != "" {
@@ -153,7 +153,7 @@ func TestLint_SaysTheSum(t *testing.T) {
 	got := switchgear.Config{FailureThreshold: 100}.Lint(switchgear.Usage{Rate: 1.0 / 3})
 	want = []switchgear.Warning{{
 		Field:   "failureThreshold",
-		Message: "the circuit cannot open by it: at 0.333 operations a second, 100 failures do not arrive within 4m30s, nine tenths of monitoringWindowMs",
+		Message: "the circuit cannot open by it: at 0.333 operations a second, 100 failures do not arrive within 4 min 30 s, nine tenths of monitoringWindowMs",
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)

@@ -6,6 +6,8 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+
+	"github.com/degenduel/switchgear/internal/timespan"
 )
 
 const (
@@ -252,7 +254,7 @@ func (b *Breaker) sliceTimedOut(now int64, r *recovery, slice int64) {
 }
 
 func timedOutText(timeout int64) string {
-	return fmt.Sprintf("no outcome within probeTimeoutMs (%v)", time.Duration(timeout))
+	return fmt.Sprintf("no outcome within probeTimeoutMs (%s)", timespan.Text(time.Duration(timeout)))
 }
 
 // recovered lets the outcome of an operation move the recovery.

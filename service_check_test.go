@@ -247,7 +247,7 @@ func TestCheck_TimesOut(t *testing.T) {
 		h, err := s.CheckHealth(t.Context())
 		want := switchgear.Health{
 			Checked: true, CheckedAt: began, Duration: 2 * time.Second,
-			Err: "no answer within 2s", ConsecutiveFailures: 1,
+			Err: "no answer within 2 s", ConsecutiveFailures: 1,
 		}
 		if diff := cmp.Diff(want, h); err != nil || diff != "" {
 			t.Errorf("%v (-want +got):\n%s", err, diff)

@@ -90,9 +90,9 @@ func (o *outbox) next(l *line, now time.Time) (*parcel, *target, time.Duration) 
 		if p.sending { // by who served it before
 			return nil, nil, 0
 		}
-		if now.Before(p.NextAt) && p.NextAt.Sub(now) <= maxAsked {
+		if now.Before(p.held) {
 			held[p.Incident] = true
-			due = sooner(due, p.NextAt)
+			due = sooner(due, p.held)
 			continue
 		}
 		p.sending = true
@@ -164,15 +164,15 @@ func (o *outbox) outcome(ctx context.Context, l *line, p *parcel, err error, now
 	p.LastError = errorText(err)
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		l.succeeded(time.Time{}) // its side works
-		p.NextAt = now.Add(pauseAfter(p.Attempts))
+		p.held = now.Add(pauseAfter(p.Attempts))
 		if asked := min(refused.RetryAfter, maxAsked); asked > 0 { // which concerns what is behind it, too
-			p.NextAt, l.until = now.Add(asked), now.Add(asked)
+			p.held, l.until = now.Add(asked), now.Add(asked)
 		}
+		p.NextAt = stamp(p.held)
 	} else {
 		l.failed(now)
-		p.NextAt = l.until
+		p.NextAt = stamp(l.until)
 	}
-	p.NextAt = stamp(p.NextAt)
 	o.noteFailure(ctx, l, p.LastError, now)
 	o.tried[p.ID] = p.Delivery
 	poke(o.settling)

@@ -95,6 +95,7 @@ type Engine struct {
 	stop    func() // ends the watch
 	ending  sync.Once
 	wake    chan struct{}
+	pen     chan struct{} // see take
 
 	// What the manager has told and nobody has looked at: seeing guards it
 	// alone, for the manager waits for that.
@@ -135,7 +136,7 @@ func New(ctx context.Context, d Deps, cfg Config) (*Engine, error) {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{
-		manager: d.Manager, store: d.Store, log: d.Logger, out: newOutbox(d.Store, d.Logger), began: time.Now(), wake: make(chan struct{}, 1),
+		manager: d.Manager, store: d.Store, log: d.Logger, out: newOutbox(d.Store, d.Logger), began: time.Now(), wake: make(chan struct{}, 1), pen: make(chan struct{}, 1),
 		seen: make(map[string]*news), services: make(map[string]*service), timed: make(map[*service]struct{}),
 		incidents: make(map[string]*incident), roots: make(map[string]*incident), firing: make(map[string]*fleet.Alert),
 		silences: make(map[string]*silence), changed: make(map[*fleet.Alert]struct{}),
@@ -240,6 +241,10 @@ func (e *Engine) untilNext() time.Duration {
 // round looks at all that has changed or whose time has come, and stores and
 // tells what follows from it.
 func (e *Engine) round(ctx context.Context) {
+	if !e.take(ctx) {
+		return
+	}
+	defer e.give()
 	for _, batch := range e.findOut(time.Now()) {
 		if !e.tell(ctx, batch) {
 			return

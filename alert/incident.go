@@ -91,16 +91,21 @@ func (e *Engine) belongs(a *fleet.Alert, in *incident) {
 // enter puts an alert into an incident. One that has been seen has that one seen,
 // too, unless it is graver than all in it.
 func (e *Engine) enter(in *incident, s *service, a *fleet.Alert) {
-	seen, graver := e.acknowledgement(in), true
-	for o := range in.firing {
-		graver = graver && a.Severity.Graver(o.Severity)
-	}
-	if seen != nil && !graver {
+	if seen := in.acknowledgement(); seen != nil && !graverThanAll(a, in) {
 		a.AcknowledgedBy, a.AcknowledgedAt = seen.AcknowledgedBy, seen.AcknowledgedAt
 	}
 	in.firing[a] = s
 	s.incident = in
 	e.belongs(a, in)
+}
+
+func graverThanAll(a *fleet.Alert, in *incident) bool {
+	for o := range in.firing {
+		if !a.Severity.Graver(o.Severity) {
+			return false
+		}
+	}
+	return true
 }
 
 // leave takes an alert that ended out of what fires.
@@ -147,21 +152,21 @@ func (e *Engine) above(s *service, a *fleet.Alert) *incident {
 	return e.begin(a.ID, suspect)
 }
 
-// gather merges into an incident those whose roots depend on the service,
+// gather brings together an incident and those whose roots depend on the service,
 // directly or through others that are not well, and returns what became of it.
 // fresh: only those that have not been told.
 func (e *Engine) gather(in *incident, name string, fresh bool, now time.Time) *incident {
 	if len(e.roots) < 2 {
 		return in
 	}
+	all := []*incident{in}
 	for _, user := range e.manager.Dependants(name) {
 		o := e.roots[user]
-		if o == nil || o == in || fresh && o.began || !e.reaches(user, name) {
-			continue
+		if o != nil && o != in && !(fresh && o.began) && e.reaches(user, name) {
+			all = append(all, o)
 		}
-		in = e.merge(in, o, now)
 	}
-	return in
+	return e.merge(all, now)
 }
 
 // suspect makes a service that began to fail, and has no alert yet, the root of
@@ -201,19 +206,42 @@ func (e *Engine) reaches(from, to string) bool {
 	return false
 }
 
-// merge makes one incident of two. It keeps the root of in, and goes on under
-// the ID that was told, or else the older one.
-func (e *Engine) merge(in, o *incident, now time.Time) *incident {
-	root := in.root
-	if !in.began && o.began || in.began == o.began && o.id < in.id {
-		in, o = o, in
+// merge makes one incident of several. It has the root of the first of them, and
+// goes on under the ID that was told, or else the oldest.
+func (e *Engine) merge(all []*incident, now time.Time) *incident {
+	root := all[0].root
+	in := slices.MinFunc(all, func(a, b *incident) int {
+		if a.began != b.began {
+			if a.began {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.id, b.id)
+	})
+	moved := in.began && in.root != root
+	for _, o := range all {
+		if o != in {
+			moved = moved || in.began && o.began
+			e.absorb(in, o)
+		}
 	}
+	if in.root != root {
+		e.settleRoot(in, root)
+	}
+	if moved {
+		in.moved = now
+	}
+	e.look[in] = struct{}{}
+	return in
+}
+
+// absorb puts all of an incident into another.
+func (e *Engine) absorb(in, o *incident) {
 	delete(e.incidents, o.id)
 	delete(e.look, o)
 	delete(e.waiting, o)
-	if e.roots[o.root] == o {
-		delete(e.roots, o.root)
-	}
+	delete(e.roots, o.root)
 	for a, s := range o.firing {
 		in.firing[a] = s
 		s.incident = in
@@ -234,14 +262,6 @@ func (e *Engine) merge(in, o *incident, now time.Time) *incident {
 	}
 	in.waits, in.toldAt = sooner(in.waits, o.waits), later(in.toldAt, o.toldAt)
 	in.lifted = in.lifted || o.lifted
-	if in.root != root || o.began {
-		e.settleRoot(in, root)
-		if in.began {
-			in.moved = now
-		}
-	}
-	e.look[in] = struct{}{}
-	return in
 }
 
 func later(a, b time.Time) time.Time {
@@ -253,7 +273,7 @@ func later(a, b time.Time) time.Time {
 
 // acknowledgement is an alert that somebody has seen, of an incident of which all
 // that fires was seen; nil: there is something that was not.
-func (e *Engine) acknowledgement(in *incident) *fleet.Alert {
+func (in *incident) acknowledgement() *fleet.Alert {
 	var seen *fleet.Alert
 	for a := range in.firing {
 		if a.AcknowledgedBy == "" {

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -36,8 +37,9 @@ func (e *Engine) loadSilences(ctx context.Context) error {
 	for _, s := range stored {
 		e.ids.above(s.ID)
 		matchers, err := compile(s.Matchers)
-		if err != nil {
-			return err
+		if err != nil { // of another release
+			e.log.ErrorContext(ctx, "a stored silence is bad: it silences nothing", slog.String("silence", s.ID), slog.Any("error", err))
+			continue
 		}
 		e.silences[s.ID] = &silence{s, matchers}
 	}

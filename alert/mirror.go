@@ -14,6 +14,11 @@ const (
 	// changed, and mirrorSoon how long changes are gathered.
 	mirrorEvery = 30 * time.Second
 	mirrorSoon  = 200 * time.Millisecond
+
+	// probeFor is how long a test alert fires, and maxProbes how many a mirror is
+	// shown at a time.
+	probeFor  = time.Minute
+	maxProbes = 10
 )
 
 // mirror keeps a mirror as the alerts are, until ctx ends.
@@ -37,8 +42,7 @@ func (o *outbox) mirror(ctx context.Context, l *line) {
 			return
 		}
 		err := o.attempt(ctx, l, func(ctx context.Context) error {
-			firing, ended := o.state(t, time.Now())
-			return t.Mirror.Sync(ctx, firing, append(ended, o.probed(l)...))
+			return o.sync(ctx, l, t)
 		})
 		o.mirrored(ctx, l, err, time.Now())
 	}
@@ -71,12 +75,23 @@ func (o *outbox) mirrored(ctx context.Context, l *line, err error, now time.Time
 	o.noteFailure(ctx, l, errorText(err), now)
 }
 
-// probed are the test alerts that a mirror was given lately.
-func (o *outbox) probed(l *line) []fleet.Alert {
+// sync shows a mirror the present state, with the test alerts that it was given
+// lately.
+func (o *outbox) sync(ctx context.Context, l *line, t *target) error {
+	now := time.Now()
+	firing, ended := o.state(t, now)
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	l.probe = slices.DeleteFunc(slices.Clone(l.probe), func(a fleet.Alert) bool { return time.Since(a.EndsAt) > endedFor })
-	return slices.Clone(l.probe)
+	l.probes = slices.DeleteFunc(l.probes, func(a fleet.Alert) bool { return now.Sub(a.StartsAt) > probeFor+endedFor })
+	for _, a := range l.probes {
+		if end := a.StartsAt.Add(probeFor); now.Before(end) {
+			firing = append(firing, a)
+		} else {
+			a.EndsAt = end
+			ended = append(ended, a)
+		}
+	}
+	o.mu.Unlock()
+	return t.Mirror.Sync(ctx, firing, ended)
 }
 
 // mirrored are the alerts that a mirror is to show: those that fire, and those

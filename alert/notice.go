@@ -3,7 +3,9 @@ package alert
 import (
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/degenduel/switchgear/fleet"
@@ -92,7 +94,7 @@ func (e *Engine) tellMore(in *incident, open []*fleet.Alert, now time.Time) []no
 			worst = a.Severity
 		}
 	}
-	seen := e.acknowledgement(in) != nil
+	seen := in.acknowledgement() != nil
 	reason := Reason("")
 	switch {
 	case in.worst != "" && worst.Graver(in.worst), !in.moved.IsZero() && !seen && !now.Before(in.moved.Add(e.cfg.GroupWait)):
@@ -208,22 +210,12 @@ func (e *Engine) notices(now time.Time) []notice {
 			}
 		}
 	}
-	for in := range e.look {
+	inOrderOfIDs := slices.SortedFunc(maps.Keys(e.look), func(a, b *incident) int { return strings.Compare(a.id, b.id) })
+	for _, in := range inOrderOfIDs {
 		made = append(made, e.consider(in, now)...)
 	}
 	clear(e.look)
-	slices.SortFunc(made, func(a, b notice) int { return compareIDs(a.deliveries, b.deliveries) })
 	return made
-}
-
-func compareIDs(a, b []fleet.Delivery) int {
-	switch {
-	case a[0].ID < b[0].ID:
-		return -1
-	case a[0].ID > b[0].ID:
-		return 1
-	}
-	return 0
 }
 
 // batches are what is to be stored and told now: the alerts that changed, and
@@ -253,12 +245,7 @@ func (e *Engine) batches(made []notice) []fleet.AlertBatch {
 			others = append(others, a)
 		}
 	}
-	slices.SortFunc(others, func(a, b *fleet.Alert) int {
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(others, func(a, b *fleet.Alert) int { return strings.Compare(a.ID, b.ID) })
 	for _, a := range others {
 		add([]*fleet.Alert{a}, nil)
 	}

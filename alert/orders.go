@@ -9,6 +9,29 @@ import (
 	"github.com/degenduel/switchgear/fleet"
 )
 
+// order gives an order to the manager, while nothing else is told: what was found
+// out before it is told before it, and what is found out after it knows of it.
+func (e *Engine) order(ctx context.Context, o fleet.AlertOrder) error {
+	if !e.take(ctx) {
+		return &fleet.Error{Kind: fleet.Unavailable, Op: o.Action, Err: ctx.Err()}
+	}
+	defer e.give()
+	return e.manager.OrderAlerts(ctx, o)
+}
+
+// take takes the pen, which who gives batches and orders to the manager holds;
+// false: ctx has ended before.
+func (e *Engine) take(ctx context.Context) bool {
+	select {
+	case e.pen <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (e *Engine) give() { <-e.pen }
+
 // Alerts returns what the query asks for, newest first. Those that fire are known
 // without the store.
 func (e *Engine) Alerts(ctx context.Context, q fleet.AlertQuery) ([]fleet.Alert, error) {
@@ -66,8 +89,8 @@ func (e *Engine) Acknowledge(ctx context.Context, id string, by fleet.Actor) (fl
 	now := time.Now()
 	ack := fleet.Acknowledgement{By: by.Name, At: stamp(now)}
 	var seen []*fleet.Alert
-	err = e.manager.OrderAlerts(ctx, fleet.AlertOrder{
-		Action: op, Service: a.Service, Subject: id, By: by,
+	err = e.order(ctx, fleet.AlertOrder{
+		Action: op, Service: a.Service, Subject: id, By: by, Details: map[string]any{"incident": a.Incident},
 		Plan: func() (fleet.AlertBatch, error) {
 			e.mu.Lock()
 			defer e.mu.Unlock()
@@ -101,9 +124,6 @@ func (e *Engine) acknowledged(seen []*fleet.Alert, ack *fleet.Acknowledgement) [
 	out := make([]fleet.Alert, len(seen))
 	for i, a := range seen {
 		a.AcknowledgedBy, a.AcknowledgedAt, a.UpdatedAt = ack.By, ack.At, later(a.UpdatedAt, ack.At)
-		if a.Firing() {
-			e.changed[a] = struct{}{} // a batch from before may be told after this
-		}
 		out[i] = *a
 	}
 	slices.SortFunc(out, func(a, b fleet.Alert) int { return strings.Compare(a.ID, b.ID) })

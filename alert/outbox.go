@@ -56,11 +56,11 @@ type line struct {
 	wake   chan struct{}
 	turn   chan struct{} // holds who sends
 
-	failing  time.Time // since when all fails; zero: it does not
-	failures int       // in a row
-	until    time.Time // when to try again
-	behind   bool      // a mirror that does not show the present state
-	probe    []fleet.Alert
+	failing  time.Time     // since when all fails; zero: it does not
+	failures int           // in a row
+	until    time.Time     // when to try again
+	behind   bool          // a mirror that does not show the present state
+	probes   []fleet.Alert // test alerts of a mirror
 
 	stats wire.Receiver
 }
@@ -70,6 +70,7 @@ type parcel struct {
 	fleet.Delivery
 
 	sending bool
+	held    time.Time // until when it keeps back its incident, because it was refused
 }
 
 func newOutbox(store fleet.AlertStore, log *slog.Logger) *outbox {

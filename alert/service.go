@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
 )
 
@@ -12,6 +13,8 @@ type service struct {
 	name     string
 	view     *fleet.View // nil: it has not come, or come back
 	rules    *ruleset
+	own      config.AlertRules // and base are what the rules were made of
+	base     *ruleset
 	conds    [kinds]cond
 	incident *incident // that its alerts are in; nil without alerts
 

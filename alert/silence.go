@@ -66,8 +66,8 @@ func (e *Engine) Silence(ctx context.Context, s fleet.Silence, by fleet.Actor) (
 		return fleet.Silence{}, err
 	}
 	s.Matchers = slices.Clone(s.Matchers)
-	err = e.manager.OrderAlerts(ctx, fleet.AlertOrder{
-		Action: op, Subject: s.ID, By: by,
+	err = e.order(ctx, fleet.AlertOrder{
+		Action: op, Subject: s.ID, By: by, Details: detailsOf(&s),
 		Plan: func() (fleet.AlertBatch, error) {
 			e.mu.Lock()
 			defer e.mu.Unlock()
@@ -132,13 +132,24 @@ func (e *Engine) notOver(now time.Time) int {
 	return n
 }
 
+// detailsOf is what the audit log has of a silence.
+func detailsOf(s *fleet.Silence) map[string]any {
+	texts := make([]string, len(s.Matchers))
+	for i, m := range s.Matchers {
+		texts[i] = m.Field + m.Op + m.Value
+	}
+	return map[string]any{
+		"matchers": strings.Join(texts, ", "), "starts_at": fleet.Time{Time: s.StartsAt}, "ends_at": fleet.Time{Time: s.EndsAt},
+	}
+}
+
 // EndSilence ends a silence now. NotFound if there is none with that ID, Conflict
 // if it is over.
 func (e *Engine) EndSilence(ctx context.Context, id string, by fleet.Actor) error {
 	const op = "end silence"
 	at := stamp(time.Now())
 	var ended fleet.Silence
-	return e.manager.OrderAlerts(ctx, fleet.AlertOrder{
+	return e.order(ctx, fleet.AlertOrder{
 		Action: op, Subject: id, By: by,
 		Plan: func() (fleet.AlertBatch, error) {
 			e.mu.Lock()
@@ -208,6 +219,9 @@ func (e *Engine) silence(now time.Time) {
 // cover keeps by which silences an alert is covered.
 func (e *Engine) cover(a *fleet.Alert, active []*silence, now time.Time) {
 	s := e.services[a.Service]
+	if s == nil || s.view == nil {
+		return // its layer is not known yet
+	}
 	var by []string
 	for _, q := range active {
 		if matchAll(q.matchers, a, s.layer()) {

@@ -93,7 +93,7 @@ func circuitCause(v *fleet.View, seen map[string]any) string {
 func ending(a *fleet.Alert, why string) string {
 	lasted := round(max(a.EndsAt.Sub(a.StartsAt), 0))
 	if why != "" {
-		return fmt.Sprintf("%s: over after %s, for %s", a.Service, lasted, why)
+		return fmt.Sprintf("%s: over after %s: %s", a.Service, lasted, why)
 	}
 	text := map[fleet.AlertKind]string{
 		fleet.AlertCircuitStateChange:     "is closed again",

@@ -18,8 +18,8 @@ const AlertTest fleet.AlertKind = "test"
 
 // TestReceiver sends a message to a receiver now, whatever waits for it, and
 // returns how that went: NotFound if there is no such receiver, Unavailable with
-// its error if it did not take the message. A mirror gets an alert that has ended
-// already, beside all others. It may take half a minute.
+// its error if it did not take the message. A mirror is shown an alert that fires
+// for a minute, beside all others. It may take half a minute.
 func (e *Engine) TestReceiver(ctx context.Context, name string, by fleet.Actor) error {
 	const op = "test receiver"
 	e.mu.Lock()
@@ -53,16 +53,14 @@ func (o *outbox) try(ctx context.Context, t *target, a *fleet.Alert) error {
 	o.mu.Lock()
 	l, link := o.line(t.Name), o.link
 	if t.Mirror != nil {
-		a.EndsAt = a.StartsAt.Add(time.Microsecond)
-		l.probe = append(l.probe[:min(len(l.probe), maxProbes):min(len(l.probe), maxProbes)], *a)
+		l.probes = append(l.probes[max(len(l.probes)-maxProbes+1, 0):], *a)
 	}
 	o.mu.Unlock()
 	err := o.attempt(ctx, l, func(ctx context.Context) error {
 		if t.Receiver != nil {
 			return t.Receiver.Send(ctx, Message{ID: a.ID, Reason: Test, Incident: a.Incident, Root: a.Root, Alerts: []fleet.Alert{*a}, Link: link})
 		}
-		firing, ended := o.state(t, time.Now())
-		return t.Mirror.Sync(ctx, firing, append(ended, o.probed(l)...))
+		return o.sync(ctx, l, t)
 	})
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -76,9 +74,6 @@ func (o *outbox) try(ctx context.Context, t *target, a *fleet.Alert) error {
 	l.stats.LastError, l.stats.LastErrorAt.Time = &text, now
 	return err
 }
-
-// maxProbes is how many test alerts a mirror is given, the oldest of them.
-const maxProbes = 10
 
 // Receivers are where alerts are sent, by name, and how that goes.
 func (e *Engine) Receivers() []wire.Receiver {

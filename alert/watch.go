@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
 )
 
@@ -73,33 +74,50 @@ func (e *Engine) takeIn(now time.Time) {
 	}
 	e.dirty = e.dirty[:0]
 	e.seeing.Unlock()
-	for i := range dirty {
-		e.takeInOne(&dirty[i], now)
+	all := make([]*service, 0, len(dirty))
+	var failed []*service
+	for i := range dirty { // all of them before the first is judged: what fails with it may be among them
+		s, began := e.takeInOne(&dirty[i], now)
+		if s == nil {
+			continue
+		}
+		if all = append(all, s); began {
+			failed = append(failed, s)
+		}
+	}
+	for _, s := range all {
+		e.evaluate(s, now)
+	}
+	for _, s := range failed {
+		e.suspect(s, now)
 	}
 }
 
-func (e *Engine) takeInOne(n *news, now time.Time) {
-	s := e.services[n.service]
+// takeInOne keeps the news of a service, and says whether it began to fail; nil:
+// there is no such service.
+func (e *Engine) takeInOne(n *news, now time.Time) (s *service, failed bool) {
+	s = e.services[n.service]
 	if n.removed && s != nil {
 		e.gone(s, now)
 		s = nil
 	}
 	if s == nil {
 		if n.view == nil {
-			return
+			return nil, false
 		}
 		s = e.newService(n.service)
 	}
-	failed := fails(s.view)
 	s.open(n.opened)
-	if n.view != nil {
-		s.see(n.view, now)
-		e.outfit(s)
+	if n.view == nil {
+		return s, false
 	}
-	e.evaluate(s, now)
-	if !failed && fails(s.view) {
-		e.suspect(s, now)
+	failed = !fails(s.view) && fails(n.view)
+	if s.incident != nil && (s.view == nil || s.view.Layer != n.view.Layer) {
+		e.recover = true // silences may go by layers
 	}
+	s.see(n.view, now)
+	e.outfit(s)
+	return s, failed
 }
 
 func (e *Engine) newService(name string) *service {
@@ -110,10 +128,17 @@ func (e *Engine) newService(name string) *service {
 
 // outfit gives a service the rules that hold of it.
 func (e *Engine) outfit(s *service) {
-	s.rules = e.rules
-	if s.view != nil && len(s.view.Alerts) > 0 {
-		s.rules = rulesOf(s.view.Alerts.Or(e.cfg.Rules), e.cfg.ResolveAfter)
+	var own config.AlertRules
+	if s.view != nil {
+		own = s.view.Alerts
 	}
+	switch {
+	case len(own) == 0:
+		s.rules = e.rules
+	case s.base != e.rules || !own.Equal(s.own):
+		s.rules = rulesOf(own.Or(e.cfg.Rules), e.cfg.ResolveAfter)
+	}
+	s.own, s.base = own, e.rules
 }
 
 const (

@@ -148,7 +148,7 @@ func (a *App) join(ctx context.Context) (err error) {
 		a.manager.Close()
 		return nil
 	})
-	a.series, err = series.New(series.Deps{Manager: a.manager, Store: store, Logger: a.log}, series.Config{})
+	a.series, err = series.New(series.Deps{Manager: a.manager, Store: store, Logger: a.log}, series.Config{Keep: series.Keep(a.settings.Series)})
 	if err != nil {
 		return err
 	}

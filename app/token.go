@@ -85,6 +85,7 @@ func (a *App) firstToken(ctx context.Context, store fleet.Store) error {
 	made := fleet.Token{ID: rand.Text(), Name: "admin", Role: "admin", Hash: server.HashSecret(secret), CreatedAt: now, CreatedBy: "switchgear"}
 	err = store.Commit(ctx, &fleet.Batch{Tokens: []fleet.Token{made}, Audit: []fleet.AuditEntry{{
 		At: now, Actor: "switchgear", Action: "create token", Reason: "the first start of the data directory", Result: "ok: " + made.ID,
+		Details: made.AuditDetails(),
 	}}})
 	if err != nil {
 		return err

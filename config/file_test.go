@@ -64,7 +64,7 @@ auth:
     roleClaim: switchgear_role
     servicesClaim: switchgear_services
     algorithms: [ES256, EdDSA]
-store: { data: /var/lib/switchgear }
+store: { data: /var/lib/switchgear, series: { keepSecondsMs: 3600000, keepTenSecondsMs: 0, keepMinutesMs: 31622400000 } }
 log: { level: debug, format: json }
 `
 
@@ -126,7 +126,8 @@ func TestParse_ReadsAWholeFile(t *testing.T) {
 				JWKSURL: "https://login.example.com/keys?v=2", Issuer: "https://login.example.com", Audience: "switchgear",
 				RoleClaim: "switchgear_role", ServicesClaim: "switchgear_services", Algorithms: []string{"ES256", "EdDSA"},
 			},
-			Data: "/var/lib/switchgear", LogLevel: "debug", LogFormat: "json",
+			Series: config.Series{Of1s: time.Hour, Of10s: -1, Of1m: 366 * 24 * time.Hour},
+			Data:   "/var/lib/switchgear", LogLevel: "debug", LogFormat: "json",
 		},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(config.File{})); diff != "" {

@@ -49,6 +49,9 @@ type Settings struct {
 	// working directory. Default ./data.
 	Data string
 
+	// Series are how long the series of services are kept (store.series).
+	Series Series
+
 	// LogLevel is the least that is logged (log.level): debug, info, warn or
 	// error. Default info.
 	LogLevel string
@@ -89,6 +92,7 @@ func DefaultSettings() Settings {
 	return Settings{
 		Listen: "127.0.0.1:8080", MaxServices: 20_000, Data: "./data", LogLevel: "info", LogFormat: "text",
 		Limits: Limits{MessagesPerMinute: 60, SocketsPerIdentity: 20, LoginsPerMinute: 10},
+		Series: defaultSeries,
 	}
 }
 
@@ -135,6 +139,7 @@ func (s Settings) Or(next Settings) Settings {
 			*n.value = *others[i].value
 		}
 	}
+	s.Series.fill(next.Series)
 	s.JWT = s.JWT.or(next.JWT)
 	return s
 }
@@ -185,6 +190,7 @@ func (s Settings) check(bad *problems) {
 	if !isPath(s.Data) {
 		bad.add("store.data", "%s is not a path", quote(s.Data))
 	}
+	s.Series.check(bad)
 	s.JWT.check(bad)
 	oneOf := func(field, v string, words []string) {
 		if v != "" && !slices.Contains(words, v) {
@@ -229,7 +235,8 @@ type settingsJSON struct {
 		JWT *jwtJSON `json:"jwt"`
 	} `json:"auth"`
 	Store struct {
-		Data *string `json:"data"`
+		Data   *string    `json:"data"`
+		Series seriesJSON `json:"series"`
 	} `json:"store"`
 	Log struct {
 		Level  *string `json:"level"`
@@ -257,6 +264,7 @@ func (d *settingsJSON) settings(bad *problems) Settings {
 			bad.add(n.field, "%s", n.outOfRange())
 		}
 	}
+	s.Series = d.Store.Series.series(bad)
 	s.JWT = d.Auth.JWT.jwt(bad, text)
 	s.check(bad)
 	return s

@@ -3,6 +3,7 @@ package config_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -19,10 +20,12 @@ func TestSettings_OrTakesWhatIsNotSaidFromTheNext(t *testing.T) {
 	file := config.Settings{
 		Listen: "127.0.0.1:3", PublicURL: "http://file", Data: "/file", LogLevel: "debug", MaxServices: 5,
 		Limits: config.Limits{MessagesPerMinute: 200, SocketsPerIdentity: 30},
+		Series: config.Series{Of1s: time.Hour, Of10s: -1},
 	}
 	want := config.Settings{
 		Listen: "127.0.0.1:1", PublicURL: "http://env", AllowedOrigins: []string{}, AllowedTargets: []string{"loopback"}, MaxServices: 5,
 		Limits: config.Limits{MessagesPerMinute: 100, SocketsPerIdentity: 30, LoginsPerMinute: 10},
+		Series: config.Series{Of1s: time.Hour, Of10s: -1, Of1m: 30 * 24 * time.Hour},
 		Data:   "/env", LogLevel: "debug", LogFormat: "text",
 	}
 	got := flags.Or(environment).Or(file).Or(config.DefaultSettings())
@@ -46,6 +49,7 @@ func TestSettings_ValidateNamesEachThatCannotBe(t *testing.T) {
 		Listen: "8080", PublicURL: "https://u:secret@h/", MaxServices: -1, Data: "a\x00b", LogLevel: "loud", LogFormat: "xml",
 		AllowedTargets: []string{"private", "example.com", "169.254.169.254"},
 		Limits:         config.Limits{MessagesPerMinute: 100_001, SocketsPerIdentity: 1_000_001, LoginsPerMinute: 1_001},
+		Series:         config.Series{Of1s: 25 * time.Hour, Of10s: time.Minute, Of1m: 59 * time.Minute},
 	}
 	want := []string{
 		`server.listen: "8080" is not an address and a port, such as 127.0.0.1:8080`,
@@ -57,9 +61,25 @@ func TestSettings_ValidateNamesEachThatCannotBe(t *testing.T) {
 		`server.limits.socketsPerIdentity: 1000001 is not in 1 … 1000000`,
 		`server.limits.loginsPerMinute: 1001 is not in 1 … 1000`,
 		`store.data: "a\x00b" is not a path`,
+		`store.series.keepSecondsMs: 90000000 is neither 0 nor in 60000 … 86400000`,
+		`store.series.keepTenSecondsMs: 60000 is neither 0 nor in 600000 … 2592000000`,
+		`store.series.keepMinutesMs: 3540000 is neither 0 nor in 3600000 … 31622400000`,
 		`log.level: "loud" is not one of debug, info, warn, error`,
 		`log.format: "xml" is not one of text, json`,
 	}
+	if diff := cmp.Diff(want, fieldsOf(t, s.Validate())); diff != "" {
+		t.Errorf("bad fields (-want +got):\n%s", diff)
+	}
+}
+
+func TestSettings_SomeOfTheSeriesIsKept(t *testing.T) {
+	t.Parallel()
+	s := config.Settings{Series: config.Series{Of1s: -1, Of10s: -1}}
+	if err := s.Validate(); err != nil {
+		t.Error(err)
+	}
+	s.Series.Of1m = -1
+	want := []string{"store.series: nothing is kept: one of keepSecondsMs, keepTenSecondsMs and keepMinutesMs has to be above 0"}
 	if diff := cmp.Diff(want, fieldsOf(t, s.Validate())); diff != "" {
 		t.Errorf("bad fields (-want +got):\n%s", diff)
 	}

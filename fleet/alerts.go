@@ -205,6 +205,7 @@ type AlertOrder struct {
 	Service string // whose alert; may be empty
 	Subject string // what it makes; may be empty
 	By      Actor
+	Details map[string]any // for the audit log; nil: none
 
 	// Plan is what is to be stored; its error refuses the order. It is called
 	// again where the order must be stored anew. Apply is called once when that
@@ -226,7 +227,7 @@ func (m *Manager) OrderAlerts(ctx context.Context, o AlertOrder) error {
 			return err
 		}
 		d.Alerts.add(&b)
-		o.By.record(d, o.Action, o.Service, o.Subject)
+		o.By.record(d, o.Action, o.Service, o.Subject, o.Details)
 		return nil
 	}
 	if o.Apply != nil {

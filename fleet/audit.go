@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -41,6 +42,28 @@ func (a Actor) Entry(action, service, result string) AuditEntry {
 	return AuditEntry{
 		At: time.Now(), Actor: a.Name, Address: a.Address, Action: action, Service: service, Reason: a.Reason, Result: result,
 	}
+}
+
+// details are what else is known of what somebody did, by names that are those of
+// the wire: texts, whole numbers and moments, or nil.
+type details map[string]any
+
+func (d details) json() json.RawMessage {
+	if d == nil {
+		return nil
+	}
+	return object(d)
+}
+
+// AuditDetails is what the audit log has of a token that is made, or ended.
+func (t *Token) AuditDetails() json.RawMessage { return ofToken(t).json() }
+
+func ofToken(t *Token) details {
+	d := details{"id": t.ID, "name": t.Name, "role": t.Role, "services": nil, "expires_at": at(t.ExpiresAt)}
+	if len(t.Services) > 0 {
+		d["services"] = strings.Join(t.Services, ", ")
+	}
+	return d
 }
 
 // class is whose entry it is that comes without a change of its own: each has

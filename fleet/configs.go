@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strconv"
 	"time"
 
@@ -103,6 +104,13 @@ const AnyVersion = 0
 func (m *Manager) SetConfig(
 	ctx context.Context, name string, ifVersion int, edit func(current json.RawMessage) (json.RawMessage, error), by Actor,
 ) (ConfigView, error) {
+	return m.setConfig(ctx, name, ifVersion, edit, by, details{"change": "edit"})
+}
+
+// setConfig is SetConfig for a change of a kind, which the audit log has.
+func (m *Manager) setConfig(
+	ctx context.Context, name string, ifVersion int, edit func(current json.RawMessage) (json.RawMessage, error), by Actor, change details,
+) (ConfigView, error) {
 	const op = "config"
 	asked, err := m.member(op, name)
 	if err != nil {
@@ -124,7 +132,7 @@ func (m *Manager) SetConfig(
 				return nil
 			}
 			cfg.Version = s.version + 1
-			next, err = m.planConfig(s, live, cfg, by, b)
+			next, err = m.planConfig(s, live, cfg, by, b, change)
 			return err
 		},
 		apply: func(s *member) {
@@ -164,8 +172,18 @@ func edited(current switchgear.Config, edit func(json.RawMessage) (json.RawMessa
 	return cfg, nil
 }
 
+// changedBy is the kind of a change of a config that comes with a service.
+func changedBy(source Source) details {
+	if source == SourceAPI {
+		return details{"change": "declare"}
+	}
+	return details{"change": string(source)}
+}
+
 // planConfig adds a version of the config.
-func (m *Manager) planConfig(s *member, live reading, cfg switchgear.Config, by Actor, b *draft) (ConfigVersion, error) {
+func (m *Manager) planConfig(
+	s *member, live reading, cfg switchgear.Config, by Actor, b *draft, change details,
+) (ConfigVersion, error) {
 	doc, err := json.Marshal(cfg)
 	if err != nil {
 		return ConfigVersion{}, err
@@ -177,7 +195,9 @@ func (m *Manager) planConfig(s *member, live reading, cfg switchgear.Config, by 
 			Service: s.name, Kind: EventConfigChanged, At: live.At, Actor: by.Name, Reason: by.Reason,
 			Evidence: object(map[string]any{"version": cfg.Version, "previous_version": cfg.Version - 1}),
 		})
-		by.record(b, "config", s.name, strconv.Itoa(cfg.Version))
+		what := maps.Clone(change)
+		what["from_version"], what["to_version"] = cfg.Version-1, cfg.Version
+		by.record(b, "config", s.name, strconv.Itoa(cfg.Version), what)
 	}
 	m.mu.RLock()
 	v := m.viewOf(s, live.Snapshot)
@@ -216,5 +236,6 @@ func (m *Manager) Rollback(ctx context.Context, name string, ifVersion, to int, 
 	if by.Reason == "" {
 		by.Reason = fmt.Sprintf("back to version %d", to)
 	}
-	return m.SetConfig(ctx, name, ifVersion, func(json.RawMessage) (json.RawMessage, error) { return old.Config, nil }, by)
+	return m.setConfig(ctx, name, ifVersion, func(json.RawMessage) (json.RawMessage, error) { return old.Config, nil }, by,
+		details{"change": "rollback", "rolled_back_to": to})
 }

@@ -152,7 +152,7 @@ func (m *Manager) planArrival(a arrival, r *remembered, b *draft) (*member, erro
 			Service: a.name, Kind: EventRegistered, At: live.At, Actor: a.by.Name, Reason: a.by.Reason,
 			Evidence: aboutJSON(&a.def, a.source, version),
 		})
-		a.by.record(b, "register", a.name, "")
+		a.by.record(b, "register", a.name, "", nil)
 	}
 	if r != nil {
 		r.asStored = unchanged && !newVersion
@@ -162,10 +162,10 @@ func (m *Manager) planArrival(a arrival, r *remembered, b *draft) (*member, erro
 	}
 	switch {
 	case newVersion:
-		_, err = m.planConfig(s, live, cfg, a.by, b)
+		_, err = m.planConfig(s, live, cfg, a.by, b, changedBy(a.source))
 	case !unchanged:
 		if a.source == SourceAPI {
-			a.by.record(b, "declare", a.name, "")
+			a.by.record(b, "declare", a.name, "", nil)
 		}
 		err = m.planRow(s, live, b, a.by.Name)
 	}
@@ -314,7 +314,7 @@ func (m *Manager) leave(asked *member, by Actor, checkDependants bool) *change {
 		b.Events = append(b.Events, Event{
 			Service: s.name, Kind: EventRemoved, At: live.At, Actor: by.Name, Reason: by.Reason,
 		})
-		by.record(b, "remove", s.name, "")
+		by.record(b, "remove", s.name, "", nil)
 		return nil
 	}
 	c.apply = func() {

@@ -97,7 +97,7 @@ func (m *Manager) absentees(services map[string]config.Service, by Actor) []*cha
 				gone = append(gone, name)
 				b.Removed = append(b.Removed, name)
 				b.Events = append(b.Events, Event{Service: name, Kind: EventRemoved, At: time.Now(), Actor: by.Name, Reason: by.Reason})
-				by.record(b, "remove", name, "")
+				by.record(b, "remove", name, "", nil)
 			}
 			return nil
 		},

@@ -21,13 +21,15 @@ type Actor struct {
 }
 
 // record adds to the draft who did what to what; subject is what it made, if
-// that is not the service.
-func (a Actor) record(b *draft, action, service, subject string) {
+// that is not the service, and d what else is known of it.
+func (a Actor) record(b *draft, action, service, subject string, d details) {
 	result := "ok"
 	if subject != "" {
 		result += ": " + subject
 	}
-	b.Audit = append(b.Audit, a.Entry(action, service, result))
+	e := a.Entry(action, service, result)
+	e.Details = d.json()
+	b.Audit = append(b.Audit, e)
 	a.keep(b, subject)
 }
 
@@ -99,7 +101,7 @@ func (m *Manager) Reset(ctx context.Context, name string, to switchgear.State, b
 			b.Events = append(b.Events, Event{
 				Service: name, Kind: EventReset, From: live.State.String(), To: to.String(), At: live.At, Actor: by.Name, Reason: by.Reason,
 			})
-			by.record(b, op, name, "")
+			by.record(b, op, name, "", details{"from": live.State.String(), "to": to.String()})
 			return m.planRow(s, afterReset(live, to), b, by.Name)
 		},
 		apply: func(s *member) { refused = s.service.Breaker().Reset(to, by.order()) },
@@ -212,7 +214,7 @@ func (m *Manager) Override(ctx context.Context, name string, mode switchgear.Mod
 				Actor: by.Name, Reason: by.Reason,
 				Evidence: object(map[string]any{"expires_at": Time{o.Until}}),
 			})
-			by.record(b, op, name, "")
+			by.record(b, op, name, "", details{"mode": mode.String(), "previous_mode": live.Mode.String(), "expires_at": Time{o.Until}})
 			live.Mode, live.Override = mode, &o
 			return m.planRow(s, live, b, by.Name)
 		},
@@ -267,7 +269,7 @@ func (m *Manager) EndOverride(ctx context.Context, name string, by Actor) (View,
 			b.Events = append(b.Events, Event{
 				Service: name, Kind: EventOverride, From: from.String(), To: live.Mode.String(), At: live.At, Actor: by.Name, Reason: by.Reason,
 			})
-			by.record(b, op, name, "")
+			by.record(b, op, name, "", details{"mode": ending.Mode.String(), "expires_at": at(ending.Until)})
 			return m.planRow(s, afterReset(live, to), b, by.Name)
 		},
 		apply: func(s *member) {

@@ -209,3 +209,47 @@ func TestManager_ThePastKnowsOutagesThatNobodyTold(t *testing.T) {
 		}
 	})
 }
+
+func TestManager_AKillBetweenAResetAndItsTransitionKeepsTheReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newHooked()
+		b := start(t, store, &upstream{})
+		b.declare(t, "web", flapping)
+		b.fails(t, "down")
+		var row fleet.ServiceRow
+		store.afterCommit(func(batch *fleet.Batch) {
+			if len(batch.Events) > 0 && batch.Events[0].Kind == fleet.EventReset {
+				row = batch.Services[0]
+			}
+		})
+		if _, err := b.Reset(t.Context(), "web", switchgear.Closed, operator); err != nil {
+			t.Fatal(err)
+		}
+		after := memory.New() // that had got no further
+		if err := after.Commit(t.Context(), &fleet.Batch{Services: []fleet.ServiceRow{row}}); err != nil {
+			t.Fatal(err)
+		}
+		v, err := afterKill(t, after)
+		if err != nil || v.Breaker.State != switchgear.Closed || v.Breaker.Outage != nil || v.Breaker.LastReset.IsZero() {
+			t.Errorf("%v: %v, reset %v, in %+v", err, v.Breaker.State, v.Breaker.LastReset, v.Breaker.Outage)
+		}
+	})
+}
+
+func TestManager_AnotherHealthCheckDoesNotForgetWhichEventBeganTheOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New()
+		b := start(t, store, &upstream{})
+		b.declare(t, "web", flapping)
+		b.fails(t, "the first")
+		time.Sleep(15 * time.Second)
+		b.fails(t, "again")
+		def := flapping
+		def.HealthCheck = probed(1).HealthCheck
+		b.declare(t, "web", def)
+		v := b.view(t, "web")
+		if o := v.Breaker.Outage; o == nil || o.Openings != 2 || o.Cause.LastError != "the first" || v.OutageEventID != transitions(t, store)[0].ID {
+			t.Errorf("%+v of event %d", o, v.OutageEventID)
+		}
+	})
+}

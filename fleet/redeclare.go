@@ -47,10 +47,10 @@ func (m *Manager) redeclare(asked *member, a arrival, file bool) *change {
 		planDeclared(planned, &old.def, old.source, live.At, a.by, b)
 		if !sameConfig(cfg, old.config) {
 			cfg.Version++
-			_, err = m.planConfig(planned, live, cfg, a.by, b)
+			_, err = m.planConfig(planned, live, cfg, a.by, b, changedBy(a.source))
 			return err
 		}
-		a.by.record(b, "declare", a.name, "")
+		a.by.record(b, "declare", a.name, "", nil)
 		return m.planRow(planned, live, b, a.by.Name)
 	}
 	c.apply = func() {

@@ -43,7 +43,7 @@ func (m *Manager) OpenSession(ctx context.Context, t Token, replaced string, by 
 			}
 			b.Revoked = append(b.Revoked, gone...)
 			b.Tokens = append(b.Tokens, t)
-			by.record(b, op, "", t.ID)
+			by.record(b, op, "", t.ID, nil)
 			return nil
 		},
 		apply: func() {
@@ -94,7 +94,7 @@ func (m *Manager) CloseSession(ctx context.Context, id string, by Actor) error {
 				return errorf(NotFound, op, "there is no session %q", id)
 			}
 			b.Revoked = append(b.Revoked, id)
-			by.record(b, op, "", id)
+			by.record(b, op, "", id, nil)
 			return nil
 		},
 		apply: func() { m.dropTokens([]string{id}) },
@@ -106,7 +106,7 @@ func (m *Manager) CloseSession(ctx context.Context, id string, by Actor) error {
 func (m *Manager) Note(ctx context.Context, action, subject string, by Actor) error {
 	return m.do(ctx, action, &change{
 		plan: func(b *draft) error {
-			by.record(b, action, "", subject)
+			by.record(b, action, "", subject, nil)
 			return nil
 		},
 		apply: func() {},

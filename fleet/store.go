@@ -61,6 +61,7 @@ type AuditEntry struct {
 	Service string
 	Reason  string
 	Result  string
+	Details json.RawMessage // an object of texts, numbers and nulls, or nil
 }
 
 // ServiceRow is a service as the store keeps it.

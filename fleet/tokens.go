@@ -52,13 +52,15 @@ func (m *Manager) CreateToken(ctx context.Context, t Token, by Actor) (Token, er
 				return errorf(Conflict, op, "there is a token with this secret already")
 			}
 			sweeper := Actor{Name: "switchgear", Reason: "it has expired"}
-			for _, id := range swept {
-				sweeper.record(b, "revoke token", "", id)
+			for i := range tokens {
+				if slices.Contains(swept, tokens[i].ID) {
+					sweeper.record(b, "revoke token", "", tokens[i].ID, ofToken(&tokens[i]))
+				}
 			}
 			swept = withSessions(all, swept)
 			b.Revoked = append(b.Revoked, swept...)
 			b.Tokens = append(b.Tokens, t)
-			by.record(b, op, "", t.ID)
+			by.record(b, op, "", t.ID, ofToken(&t))
 			return nil
 		},
 		apply: func() {
@@ -99,12 +101,13 @@ func (m *Manager) RevokeToken(ctx context.Context, id string, by Actor) error {
 	return m.do(ctx, op, &change{
 		plan: func(b *draft) error {
 			tokens := m.Tokens()
-			if !slices.ContainsFunc(tokens, func(t Token) bool { return t.ID == id }) {
+			i := slices.IndexFunc(tokens, func(t Token) bool { return t.ID == id })
+			if i < 0 {
 				return errorf(NotFound, op, "there is no token %q", id)
 			}
 			gone = withSessions(tokens, []string{id})
 			b.Revoked = append(b.Revoked, gone...)
-			by.record(b, op, "", id)
+			by.record(b, op, "", id, ofToken(&tokens[i]))
 			return nil
 		},
 		apply: func() { m.dropTokens(gone) },

@@ -8,6 +8,7 @@ import (
 
 	"github.com/degenduel/switchgear"
 	"github.com/degenduel/switchgear/config"
+	"github.com/degenduel/switchgear/internal/timespan"
 )
 
 // Status is how a service is in one word: the first of the statuses below, in
@@ -150,7 +151,7 @@ func (v *View) Details() string {
 			s.RecoveryAttempts, 100*s.AdmittedShare, s.ClosesAt.UTC().Format(time.RFC3339), outageText(s.Outage))
 	}
 	c := v.Config.Resolved()
-	return fmt.Sprintf("closed: %d of %d failures within %v", s.Failures, c.FailureThreshold, c.MonitoringWindow)
+	return fmt.Sprintf("closed: %d of %d failures within %s", s.Failures, c.FailureThreshold, timespan.Text(c.MonitoringWindow))
 }
 
 // ruleWords are the rules for people.

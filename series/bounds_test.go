@@ -21,6 +21,12 @@ func (r *Recorder) tell(successes uint64) {
 	r.see(fleet.Change{Service: v.Service, View: v})
 }
 
+// planned is how a recorder answers that keeps what it does by default.
+func planned(q Query, now time.Time) (Answer, int, error) {
+	l := ladder(tiers)
+	return l.plan(q, now)
+}
+
 // wholeSum is what happened to "web" since a moment, wherever it is kept.
 func wholeSum(t *testing.T, r *Recorder, from time.Time, step time.Duration) uint64 {
 	t.Helper()
@@ -214,7 +220,7 @@ func TestMany_ChoosesTheFinestStepThatIsKept(t *testing.T) {
 		"minutes where those are kept":  {24 * time.Hour, 10 * time.Minute, 10 * time.Minute},
 		"seconds where minutes are not": {10 * time.Hour, 90 * time.Second, 2 * time.Minute},
 	} {
-		a, _, err := plan(Query{From: now.Add(-tt.past), Step: tt.asked}, now)
+		a, _, err := planned(Query{From: now.Add(-tt.past), Step: tt.asked}, now)
 		if err != nil || a.Step != tt.want || a.buckets() > maxPoints {
 			t.Errorf("%s: step %v, %d points, %v; want %v", name, a.Step, a.buckets(), err, tt.want)
 		}
@@ -225,11 +231,11 @@ func TestMany_BoundsWhatManyServicesAreToldTogether(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	services := make([]string, 200)
-	a, _, err := plan(Query{Services: services, From: now.Add(-30 * 24 * time.Hour)}, now)
+	a, _, err := planned(Query{Services: services, From: now.Add(-30 * 24 * time.Hour)}, now)
 	if err != nil || a.buckets() > 500 {
 		t.Errorf("%d points each, %v", a.buckets(), err)
 	}
-	_, _, err = plan(Query{Services: services, From: now.Add(-30 * 24 * time.Hour), Step: 22 * time.Minute}, now)
+	_, _, err = planned(Query{Services: services, From: now.Add(-30 * 24 * time.Hour), Step: 22 * time.Minute}, now)
 	if fields := fleet.FieldsOf(err); len(fields) != 1 || fields[0].Field != "step" {
 		t.Errorf("400 000 points: %v", err)
 	}
@@ -238,7 +244,7 @@ func TestMany_BoundsWhatManyServicesAreToldTogether(t *testing.T) {
 func TestMany_TellsNoGapWhereAStepMovesTheBeginning(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
-	a, tier, err := plan(Query{Services: []string{"web"}, From: now.Add(-14 * time.Minute), Step: 3601 * time.Second}, now)
+	a, tier, err := planned(Query{Services: []string{"web"}, From: now.Add(-14 * time.Minute), Step: 3601 * time.Second}, now)
 	if err != nil || now.Sub(a.From) > tiers[tier].keep+time.Minute {
 		t.Errorf("from %v before, of the tier of %v; %v", now.Sub(a.From), tiers[tier].step, err)
 	}

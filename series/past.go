@@ -29,7 +29,7 @@ func (r *Recorder) StateAt(ctx context.Context, at time.Time) ([]fleet.View, err
 	// Most of the work is the store's, and can be done at once.
 	var states []fleet.StateAt
 	var chunks map[string]fleet.SeriesChunk
-	t := finestKept(at, now)
+	t := r.tiers.finestKept(at, now)
 	group, asking := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		states, err = r.store.StateAt(asking, at)

@@ -12,7 +12,8 @@ import (
 
 // sample is a point as it is kept: the totals, and how the service was.
 type sample struct {
-	tick int64 // since 1970, in steps
+	tick int64  // since 1970, in steps
+	run  uint64 // of the recorder, where it was read
 
 	successful, failed, ignored, rejected uint64 // totals
 
@@ -185,7 +186,7 @@ func decode(data []byte, tick int64, yield func(s *sample)) error {
 	if len(data) == 0 || data[0] != format {
 		return errSpoiled
 	}
-	_, n := binary.Uvarint(data[1:])
+	run, n := binary.Uvarint(data[1:])
 	if n <= 0 {
 		return errSpoiled
 	}
@@ -197,6 +198,7 @@ func decode(data []byte, tick int64, yield func(s *sample)) error {
 			return errSpoiled
 		}
 		c.last = s
+		s.run = run
 		yield(&s)
 	}
 	return nil

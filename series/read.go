@@ -94,7 +94,7 @@ func (r *Recorder) Of(ctx context.Context, service string, from, to time.Time, s
 // the other.
 func (r *Recorder) Many(ctx context.Context, q Query) (Answer, error) {
 	now := time.Now()
-	a, t, err := plan(q, now)
+	a, t, err := r.tiers.plan(q, now)
 	if err != nil {
 		return a, err
 	}
@@ -124,7 +124,7 @@ func invalid(field, format string, args ...any) error {
 }
 
 // plan fills in what the query leaves open, and says which tier answers it.
-func plan(q Query, now time.Time) (Answer, int, error) {
+func (l *ladder) plan(q Query, now time.Time) (Answer, int, error) {
 	a := Answer{Step: q.Step, From: q.From.UTC(), To: q.To.UTC(), Gaps: []Gap{}}
 	if q.To.IsZero() || q.To.After(now) {
 		a.To = now.UTC()
@@ -144,11 +144,11 @@ func plan(q Query, now time.Time) (Answer, int, error) {
 	services := int64(max(len(q.Services), 1))
 	// A coarser step moves the beginning back, which may take a coarser tier.
 	from := a.From
-	finest := finestKept(from, now)
-	t := a.fit(finest, services)
-	for again := finestKept(a.From, now); again > finest; again = finestKept(a.From, now) {
+	finest := l.finestKept(from, now)
+	t := l.fit(&a, finest, services, now)
+	for again := l.finestKept(a.From, now); again > finest; again = l.finestKept(a.From, now) {
 		finest, a.From, a.Step = again, from, q.Step
-		t = a.fit(finest, services)
+		t = l.fit(&a, finest, services, now)
 	}
 	if n := a.buckets(); n > maxPoints || n*services > maxAnswer {
 		return a, 0, invalid("step", "a step of %v from %s to %s is %d points for each of %d services, more than %d, or %d in all: ask for a longer step or a shorter range",
@@ -157,35 +157,24 @@ func plan(q Query, now time.Time) (Answer, int, error) {
 	return a, t, nil
 }
 
-// fit chooses the step, where there is none, and the coarsest tier that has it,
-// and moves the beginning to a multiple of it.
-func (a *Answer) fit(finest int, services int64) (t int) {
+// fit chooses the step of the answer, where there is none, and the coarsest tier
+// that has it and reaches as far back, and moves the beginning to a multiple of it.
+func (l *ladder) fit(a *Answer, finest int, services int64, now time.Time) (t int) {
 	if a.Step == 0 {
 		a.Step = niceStep(a, tiers[finest].step, min(defaultPoints, maxAnswer/services))
 	}
 	if over := a.Step % tiers[finest].step; over != 0 {
 		a.Step += tiers[finest].step - over
 	}
+	step := int64(a.Step / time.Second)
+	a.From = time.Unix(floorDiv(a.From.Unix(), step)*step, 0).UTC()
 	t = finest
-	for i := finest; i < len(tiers); i++ {
-		if a.Step%tiers[i].step == 0 {
+	for i := finest; i < len(l); i++ {
+		if a.Step%l[i].step == 0 && l[i].reaches(a.From, now) {
 			t = i
 		}
 	}
-	step := int64(a.Step / time.Second)
-	a.From = time.Unix(floorDiv(a.From.Unix(), step)*step, 0).UTC()
 	return t
-}
-
-// finestKept is the finest tier that reaches back to a moment; the coarsest if
-// none does.
-func finestKept(from, now time.Time) int {
-	for i := range tiers {
-		if !from.Before(now.Add(-tiers[i].keep - time.Minute)) { // a request takes its time
-			return i
-		}
-	}
-	return len(tiers) - 1
 }
 
 // niceStep is the finest of the nice ones, or so many days, of which the range has

@@ -23,16 +23,20 @@ type Config struct {
 	// above it the oldest go and are counted. Default 64 MiB. What is in the
 	// making comes to about 2 KiB a busy service besides.
 	MaxWaiting int
+
+	// Keep is how long points are kept. Where it is longer than before, there is
+	// a gap before that.
+	Keep Keep
 }
 
 const (
 	defaultMaxWaiting = 64 << 20
 
 	// flushAfter is how long a point waits to be written, in seconds, and
-	// flushTicks how many seconds the writing of all services is spread over,
-	// so that nothing is older than a minute.
-	flushAfter = 30
-	flushTicks = 20
+	// flushTicks how many seconds the writing of very many services is spread
+	// over at most: see due.
+	flushAfter = 4
+	flushTicks = 30
 
 	// maxPut is how many chunks one transaction writes, and maxTrim how many it
 	// removes: some milliseconds, which is what an order may have to wait.
@@ -66,6 +70,7 @@ type Recorder struct {
 	store   fleet.SeriesStore
 	log     *slog.Logger
 	cfg     Config
+	tiers   ladder
 	stop    func() // ends the watch
 	ending  sync.Once
 
@@ -73,8 +78,10 @@ type Recorder struct {
 	// for the manager waits for that.
 	seeing sync.Mutex
 	seen   map[string]*fleet.View
-	fresh  map[string]bool // registered since
-	gone   map[string]bool // taken out
+	first  map[string]*fleet.View // the first that was seen of a service at all
+	met    map[string]bool        // those that are there, and were seen
+	fresh  map[string]bool        // registered since
+	gone   map[string]bool        // taken out
 
 	mu      sync.Mutex
 	tracks  map[string]*track
@@ -83,7 +90,7 @@ type Recorder struct {
 	bytes   int                 // of them
 	taken   int                 // how many waited before the first of them
 	away    bool                // the store did not answer last
-	run     uint64              // names a stretch in which the clock did not go back
+	run     uint64              // names a stretch of one process in which the clock did not go back: later ones are higher
 	second  int64               // the last that was recorded
 	stats   Stats
 
@@ -117,9 +124,14 @@ func New(d Deps, cfg Config) (*Recorder, error) {
 	if cfg.MaxWaiting <= 0 {
 		cfg.MaxWaiting = defaultMaxWaiting
 	}
+	kept, err := cfg.Keep.ladder()
+	if err != nil {
+		return nil, err
+	}
 	r := &Recorder{
-		manager: d.Manager, store: d.Store, log: d.Logger, cfg: cfg,
-		seen: make(map[string]*fleet.View), fresh: make(map[string]bool), gone: make(map[string]bool),
+		manager: d.Manager, store: d.Store, log: d.Logger, cfg: cfg, tiers: kept,
+		seen: make(map[string]*fleet.View), first: make(map[string]*fleet.View), met: make(map[string]bool),
+		fresh: make(map[string]bool), gone: make(map[string]bool),
 		tracks: make(map[string]*track), run: uint64(max(time.Now().Unix(), 0)),
 		boards: newLine(), ranges: newLine(),
 	}
@@ -128,7 +140,7 @@ func New(d Deps, cfg Config) (*Recorder, error) {
 	_, views, stop := d.Manager.Watch(r.see)
 	r.stop = stop
 	for i := range views {
-		r.seen[views[i].Service] = &views[i]
+		r.meet(&views[i])
 	}
 	return r, nil
 }
@@ -140,11 +152,20 @@ func (r *Recorder) see(c fleet.Change) {
 	switch {
 	case c.Removed:
 		r.gone[c.Service] = true // what was seen before it went is still recorded
+		delete(r.met, c.Service)
 	case c.View != nil:
-		r.seen[c.Service] = c.View
+		r.meet(c.View)
 		delete(r.gone, c.Service)
 	case c.Event != nil && c.Event.Kind == fleet.EventRegistered:
 		r.fresh[c.Service] = true
+	}
+}
+
+// meet notes what is seen of a service.
+func (r *Recorder) meet(v *fleet.View) {
+	r.seen[v.Service] = v
+	if !r.met[v.Service] {
+		r.met[v.Service], r.first[v.Service] = true, v
 	}
 }
 
@@ -165,6 +186,7 @@ func (r *Recorder) Stats() Stats {
 // called once.
 func (r *Recorder) Run(ctx context.Context) error {
 	defer r.Close()
+	r.begin(ctx)
 	// A store that hangs keeps nobody from recording.
 	ticks := make(chan struct{}, 1)
 	var writer sync.WaitGroup
@@ -246,8 +268,9 @@ func (r *Recorder) keepWriting(ctx context.Context) {
 // record puts what was seen into the tracks, as of the second.
 func (r *Recorder) record(second int64) {
 	r.seeing.Lock()
-	seen, fresh, gone := r.seen, r.fresh, r.gone
-	r.seen, r.fresh, r.gone = make(map[string]*fleet.View, len(seen)), make(map[string]bool), make(map[string]bool)
+	seen, first, fresh, gone := r.seen, r.first, r.fresh, r.gone
+	r.seen, r.first = make(map[string]*fleet.View, len(seen)), make(map[string]*fleet.View)
+	r.fresh, r.gone = make(map[string]bool), make(map[string]bool)
 	r.seeing.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -257,6 +280,9 @@ func (r *Recorder) record(second int64) {
 	}
 	for name, v := range seen {
 		t := r.track(name)
+		if known := first[name]; known != nil && !t.known && !t.fresh {
+			r.wait(t.begin(sampleOf(known, second, false), r.run))
+		}
 		r.wait(t.add(sampleOf(v, second, t.fresh), r.run))
 		t.gone, t.fresh = false, false
 		r.enqueue(t, second)
@@ -278,24 +304,10 @@ func (r *Recorder) record(second int64) {
 	}
 }
 
-// follow keeps up with the clock. Where it has gone back far, all chunks end, and
-// what follows is of another run.
-func (r *Recorder) follow(second int64) {
-	if second < r.second-maxBehind {
-		r.run++
-		for _, t := range r.tracks {
-			r.wait(t.take(r.run-1, everything))
-			t.newest.tick, t.queued = second, false
-		}
-		r.queue, r.keptAlive = nil, second
-	}
-	r.second = second
-}
-
 func (r *Recorder) track(name string) *track {
 	t := r.tracks[name]
 	if t == nil {
-		t = &track{service: name}
+		t = &track{service: name, tiers: &r.tiers}
 		r.tracks[name] = t
 	}
 	return t

@@ -100,6 +100,26 @@ func TestRecorder_GoesOnAfterARestart(t *testing.T) {
 			}
 		}
 	})
+	bubble(t, "also of a service of the config file", func(t *testing.T) {
+		s := memory.New()
+		file := map[string]config.Service{"web": lenient}
+		from := time.Now()
+		for range 3 {
+			b := start(t, s, Config{})
+			if err := b.manager.ApplyFile(t.Context(), file); err != nil {
+				t.Fatal(err)
+			}
+			for range 25 {
+				b.report("web", 2, 1)
+				pass(700 * time.Millisecond)
+			}
+			b.stop()
+		}
+		a := start(t, s, Config{}).of("web", from, time.Second)
+		if ok, failed := sum(a.Series[0].Points); ok != 150 || failed != 75 {
+			t.Errorf("%d and %d, want 150 and 75:%s", ok, failed, show(a.Series[0].Points))
+		}
+	})
 	bubble(t, "the time in between is a gap", func(t *testing.T) {
 		s := memory.New()
 		b := start(t, s, Config{})
@@ -118,33 +138,6 @@ func TestRecorder_GoesOnAfterARestart(t *testing.T) {
 			if len(a.Gaps) != 1 || a.Gaps[0].From.Sub(stopped).Abs() > step || a.Gaps[0].To.Sub(began).Abs() > step {
 				t.Errorf("step %v: gaps %v, want one from %v to %v", step, a.Gaps, stopped, began)
 			}
-		}
-	})
-	bubble(t, "a killed process loses a minute at most, and no operation", func(t *testing.T) {
-		s := memory.New()
-		b := start(t, s, Config{})
-		b.declare("web", lenient)
-		from := time.Now()
-		for range 100 {
-			b.report("web", 1, 0)
-			pass(time.Second)
-		}
-		killed := time.Now()
-		b = start(t, s, Config{}) // what the other has in memory is not stored
-		pass(3 * time.Second)
-		a := b.of("web", from, time.Second)
-		ok, _ := sum(a.Series[0].Points)
-		if ok < 94 || ok > 100 { // the manager's own totals are stored each 5 s
-			t.Errorf("%d happened, of 100:%s", ok, show(a.Series[0].Points))
-		}
-		last := from
-		for _, p := range a.Series[0].Points {
-			if p.At.Before(killed.Add(-2*time.Second)) && p.At.After(last) {
-				last = p.At
-			}
-		}
-		if killed.Sub(last) > time.Minute {
-			t.Errorf("the last point is of %v before the kill", killed.Sub(last))
 		}
 	})
 }

@@ -11,6 +11,7 @@ type summer struct {
 
 	last, first  sample // the one before, and the last before the range
 	known, began bool   // there are such
+	place        int64  // the bucket of the one before; -1 of none
 }
 
 // bucket is a point in the making.
@@ -31,7 +32,7 @@ func (s *summer) begin(p *sample) {
 }
 
 // pass takes in a sample that is in no point.
-func (s *summer) pass(p *sample) { s.last, s.known = *p, true }
+func (s *summer) pass(p *sample) { s.last, s.known, s.place = *p, true, -1 }
 
 // add takes in a sample of the point that begins at a second.
 func (s *summer) add(p *sample, at int64) {
@@ -43,7 +44,7 @@ func (s *summer) add(p *sample, at int64) {
 	switch {
 	case p.fresh:
 		b.rise(p, &sample{})
-	case s.known:
+	case s.known && s.follows(p, i):
 		b.rise(p, &s.last)
 	}
 	if b.filled {
@@ -52,6 +53,15 @@ func (s *summer) add(p *sample, at int64) {
 		b.filled, b.sample = true, *p
 	}
 	s.pass(p)
+	s.place = i
+}
+
+// follows reports whether what happened since the sample before is of the point
+// that this one is in. What a killed recorder has not told happened somewhere
+// between the last sample of one run and the first of the next, which is of that
+// point only if both are in it.
+func (s *summer) follows(p *sample, place int64) bool {
+	return p.run == s.last.run || place == s.place && p.tick >= s.last.tick
 }
 
 // rise counts what happened between two samples. A total that is lower than it

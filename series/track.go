@@ -9,7 +9,7 @@ import (
 // tier is one step at which points are kept.
 type tier struct {
 	step time.Duration
-	keep time.Duration // for how long, at least
+	keep time.Duration // for how long, at least; 0: not at all
 
 	// span is how long a chunk is when it is ended as it is written: few chunks
 	// are few rows, and what is not ended is written anew each time. At most it
@@ -34,6 +34,7 @@ type open struct {
 	n     int // samples, the last with them
 	last  sample
 	dirty bool // it is not what was taken last
+	base  bool // the last is where a run begins: nothing is put into it
 
 	// start is the second of its first sample, which need not be where that
 	// point begins: so two chunks that share a point are still two.
@@ -43,15 +44,16 @@ type open struct {
 // add puts a sample of a second behind the others, or into the last if it is of
 // the same point. A sample never stands before the one that it follows.
 func (o *open) add(s sample, second int64, run uint64) {
-	o.dirty = true
+	apart := s.fresh || o.base
+	o.dirty, o.base = true, false
 	switch {
 	case o.n == 0:
 		o.start = second
-	case s.tick <= o.last.tick && !s.fresh:
+	case s.tick <= o.last.tick && !apart:
 		o.last.roll(&s)
 		return
 	default:
-		s.tick = max(s.tick, o.last.tick) // of what began anew there may be two at a tick
+		s.tick = max(s.tick, o.last.tick) // of what begins there may be two at a tick
 		o.encode(run)
 	}
 	o.n++
@@ -95,9 +97,33 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
+// ladder are the tiers of a recorder, the finest first.
+type ladder [len(tiers)]tier
+
+// finestKept is the finest tier that reaches back to a moment; the one that is
+// kept the longest if none does.
+func (l *ladder) finestKept(from, now time.Time) int {
+	longest := 0
+	for i := range l {
+		if l[i].reaches(from, now) {
+			return i
+		}
+		if l[i].keep > l[longest].keep {
+			longest = i
+		}
+	}
+	return longest
+}
+
+// reaches reports whether what was at a moment is kept.
+func (t *tier) reaches(from, now time.Time) bool {
+	return t.keep > 0 && !from.Before(now.Add(-t.keep-time.Minute)) // a request takes its time
+}
+
 // track is one service's series, as far as it is not written.
 type track struct {
 	service string
+	tiers   *ladder
 	open    [len(tiers)]open
 
 	// newest is the last sample of all, in seconds, and known says that there
@@ -115,8 +141,12 @@ type track struct {
 // by that.
 func (t *track) add(s sample, run uint64) (ended []fleet.SeriesChunk) {
 	second := s.tick
-	for i := range tiers {
-		o, tier := &t.open[i], &tiers[i]
+	s.run = run
+	for i := range t.tiers {
+		o, tier := &t.open[i], &t.tiers[i]
+		if tier.keep == 0 {
+			continue
+		}
 		if o.n > 0 && time.Duration(second-o.start)*time.Second >= tier.slack/2 {
 			if o.dirty {
 				ended = append(ended, o.chunk(t.service, tier, run))
@@ -128,6 +158,16 @@ func (t *track) add(s sample, run uint64) (ended []fleet.SeriesChunk) {
 	}
 	s.tick = max(second, t.newest.tick)
 	t.newest, t.known = s, true
+	return ended
+}
+
+// begin puts what was known when a run began into all tiers, as add does. It
+// stands for nothing that happened: what comes next is counted from it.
+func (t *track) begin(s sample, run uint64) (ended []fleet.SeriesChunk) {
+	ended = t.add(s, run)
+	for i := range t.open {
+		t.open[i].base = t.open[i].n > 0
+	}
 	return ended
 }
 
@@ -144,8 +184,8 @@ const (
 // begins one of its own.
 func (t *track) take(run uint64, w what) []fleet.SeriesChunk {
 	var chunks []fleet.SeriesChunk
-	for i := range tiers {
-		o, tier := &t.open[i], &tiers[i]
+	for i := range t.tiers {
+		o, tier := &t.open[i], &t.tiers[i]
 		if o.n == 0 || !o.dirty && w != everything {
 			continue
 		}

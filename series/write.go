@@ -33,13 +33,16 @@ func (r *Recorder) gather(second int64, all bool) {
 }
 
 // due takes from the queue those that have waited long enough, and of many at once
-// a part. all takes everything.
+// a part: of few all that wait, so that of all of them the same time is written. all
+// takes everything.
 func (r *Recorder) due(second int64, all bool) []*track {
 	n := len(r.queue)
 	if !all {
 		most := min(n, max(maxPut/len(tiers), (n+flushTicks-1)/flushTicks))
-		// Of a wait below zero the clock is to blame.
-		for n = 0; n < most && uint64(second-r.queue[n].since) >= flushAfter; n++ { //nolint:gosec // as above
+		long := func(t *track) bool { return uint64(second-t.since) >= flushAfter } //nolint:gosec // of a wait below zero the clock is to blame
+		if n > most || n > 0 && !long(r.queue[0]) {
+			for n = 0; n < most && long(r.queue[n]); n++ {
+			}
 		}
 	}
 	due := slices.Clone(r.queue[:n])
@@ -134,8 +137,8 @@ func (r *Recorder) release(n int) {
 
 // trim removes what is too old. What it does not get done it does next time.
 func (r *Recorder) trim(ctx context.Context, now time.Time) {
-	for i := range tiers {
-		t := &tiers[i]
+	for i := range r.tiers {
+		t := &r.tiers[i]
 		for range trimRounds {
 			n, err := r.store.TrimSeries(ctx, t.step, now.Add(-t.keep-t.slack), maxTrim)
 			if err != nil {

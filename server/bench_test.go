@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/degenduel/switchgear/alert"
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/series"
 	"github.com/degenduel/switchgear/server"
@@ -95,8 +96,13 @@ func newBench(t *testing.T, cfg server.Config) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(kept.Close)
+	alerts, err := alert.New(t.Context(), alert.Deps{Manager: m, Store: b.store}, alert.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(alerts.Close)
 	b.Server, err = server.New(server.Deps{
-		Manager: m, Auth: a, Series: kept, Logger: slog.New(slog.NewTextHandler(b.log, nil)),
+		Manager: m, Auth: a, Series: kept, Alerts: alerts, Logger: slog.New(slog.NewTextHandler(b.log, nil)),
 	}, cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -3,11 +3,8 @@ package tui
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/degenduel/switchgear/wire"
 )
 
 // How calm the order is: while somebody moves through the rows it stays, and what
@@ -218,47 +215,4 @@ func (m *model) boardStatus() string {
 		text += "; held (space)"
 	}
 	return text
-}
-
-// verdict is what is wrong, in one line.
-func (m *model) verdict() string {
-	if !m.known {
-		return ""
-	}
-	list := m.fleet.wrong
-	if len(list) == 0 {
-		if len(m.fleet.entries) == 0 {
-			return ""
-		}
-		return m.palette.paint(good, "All well")
-	}
-	w := list[0]
-	e := m.fleet.entries[w.service]
-	if e == nil {
-		return ""
-	}
-	label := map[wrongKind]string{failing: "Root of failure", wanted: "Forced open", recovering: "Recovering", nearly: "Close to failing"}[w.kind]
-	text := ": " + visible(w.service)
-	if why := cause(e); why != "" && w.kind == failing {
-		text += " (" + why + ")"
-	}
-	if len(w.drags) > 0 {
-		text += ", drags down " + strconv.Itoa(len(w.drags)) + ": " + visible(strings.Join(w.drags[:min(len(w.drags), 8)], ", "))
-	}
-	if more := len(list) - 1; more > 0 {
-		text += fmt.Sprintf("; and %d more", more)
-	}
-	return m.palette.paint(statusPaint(e.Status), label) + cut(text, m.width-width(label)-2)
-}
-
-// cause is why a service fails, in few words.
-func cause(e *wire.Entry) string {
-	b := &e.CircuitBreaker
-	switch {
-	case b.Trip != nil && b.State != closed:
-		return ruleText(b.Trip.Rule)
-	case e.Health.Healthy != nil && !*e.Health.Healthy:
-		return "health check failed"
-	}
-	return ""
 }

@@ -41,7 +41,7 @@ const (
 	sparkColumn   = "5 MIN"
 	noteColumn    = "NOTE"
 
-	notesTurn = 10 // the last
+	notesTurn = 11 // the last
 	mostName  = 44
 	mostSpark = 30
 )
@@ -55,10 +55,11 @@ func table() []column {
 		{title: "OPS/s", width: 5, right: true, turn: 2, cell: rateCell},
 		{title: "ERROR", width: 5, right: true, turn: 3, cell: errorsCell},
 		{title: "P95", width: 5, right: true, turn: 5, cell: p95Cell},
-		{title: "FAILS", width: 7, right: true, turn: 6, cell: failuresCell},
-		{title: "LET IN", width: 6, right: true, turn: 8, cell: admittedCell},
-		{title: "REFUSED", width: 7, right: true, turn: 9, cell: rejectedCell},
+		{title: "FAILS", width: 7, right: true, turn: 8, cell: failuresCell},
+		{title: "LET IN", width: 6, right: true, turn: 9, cell: admittedCell},
+		{title: "REFUSED", width: 7, right: true, turn: 10, cell: rejectedCell},
 		{title: sparkColumn, width: 8, turn: 4, cell: sparkCell},
+		{title: "SINCE", width: 6, right: true, turn: 6, cell: sinceCell},
 		{title: "NEXT", width: 12, turn: 1, cell: textCell(func(r *row) string { return next(r.entry, r.now) })}, // as "closes 9m05s" is
 		{title: noteColumn, width: 24, turn: notesTurn, cell: noteCell},
 	}
@@ -182,6 +183,15 @@ func rejectedCell(r *row, width int) string {
 		return padLeft(none, width)
 	}
 	return r.m.palette.paint(forced, padLeft(perSecond(r.figures.rejected), width))
+}
+
+// sinceCell is for how long the outage has lasted.
+func sinceCell(r *row, width int) string {
+	o := outageOf(r.entry)
+	if o == nil || o.BeganAt.IsZero() {
+		return padLeft("", width)
+	}
+	return padLeft(span(r.now.Sub(o.BeganAt.Time)), width)
 }
 
 func sparkCell(r *row, width int) string {

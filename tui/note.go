@@ -44,8 +44,13 @@ func noteOf(e *wire.Entry, needs []string) string {
 		return "says that it is not running"
 	case e.Health.Healthy != nil && !*e.Health.Healthy:
 		return "health check: " + visible(orElse(deref(e.Health.Error), "failed"))
-	case b.State == open && b.Trip != nil:
-		return visible(orElse(deref(b.Trip.LastError), ruleText(b.Trip.Rule)))
+	case b.State == open && outageOf(e) != nil:
+		o := outageOf(e)
+		text := visible(orElse(deref(o.LastError), ruleText(o.Rule)))
+		if again := failedAgain(o); again != "" {
+			text = again + ", at first: " + text
+		}
+		return text
 	case e.Instances.Open > 0 && e.Instances.Total > 1:
 		return fmt.Sprintf("open on %d of %d instances", e.Instances.Open, e.Instances.Total)
 	case e.Instances.Stale > 0:

@@ -138,7 +138,9 @@ func (m *model) whatParts(e *wire.Entry) []part {
 	if b.Mode != auto {
 		circuit = words(b.Mode) + "; below it the circuit is " + words(b.State) + " and stands still"
 	}
-	if at := m.stands(e); !at.IsZero() {
+	if o := outageOf(e); o != nil && b.State == open && b.Mode == auto && !o.BeganAt.IsZero() {
+		circuit += ", since " + m.moment(o.BeganAt)
+	} else if at := m.stands(e); !at.IsZero() {
 		circuit += ", since " + ago(at, m.clock())
 	}
 	parts := []part{{"", asIs, what}, {"circuit", asIs, circuit}, {"next", strong, advice(e, m.clock())}}
@@ -172,15 +174,15 @@ func (m *model) stands(e *wire.Entry) time.Time {
 func (m *model) whyParts(e *wire.Entry) []part {
 	b := &e.CircuitBreaker
 	var parts []part
-	if t := b.Trip; t != nil && b.State != closed {
-		parts = append(parts, part{"why", asIs, fmt.Sprintf("%s: %d failed and %d succeeded", ruleText(t.Rule), t.Failures, t.Successes)},
-			part{"last error", bad, visible(deref(t.LastError))})
+	o := outageOf(e)
+	if o != nil {
+		parts = m.outageParts(o, b)
 	} else if text := deref(b.LastError); text != "" && b.Failures > 0 {
 		parts = append(parts, part{"last error", asIs, visible(text) + " (" + m.moment(b.LastFailure) + ")"})
 	}
 	if b.State == halfOpen && b.Mode == auto {
 		parts = append(parts, part{"recovery", warned, fmt.Sprintf("attempt %d, %s of operations are let in", b.RecoveryAttempts, share(b.AdmittedShare))})
-	} else if b.RecoveryAttempts > 0 {
+	} else if b.RecoveryAttempts > 0 && (o == nil || o.Openings == 0) {
 		parts = append(parts, part{"recovery", asIs, fmt.Sprintf("%s failed, the last began %s", plural(b.RecoveryAttempts, "one attempt", "%d attempts"), m.moment(b.LastRecoveryAttempt))})
 	}
 	if needs := failingDependencies(e, m.fleet.entries); len(needs) > 0 {
@@ -190,6 +192,27 @@ func (m *model) whyParts(e *wire.Entry) []part {
 		if w.service == e.Service && len(w.drags) > 0 {
 			parts = append(parts, part{"drags down", bad, visible(strings.Join(w.drags, ", "))})
 		}
+	}
+	return parts
+}
+
+// outageParts say how it began, and what the latest opening was where that is
+// another.
+func (m *model) outageParts(o *wire.Outage, b *wire.CircuitBreaker) []part {
+	reason := func(rule string, failures, successes uint64) string {
+		return fmt.Sprintf("%s: %d failed and %d succeeded", ruleText(rule), failures, successes)
+	}
+	if o.Openings < 2 {
+		return []part{{"why", asIs, reason(o.Rule, o.Failures, o.Successes)}, {"last error", bad, visible(deref(o.LastError))}}
+	}
+	parts := []part{
+		{"began", asIs, m.moment(o.BeganAt) + ", by " + reason(o.Rule, o.Failures, o.Successes)},
+		{"at first", bad, visible(deref(o.LastError))},
+		{"since then", warned, failedAgain(o)},
+	}
+	if t := b.Trip; t != nil {
+		parts = append(parts, part{"latest", asIs, m.moment(b.OpenedAt) + ", by " + reason(t.Rule, t.Failures, t.Successes)},
+			part{"last error", bad, visible(deref(t.LastError))})
 	}
 	return parts
 }

@@ -144,7 +144,7 @@ func TestOrders_AreDoneByTheManager(t *testing.T) {
 	s := newLiveStage(t, m.Client)
 	s.await("2 unknown")
 	m.fail(t, "postgres")
-	s.await("■ circuit open  postgres", "Root of failure: postgres (too many failures)")
+	s.await("■ circuit open  postgres", "Root of failure: postgres, for ", "(too many failures)")
 	s.press("home", "enter")
 	s.await("connection refused", "closed → open: too many failures", "registered, by admin")
 

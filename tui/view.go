@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -14,10 +15,13 @@ import (
 const (
 	leastWidth, leastHeight = 40, 10
 
-	headLines, footLines = 3, 2
+	footLines = 2
 )
 
-func (m *model) bodyHeight() int { return max(m.height-headLines-footLines, 1) }
+// headLines are the lines of the header.
+func (m *model) headLines() int { return 2 + len(m.verdict()) }
+
+func (m *model) bodyHeight() int { return max(m.height-m.headLines()-footLines, 1) }
 
 // View is the whole screen.
 func (m *model) View() tea.View {
@@ -30,9 +34,10 @@ func (m *model) content() string {
 	if m.width < leastWidth || m.height < leastHeight {
 		return cut(fmt.Sprintf("%d×%d: too small, %d×%d is needed", m.width, m.height, leastWidth, leastHeight), m.width)
 	}
-	body := m.bodyLines(m.bodyHeight())
-	lines := append(m.header(), body[:min(len(body), m.bodyHeight())]...)
-	for len(lines) < headLines+m.bodyHeight() {
+	head, height := m.header(), m.bodyHeight()
+	body := m.bodyLines(height)
+	lines := slices.Concat(head, body[:min(len(body), height)])
+	for len(lines) < len(head)+height {
 		lines = append(lines, "")
 	}
 	lines = append(lines, m.statusLine(), m.palette.paint(quiet, cut(m.keysLine(), m.width)))
@@ -82,7 +87,7 @@ func (m *model) header() []string {
 	title := "switchgear "
 	url := cut(m.url, m.width-width(title)-width(state)-1)
 	gap := strings.Repeat(" ", max(m.width-width(title)-width(url)-width(state), 1))
-	return []string{m.palette.paint(strong, title) + url + gap + m.palette.paint(how, state), m.fitted(m.headerCounts(), m.shortCounts), m.verdict()}
+	return append([]string{m.palette.paint(strong, title) + url + gap + m.palette.paint(how, state), m.fitted(m.headerCounts(), m.shortCounts)}, m.verdict()...)
 }
 
 // fitted is a painted line, or a shorter one where it does not fit.

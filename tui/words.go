@@ -100,8 +100,9 @@ type evidence struct {
 	Successes uint64  `json:"successes"`
 	LastError *string `json:"last_error"`
 
-	ExpiresAt wire.Time `json:"expires_at"`
-	Version   int       `json:"version"`
+	ExpiresAt wire.Time    `json:"expires_at"`
+	Version   int          `json:"version"`
+	Outage    *wire.Outage `json:"outage"`
 }
 
 func deref(s *string) string {
@@ -124,6 +125,9 @@ func eventText(e *wire.Event) string {
 		}
 		if deref(e.To) == open && deref(told.LastError) != "" {
 			text += ", " + visible(*told.LastError)
+		}
+		if o := told.Outage; o != nil && deref(e.To) == closed && !o.BeganAt.IsZero() {
+			text += ", after " + span(e.At.Sub(o.BeganAt.Time))
 		}
 		return text
 	case e.Kind == "override" && deref(e.To) == auto:

@@ -36,6 +36,9 @@ func ill(e *wire.Entry) bool {
 // since is when a service began to fail; zero where its entry does not tell.
 func since(e *wire.Entry) time.Time {
 	b := &e.CircuitBreaker
+	if b.Outage != nil {
+		return b.Outage.BeganAt.Time
+	}
 	if b.State == halfOpen && !b.LastRecoveryAttempt.IsZero() {
 		return b.LastRecoveryAttempt.Time
 	}

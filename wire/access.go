@@ -1,5 +1,7 @@
 package wire
 
+import "encoding/json"
+
 // Token is what is told of a token: never its secret.
 type Token struct {
 	ID        string   `json:"id"`
@@ -45,6 +47,10 @@ type AuditEntry struct {
 	Service *string `json:"service"`
 	Reason  *string `json:"reason"`
 	Result  string  `json:"result"`
+
+	// Details is what else is known of what was done: an object of texts,
+	// numbers and nulls, by the action; null of most.
+	Details json.RawMessage `json:"details"`
 }
 
 // Audit is a page of the audit log, newest first.

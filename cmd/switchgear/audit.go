@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/degenduel/switchgear/client"
 	"github.com/degenduel/switchgear/wire"
@@ -50,8 +54,23 @@ func (c *auditCmd) Run(ctx context.Context, p *process) error {
 	rows := make([][]string, len(entries))
 	for i, e := range entries {
 		rows[i] = []string{
-			date(e.At.Time), orNone(e.Actor), orNone(e.Address), e.Action, orNone(deref(e.Service)), orNone(e.Result), orNone(deref(e.Reason)),
+			date(e.At.Time), orNone(e.Actor), orNone(e.Address), e.Action, orNone(deref(e.Service)), orNone(e.Result), orNone(detailsOf(e.Details)), orNone(deref(e.Reason)),
 		}
 	}
-	return p.printTable([]string{"AT", "ACTOR", "FROM", "ACTION", "SERVICE", "RESULT", "WHY"}, rows)
+	return p.printTable([]string{"AT", "ACTOR", "FROM", "ACTION", "SERVICE", "RESULT", "DETAILS", "WHY"}, rows)
+}
+
+// detailsOf is what else is known of what was done, on one line.
+func detailsOf(raw json.RawMessage) string {
+	var all map[string]any
+	if json.Unmarshal(raw, &all) != nil {
+		return ""
+	}
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if value := all[name]; value != nil {
+			parts = append(parts, fmt.Sprintf("%s=%v", name, value))
+		}
+	}
+	return strings.Join(parts, " ")
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/degenduel/switchgear/app"
 	"github.com/degenduel/switchgear/client"
 	"github.com/degenduel/switchgear/config"
+	"github.com/degenduel/switchgear/internal/timespan"
 )
 
 // defaultURL is where serve listens by default.
@@ -42,7 +43,7 @@ type patience time.Duration
 func (w *patience) UnmarshalText(text []byte) error {
 	d, err := time.ParseDuration(string(text))
 	if err == nil && d <= 0 {
-		err = fmt.Errorf("%v is no time to wait", d)
+		err = fmt.Errorf("%s is no time to wait", timespan.Text(d))
 	}
 	*w = patience(d)
 	return err
@@ -153,7 +154,7 @@ func (p *process) explain(err error) string {
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	case p.manager.url != "" && errors.Is(err, context.DeadlineExceeded):
-		return fmt.Sprintf("the manager at %s did not answer within %v (--timeout)", p.manager.url, p.manager.timeout)
+		return fmt.Sprintf("the manager at %s did not answer within %s (--timeout)", p.manager.url, timespan.Text(p.manager.timeout))
 	}
 	return strings.TrimPrefix(err.Error(), "client: ")
 }

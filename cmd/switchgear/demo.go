@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/degenduel/switchgear/demo"
+	"github.com/degenduel/switchgear/internal/timespan"
 )
 
 type demoCmd struct {
@@ -28,7 +29,7 @@ real, and so is the manager. It needs nothing and leaves nothing behind.`
 // Validate names the flags that cannot be.
 func (c *demoCmd) Validate() error {
 	if c.For < 0 {
-		return fmt.Errorf("--for: %v is no time to come", c.For)
+		return fmt.Errorf("--for: %s is no time to come", timespan.Text(c.For))
 	}
 	return (&serveCmd{Listen: c.Listen}).Validate()
 }

@@ -23,7 +23,7 @@ func fakeAudit() []wire.AuditEntry {
 	return []wire.AuditEntry{
 		{ID: 9, At: at(-time.Minute), Actor: "night", Address: "10.0.0.7", Action: "reset", Service: text("market_data_service"), Result: "refused: 403 the role viewer may not do this, operator may"},
 		{ID: 8, At: at(-time.Hour), Actor: "admin", Address: "127.0.0.1", Action: "create token", Result: "ok: T3"},
-		{ID: 7, At: at(-2 * time.Hour), Actor: "admin", Address: "127.0.0.1", Action: "override", Service: text("contest_wallet"), Reason: text("moving"), Result: "ok"},
+		{ID: 7, At: at(-2 * time.Hour), Actor: "admin", Address: "127.0.0.1", Action: "override", Service: text("contest_wallet"), Reason: text("moving"), Result: "ok", Details: json.RawMessage(`{"mode":"forced_open","previous_mode":"auto","expires_at":"2026-11-23T09:00:00.000Z","services":null}`)},
 	}
 }
 

@@ -15,7 +15,7 @@ func fakeConfig(failures int, jitter string) json.RawMessage {
 
 // fakeEntries are a service of each kind that tables show otherwise, by name.
 func fakeEntries() []wire.Entry {
-	closed := wire.CircuitBreaker{State: "closed", Mode: "auto", Details: "closed: 0 of 5 failures within 5m0s", AdmittedShare: 1}
+	closed := wire.CircuitBreaker{State: "closed", Mode: "auto", Details: "closed: 0 of 5 failures within 5 min", AdmittedShare: 1}
 	entry := func(name, status, layer string, b wire.CircuitBreaker) wire.Entry {
 		return wire.Entry{
 			Service: name, Status: status, Running: true, Layer: layer, Dependencies: []string{}, CircuitBreaker: b,
@@ -36,6 +36,10 @@ func fakeEntries() []wire.Entry {
 		LastSuccess: at(-62 * time.Minute), RecoveryAttempts: 2, LastRecoveryAttempt: at(-40 * time.Second),
 		OpenedAt: at(-7 * time.Second), NextAttemptAt: at(23400 * time.Millisecond),
 		Trip: &wire.Trip{Rule: "failure_threshold", Failures: 3, Successes: 12, LastError: new("connection refused"), EventID: new(int64(17))},
+		Outage: &wire.Outage{
+			BeganAt: at(-20 * time.Minute), Rule: "consecutive_failures", Failures: 4, Successes: 0, LastError: new("no route\u202eto host"),
+			EventID: new(int64(11)), Openings: 3,
+		},
 	}
 	market := entry("market_data_service", "circuit_open", "data", open)
 	market.Description = "Prices from the exchange"

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/degenduel/switchgear/internal/timespan"
 	"github.com/degenduel/switchgear/wire"
 )
 
@@ -119,7 +120,7 @@ func (c *overrideCmd) Validate() error {
 	case c.For == 0:
 		return errors.New("--for is missing: an override has an end")
 	case c.For < time.Millisecond:
-		return fmt.Errorf("--for: %v is no time to come", c.For)
+		return fmt.Errorf("--for: %s is no time to come", timespan.Text(c.For))
 	}
 	return nil
 }

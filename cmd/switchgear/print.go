@@ -9,22 +9,46 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // printJSON prints v for programs.
-func (p *process) printJSON(v any) error {
-	e := json.NewEncoder(p.stdout)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
-}
+func (p *process) printJSON(v any) error { return p.encode(v, "  ") }
 
 // printLine prints v for programs that read line by line.
-func (p *process) printLine(v any) error {
-	e := json.NewEncoder(p.stdout)
+func (p *process) printLine(v any) error { return p.encode(v, "") }
+
+// encode prints v as JSON, with what a terminal would obey as escapes, which mean
+// the same.
+func (p *process) encode(v any, indent string) error {
+	var text strings.Builder
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	e.SetIndent("", indent)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(p.stdout, escaped(text.String()))
+	return err
 }
+
+// escaped is JSON without what a terminal would obey. Outside of strings it has
+// line ends only.
+func escaped(s string) string {
+	var b strings.Builder
+	begun := 0
+	for i, r := range s {
+		if r >= 0x7f && obeyed(r) {
+			b.WriteString(s[begun:i])
+			fmt.Fprintf(&b, `\u%04x`, r)
+			begun = i + utf8.RuneLen(r)
+		}
+	}
+	return b.String() + s[begun:]
+}
+
+// obeyed reports whether a terminal would obey the character.
+func obeyed(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
 
 // printTable prints rows in columns, under a header. Cells come from other
 // machines: none can move the cursor.
@@ -52,7 +76,7 @@ func plain(s string) string {
 		switch {
 		case r == '\n' || r == '\t':
 			return ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
+		case obeyed(r):
 			return unicode.ReplacementChar
 		}
 		return r

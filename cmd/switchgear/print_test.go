@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +56,25 @@ func TestPlain_CannotMoveTheCursor(t *testing.T) {
 	} {
 		if got := plain(text); got != want {
 			t.Errorf("plain(%q) is %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestPlain_LeavesNothingThatReordersALine(t *testing.T) {
+	t.Parallel()
+	for _, r := range []rune{0x061c, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069, 0x7f, 0x9b} {
+		text := "a" + string(r) + "b"
+		if got := plain(text); got != "a\ufffdb" {
+			t.Errorf("U+%04X is printed in %q", r, got)
+		}
+		var out strings.Builder
+		p := &process{stdout: &out}
+		if err := p.printLine(map[string]string{"text": text}); err != nil {
+			t.Fatal(err)
+		}
+		var read map[string]string
+		if err := json.Unmarshal([]byte(out.String()), &read); err != nil || read["text"] != text || strings.ContainsRune(out.String(), r) {
+			t.Errorf("U+%04X is printed as JSON in %q, %v", r, out.String(), err)
 		}
 	}
 }

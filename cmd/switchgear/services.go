@@ -57,10 +57,10 @@ func (c *servicesCmd) Run(ctx context.Context, p *process) error {
 		b := &e.CircuitBreaker
 		rows[i] = []string{
 			e.Service, words(e.Status), circuit(b), count(b.Failures), count(e.Operations.Total), count(e.Operations.Failed),
-			count(e.Operations.Rejected), ms(e.Performance.P95OperationTimeMs), p.next(b),
+			count(e.Operations.Rejected), ms(e.Performance.P95OperationTimeMs), p.next(b), p.since(b),
 		}
 	}
-	header := []string{"SERVICE", "STATUS", "CIRCUIT", "FAILURES", "OPERATIONS", "FAILED", "REJECTED", "P95", "NEXT"}
+	header := []string{"SERVICE", "STATUS", "CIRCUIT", "FAILURES", "OPERATIONS", "FAILED", "REJECTED", "P95", "NEXT", "SINCE"}
 	return p.printTable(header, rows)
 }
 
@@ -171,23 +171,66 @@ func (p *process) printEntry(o output, e *wire.Entry) error {
 // trouble is what there is to say of a circuit that is not closed.
 func (p *process) trouble(b *wire.CircuitBreaker) [][]string {
 	var rows [][]string
-	if !b.OpenedAt.IsZero() {
+	o := b.Outage
+	if o != nil {
+		since := p.when(o.BeganAt.Time)
+		if again := failedAgain(o); again != "" {
+			since += "; " + again
+		}
+		rows = append(rows, []string{"since", since}, []string{"because", reason(o.Rule, o.Failures, o.Successes, o.LastError)})
+	} else if !b.OpenedAt.IsZero() { // of a manager that tells the latest opening only
 		rows = append(rows, []string{"opened", p.when(b.OpenedAt.Time)})
 	}
-	if t := b.Trip; t != nil {
-		text := words(t.Rule)
-		if t.Rule != "slow_calls" { // how many were slow is in the details
-			text += fmt.Sprintf(": %d failed, %d succeeded", t.Failures, t.Successes)
-		}
-		if t.LastError != nil {
-			text += "; " + *t.LastError
-		}
-		rows = append(rows, []string{"because", text})
+	switch t := b.Trip; {
+	case t == nil:
+	case o == nil:
+		rows = append(rows, []string{"because", reason(t.Rule, t.Failures, t.Successes, t.LastError)})
+	case o.Openings > 1:
+		rows = append(rows, []string{"latest", p.when(b.OpenedAt.Time) + ": " + reason(t.Rule, t.Failures, t.Successes, t.LastError)})
 	}
 	if b.RecoveryAttempts > 0 {
 		rows = append(rows, []string{"recovery", fmt.Sprintf("attempt %d, %s", b.RecoveryAttempts, p.when(b.LastRecoveryAttempt.Time))})
 	}
 	return rows
+}
+
+// reason is why a circuit opened.
+func reason(rule string, failures, successes uint64, lastError *string) string {
+	text := words(rule)
+	if rule != "slow_calls" { // how many were slow is in the details
+		text += fmt.Sprintf(": %d failed, %d succeeded", failures, successes)
+	}
+	if lastError != nil {
+		text += "; " + *lastError
+	}
+	return text
+}
+
+// failedAgain is how often a recovery has failed since the outage began; "" for
+// never.
+func failedAgain(o *wire.Outage) string {
+	switch n := o.Openings - 1; {
+	case n == 1:
+		return "1 recovery failed"
+	case n > 1:
+		return fmt.Sprintf("%d recoveries failed", n)
+	}
+	return ""
+}
+
+// since is since when a circuit is not closed, and why, in the cell of a table.
+func (p *process) since(b *wire.CircuitBreaker) string {
+	switch o := b.Outage; {
+	case o != nil:
+		text := p.when(o.BeganAt.Time) + ": " + words(o.Rule)
+		if again := failedAgain(o); again != "" {
+			text += ", " + again
+		}
+		return text
+	case b.State != "closed" && b.Trip != nil:
+		return p.when(b.OpenedAt.Time) + ": " + words(b.Trip.Rule)
+	}
+	return none
 }
 
 func (p *process) lastFailure(b *wire.CircuitBreaker) string {

@@ -210,7 +210,7 @@ func (t *top) lines() ([]string, error) {
 		return cmp.Or(cmp.Compare(slices.Index(worstFirst, a.Status), slices.Index(worstFirst, b.Status)), strings.Compare(a.Service, b.Service))
 	})
 	var table strings.Builder
-	rows := [][]string{{"SERVICE", "STATUS", "CIRCUIT", "ADMITTED", "FAILURES", "OPERATIONS", "FAILED", "REJECTED", "P95", "NEXT"}}
+	rows := [][]string{{"SERVICE", "STATUS", "CIRCUIT", "ADMITTED", "FAILURES", "OPERATIONS", "FAILED", "REJECTED", "P95", "NEXT", "SINCE"}}
 	for i := range shown {
 		rows = append(rows, t.row(&shown[i]))
 	}
@@ -240,6 +240,6 @@ func (t *top) row(e *wire.Entry) []string {
 	b := &e.CircuitBreaker
 	return []string{
 		e.Service, words(e.Status), circuit(b), fmt.Sprintf("%.0f%%", 100*b.AdmittedShare), count(b.Failures), count(e.Operations.Total),
-		count(e.Operations.Failed), count(e.Operations.Rejected), ms(e.Performance.P95OperationTimeMs), t.p.next(b),
+		count(e.Operations.Failed), count(e.Operations.Rejected), ms(e.Performance.P95OperationTimeMs), t.p.next(b), t.p.since(b),
 	}
 }

@@ -36,7 +36,7 @@ func startTop(t *testing.T, m managed, flags, with string) (term topTerminal, ok
 		"DIR=" + term.dir, "FLAGS=" + flags, "WITH=" + with, "SWITCHGEAR_URL=" + m.url, "SWITCHGEAR_TOKEN=" + fakeToken,
 		"PATH=" + os.Getenv("PATH"), "GORACE=" + os.Getenv("GORACE"),
 	}
-	term.Terminal, ok = tmuxtest.Start(t, 80, 24, env, topScript)
+	term.Terminal, ok = tmuxtest.Start(t, 80, 30, env, topScript) // on which the JSON of a service has room
 	return term, ok
 }
 
@@ -75,7 +75,7 @@ func TestTop_IsUsedFromStartToEnd(t *testing.T) {
 	if !ok {
 		return
 	}
-	term.Await("■ 1 circuit open", "Root of failure: billing (too many failures)", "›  ■ circuit open  billing", "checkout", "live ")
+	term.Await("■ 1 circuit open", "Root of failure: billing, for ", "(too many failures)", "›  ■ circuit open  billing", "checkout", "live ")
 
 	term.Press("/")
 	term.Type("bill")

@@ -137,10 +137,14 @@ func TestAudit_IsListedNewestFirstFilteredAndPaged(t *testing.T) {
 	newest := all.body["audit"].([]any)[0].(map[string]any)
 	want := map[string]any{
 		"id": newest["id"], "at": newest["at"], "actor": "viewer-1", "address": "192.0.2.1", "action": "reset", "service": "sync", "reason": nil,
-		"result": "refused: 403 the role viewer may not do this, operator may (token viewer)",
+		"result": "refused: 403 the role viewer may not do this, operator may (token viewer)", "details": nil,
 	}
 	if diff := cmp.Diff(want, newest); diff != "" {
 		t.Errorf("the newest (-want +got)\n%s", diff)
+	}
+	wantDetails := map[string]any{"from": "closed", "to": "closed"}
+	if diff := cmp.Diff(wantDetails, all.body["audit"].([]any)[1].(map[string]any)["details"]); diff != "" {
+		t.Errorf("the details of a reset (-want +got)\n%s", diff)
 	}
 	resets := []any{"no 2", "no 1", "no 0"}
 	tests := map[string][]any{

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/alert"
 	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/series"
@@ -62,6 +63,9 @@ type bench struct {
 	through fleet.Store   // what the manager asks; nil: the store
 	failing atomic.Bool   // what the health checks say
 	gate    chan struct{} // what they wait for; nil: nothing
+
+	alerts   *alert.Engine
+	receiver receiver
 }
 
 // Check is every health check of the bench.
@@ -115,21 +119,28 @@ func (b *bench) start() {
 	if err != nil {
 		b.tb.Fatal(err)
 	}
+	if b.alerts, err = alert.New(b.tb.Context(), alert.Deps{Manager: manager, Store: b.store}, alert.Config{
+		Receivers: []alert.Target{{Name: "ops", Kind: "webhook", Receiver: &b.receiver, SendResolved: true}},
+	}); err != nil {
+		b.tb.Fatal(err)
+	}
 	var recording errgroup.Group
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- manager.Run(ctx) }()
 	recording.Go(func() error { return recorder.Run(ctx) })
+	alerting := b.alerts
+	recording.Go(func() error { return alerting.Run(ctx) })
 	b.stop = sync.OnceFunc(func() {
 		stop()
 		if err := <-ended; err != nil {
 			b.tb.Errorf("the manager ended with %v", err)
 		}
 		if err := recording.Wait(); err != nil {
-			b.tb.Errorf("the recorder ended with %v", err)
+			b.tb.Errorf("the recorder or the alerts ended with %v", err)
 		}
 	})
-	b.api = New(Deps{Manager: b.manager, Auth: a, Series: recorder, Problems: problem.New(nil)})
+	b.api = New(Deps{Manager: b.manager, Auth: a, Series: recorder, Alerts: b.alerts, Problems: problem.New(nil)})
 }
 
 // restart ends the manager and begins anew with the same store.

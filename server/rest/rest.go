@@ -122,7 +122,7 @@ func (a *API) handler(rt route) http.Handler {
 // an error the call has what is known of it.
 func (a *API) admit(rt route, r *http.Request) (c *call, err error) {
 	c = &call{r: r, service: r.PathValue("service")}
-	if rt.open {
+	if rt.open || rt.guest && auth.Guest(r) {
 		c.query, err = readQuery(r, rt.query)
 		return c, err
 	}

@@ -19,6 +19,8 @@ type route struct {
 	absent bool
 	// open: nobody needs a token.
 	open bool
+	// guest: the dashboard needs none that shows none.
+	guest bool
 	// global: it is refused to a token that is for some services only.
 	global bool
 
@@ -110,7 +112,7 @@ func (a *API) routes() []route {
 		// Who has no session yet, or none any more, needs no token for these two.
 		{pattern: "POST " + root + "/session", serve: a.openSession, open: true, action: "log in", secret: true},
 		{pattern: "DELETE " + root + "/session", serve: a.closeSession, open: true, action: "log out"},
-		{pattern: "GET " + root + "/session", role: auth.Viewer, serve: a.getSession},
+		{pattern: "GET " + root + "/session", role: auth.Viewer, serve: a.getSession, guest: true},
 		{pattern: "GET " + root + "/server", role: auth.Viewer, serve: a.getServer, global: true},
 
 		{pattern: "GET " + root + "/openapi.json", serve: a.document, open: true},

@@ -24,26 +24,36 @@ func (a *API) openSession(w http.ResponseWriter, c *call) error {
 	if (body.Token == "") == (body.Code == "") {
 		bad.add("token", "either a token or a code is required, and not both")
 	}
-	err := bad.err()
-	switch {
-	case err != nil:
-	case body.Token != "":
-		c.id, err = a.auth.Login(c.r, body.Token)
-	default:
-		c.id, err = a.auth.LoginByCode(c.r, body.Code)
-	}
-	switch {
-	case err != nil:
+	if err := bad.err(); err != nil {
 		return err
-	case !c.id.Role.May(auth.Viewer):
-		return problem.Status(http.StatusForbidden, "the role %s may look at nothing", c.id.Role)
 	}
-	secret, id, err := a.newSession(c, body.Token)
+	secret, id, err := a.logIn(c, &body)
 	if err != nil {
 		return err
 	}
 	http.SetCookie(w, auth.Cookie(c.r, secret, id.ExpiresAt))
 	return writeJSON(w, http.StatusCreated, sessionOf(&id))
+}
+
+// logIn is the secret of the cookie, and who it lets in. A code is redeemed by the
+// session that it has made: the store may take none just now.
+func (a *API) logIn(c *call, body *wire.SessionRequest) (secret string, id auth.Identity, err error) {
+	giveBack := func() {}
+	if body.Token != "" {
+		c.id, err = a.auth.Login(c.r, body.Token)
+	} else {
+		c.id, giveBack, err = a.auth.LoginByCode(c.r, body.Code)
+	}
+	switch {
+	case err != nil:
+		return "", id, err
+	case !c.id.Role.May(auth.Viewer):
+		return "", id, problem.Status(http.StatusForbidden, "the role %s may look at nothing", c.id.Role)
+	}
+	if secret, id, err = a.newSession(c, body.Token); err != nil {
+		giveBack()
+	}
+	return secret, id, err
 }
 
 // newSession is the secret of the cookie, and who it lets in.
@@ -100,7 +110,13 @@ func sessionOf(id *auth.Identity) wire.Session {
 	}
 }
 
+// getSession has no answer for a page that has no session, and shows none: that
+// is how each begins, and no failure.
 func (a *API) getSession(w http.ResponseWriter, c *call) error {
+	if c.id.TokenID == "" {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
 	return writeJSON(w, http.StatusOK, sessionOf(&c.id))
 }
 

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -73,6 +74,7 @@ func (s *Store) Audit(ctx context.Context, q fleet.AuditQuery) ([]fleet.AuditEnt
 			break
 		}
 		if askedAudit(&e, q) {
+			e.Details = bytes.Clone(e.Details)
 			out = append(out, e)
 		}
 	}

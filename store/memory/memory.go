@@ -128,7 +128,7 @@ func (s *Store) Commit(ctx context.Context, b *fleet.Batch) error {
 	for i := range b.Audit {
 		b.Audit[i].ID = int64(len(s.audit) + 1)
 		a := b.Audit[i]
-		a.At = moment(a.At)
+		a.At, a.Details = moment(a.At), bytes.Clone(a.Details)
 		s.audit = append(s.audit, a)
 	}
 	return nil

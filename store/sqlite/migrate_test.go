@@ -229,7 +229,7 @@ func wantVersion1(t *testing.T, s *sqlite.Store) {
 		t.Errorf("Events = %+v, %v", events, err)
 	}
 	entries, err := s.Audit(t.Context(), fleet.AuditQuery{Limit: 10, Service: "market_data_service"})
-	if err != nil || len(entries) != 3 || entries[0].Address != "192.0.2.1" {
+	if err != nil || len(entries) != 3 || entries[0].Address != "192.0.2.1" || entries[0].Details != nil {
 		t.Errorf("Audit = %+v, %v", entries, err)
 	}
 	tokens, err := s.Tokens(t.Context())
@@ -249,9 +249,12 @@ func wantVersion(t *testing.T, dir string, versions ...string) {
 		(SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('idempotent_requests', 'idempotent_requests_by_time', 'audit_log_by_service')),
 		(SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('service_series', 'service_series_by_time', 'service_events_by_kind')),
 		(SELECT COUNT(*) FROM pragma_table_info('api_tokens') WHERE name = 'parent'),
+		(SELECT COUNT(*) FROM pragma_table_info('audit_log') WHERE name = 'details'),
 		(SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('alerts', 'alerts_by_service', 'alerts_by_incident', 'alerts_by_end',
 			'alert_silences', 'alert_silences_by_end', 'alert_deliveries'))`
-	whole := map[string]string{"1": "1|0|0|0|0|0", "2": "2|2|3|0|0|0", "3": "3|2|3|3|0|0", "4": "4|2|3|3|1|0", "6": "6|2|3|3|1|7"}
+	whole := map[string]string{
+		"1": "1|0|0|0|0|0|0", "2": "2|2|3|0|0|0|0", "3": "3|2|3|3|0|0|0", "4": "4|2|3|3|1|0|0", "5": "5|2|3|3|1|1|0", "6": "6|2|3|3|1|1|7",
+	}
 	got := line(t, foreign(t, dir), query)
 	for _, version := range versions {
 		if got == whole[version] {

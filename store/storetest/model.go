@@ -106,6 +106,7 @@ func (p *pair) batch(r *rapid.T) fleet.Batch {
 		b.Audit = append(b.Audit, fleet.AuditEntry{
 			At: someTime.Draw(r, "at"), Actor: someText.Draw(r, "actor"), Address: someText.Draw(r, "address"), Action: someAction.Draw(r, "action"),
 			Service: rapid.OneOf(rapid.Just(""), someService).Draw(r, "service"), Reason: someText.Draw(r, "reason"), Result: someText.Draw(r, "result"),
+			Details: rapid.OneOf(rapid.Just(json.RawMessage(nil)), someJSON).Draw(r, "details"),
 		})
 	}
 	// Few batches have one of these: most of them are conflicts.

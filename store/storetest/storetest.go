@@ -84,7 +84,10 @@ func config(service string, version int) fleet.ConfigVersion {
 }
 
 func audit(action string) fleet.AuditEntry {
-	return fleet.AuditEntry{At: base, Actor: "ada", Address: "192.0.2.1", Action: action, Service: "a", Reason: "why not", Result: "done"}
+	return fleet.AuditEntry{
+		At: base, Actor: "ada", Address: "192.0.2.1", Action: action, Service: "a", Reason: "why not", Result: "done",
+		Details: json.RawMessage(`{"mode":"forced_open","n":3,"until":null}`),
+	}
 }
 
 func (x trial) commit(b fleet.Batch) fleet.Batch {

@@ -86,7 +86,11 @@ export interface Page<T> {
 }
 
 export const api = {
-  session: () => call<Session>('/session'),
+  session: async () => {
+    const who = await call<Session | undefined>('/session');
+    if (who === undefined) throw new ApiError({ status: 401, title: 'Unauthorized', detail: 'nobody has logged in' });
+    return who;
+  },
   logIn: (secret: { token: string } | { code: string }) => call<Session>('/session', { method: 'POST', body: secret }),
   logOut: () => call<void>('/session', { method: 'DELETE' }),
 

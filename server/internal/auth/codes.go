@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -33,30 +34,35 @@ type code struct {
 func (a *Authenticator) Code(tokenID string) (secret string, expires time.Time) {
 	secret = rand.Text()
 	c := code{sha256.Sum256([]byte(secret)), tokenID, time.Now().Add(codeLife)}
-	a.codes.mu.Lock()
-	defer a.codes.mu.Unlock()
-	if len(a.codes.open) == maxCodes {
-		a.codes.open = a.codes.open[1:]
-	}
-	a.codes.open = append(a.codes.open, c)
+	a.codes.give(c)
 	return secret, c.expires
 }
 
-// LoginByCode is Login with a code. One that is unknown, was redeemed, has
-// expired, or whose token has ended is a bad one.
-func (a *Authenticator) LoginByCode(r *http.Request, secret string) (Identity, error) {
+// give opens a code. Of too many the oldest goes.
+func (s *codes) give(c code) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open = append(s.open, c)
+	slices.SortStableFunc(s.open, func(a, b code) int { return a.expires.Compare(b.expires) })
+	s.open = s.open[max(len(s.open)-maxCodes, 0):]
+}
+
+// LoginByCode is Login with a code, which is then nobody else's. One that is
+// unknown, was redeemed, has expired, or whose token has ended is a bad one. Where
+// the log-in comes to nothing in the end, giveBack makes the code good again.
+func (a *Authenticator) LoginByCode(r *http.Request, secret string) (id Identity, giveBack func(), err error) {
 	c, ok := a.codes.take(sha256.Sum256([]byte(secret)))
 	if !ok {
-		return Identity{}, a.failed(r, refusal("an unknown log-in code"))
+		return Identity{}, nil, a.failed(r, refusal("an unknown log-in code"))
 	}
 	if !time.Now().Before(c.expires) {
-		return Identity{}, a.failed(r, refusal("an expired log-in code"))
+		return Identity{}, nil, a.failed(r, refusal("an expired log-in code"))
 	}
-	id, ok := a.known.Load().byID[c.token]
+	id, ok = a.known.Load().byID[c.token]
 	if !ok || id.parent != "" || !a.Active(id) {
-		return Identity{}, a.failed(r, refusal("a log-in code whose token has ended"))
+		return Identity{}, nil, a.failed(r, refusal("a log-in code whose token has ended"))
 	}
-	return id, nil
+	return id, func() { a.codes.give(c) }, nil
 }
 
 // take is the code with the hash, which is then gone.

@@ -74,6 +74,12 @@ func cookies(r *http.Request) []string {
 // HasCookie reports whether a request shows a session, whatever it is worth.
 func HasCookie(r *http.Request) bool { return len(cookies(r)) > 0 }
 
+// Guest reports whether a request is the dashboard's and shows nothing that could
+// let it in.
+func Guest(r *http.Request) bool {
+	return r.Header.Get(clientHeader) == clientPage && len(r.Header.Values("Authorization")) == 0 && !HasCookie(r)
+}
+
 // Visitor is Request, and where there is no Authorization whoever the session's
 // cookie lets in: with an Origin that is the server's own or allowed, or, of a
 // request that changes nothing, with the header that the dashboard sends. A

@@ -225,20 +225,20 @@ func TestCode_LogsInOnceWithinAnHour(t *testing.T) {
 		if len(code) < 26 || time.Until(expires) != time.Hour {
 			t.Errorf("%d letters, until %v", len(code), expires)
 		}
-		if id, err := a.LoginByCode(request(t), code); err != nil || id.TokenID != "p" || id.Role != Admin {
+		if id, _, err := a.LoginByCode(request(t), code); err != nil || id.TokenID != "p" || id.Role != Admin {
 			t.Errorf("%+v, %v", id, err)
 		}
-		if _, err := a.LoginByCode(request(t), code); Reason(err) != "an unknown log-in code" {
+		if _, _, err := a.LoginByCode(request(t), code); Reason(err) != "an unknown log-in code" {
 			t.Errorf("again: %v", err)
 		}
 		late, _ := a.Code("p")
 		time.Sleep(time.Hour)
-		if _, err := a.LoginByCode(request(t), late); Reason(err) != "an expired log-in code" {
+		if _, _, err := a.LoginByCode(request(t), late); Reason(err) != "an expired log-in code" {
 			t.Errorf("an hour later: %v", err)
 		}
 		orphan, _ := a.Code("p")
 		set(t, a)
-		if _, err := a.LoginByCode(request(t), orphan); Reason(err) != "a log-in code whose token has ended" {
+		if _, _, err := a.LoginByCode(request(t), orphan); Reason(err) != "a log-in code whose token has ended" {
 			t.Errorf("without its token: %v", err)
 		}
 		for range 3 * maxCodes {
@@ -254,15 +254,15 @@ func TestCode_ThatIsWrongIsAFailedLogIn(t *testing.T) {
 	t.Parallel()
 	a := newAuth(t, token("p", "admin", adminSecret))
 	for range defaultLogins {
-		if _, err := a.LoginByCode(request(t), "guessed"); fleet.KindOf(err) != fleet.Unauthorized {
+		if _, _, err := a.LoginByCode(request(t), "guessed"); fleet.KindOf(err) != fleet.Unauthorized {
 			t.Fatal(err)
 		}
 	}
-	if _, err := a.LoginByCode(request(t), "guessed"); fleet.KindOf(err) != fleet.Exhausted {
+	if _, _, err := a.LoginByCode(request(t), "guessed"); fleet.KindOf(err) != fleet.Exhausted {
 		t.Errorf("the eleventh: %v", err)
 	}
 	code, _ := a.Code("p")
-	if _, err := a.LoginByCode(request(t), code); err != nil {
+	if _, _, err := a.LoginByCode(request(t), code); err != nil {
 		t.Errorf("the right one: %v", err)
 	}
 }

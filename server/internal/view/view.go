@@ -134,7 +134,7 @@ func Token(t *fleet.Token) wire.Token {
 func AuditEntry(e *fleet.AuditEntry) wire.AuditEntry {
 	return wire.AuditEntry{
 		ID: e.ID, At: wire.Time{Time: e.At}, Actor: e.Actor, Address: e.Address, Action: e.Action,
-		Service: text(e.Service), Reason: text(e.Reason), Result: e.Result,
+		Service: text(e.Service), Reason: text(e.Reason), Result: e.Result, Details: e.Details,
 	}
 }
 

@@ -94,7 +94,10 @@ func (s *Store) Audit(ctx context.Context, q fleet.AuditQuery) ([]fleet.AuditEnt
 		}
 		query, args := s.auditQuery(q)
 		out, err = collect(ctx, s.cfg.Read, query, args, func(rows *sql.Rows, e *fleet.AuditEntry) error {
-			return rows.Scan(&e.ID, instant{&e.At}, &e.Actor, &e.Address, &e.Action, &e.Service, &e.Reason, &e.Result)
+			var details []byte
+			err := rows.Scan(&e.ID, instant{&e.At}, &e.Actor, &e.Address, &e.Action, &e.Service, &e.Reason, &e.Result, &details)
+			e.Details = details
+			return err
 		})
 		return err
 	})
@@ -104,7 +107,7 @@ func (s *Store) Audit(ctx context.Context, q fleet.AuditQuery) ([]fleet.AuditEnt
 func (s *Store) auditQuery(q fleet.AuditQuery) (query string, args []any) {
 	var b strings.Builder
 	b.WriteString(`SELECT id, at, COALESCE(actor, ''), COALESCE(address, ''), action, COALESCE(service, ''),
-		COALESCE(reason, ''), COALESCE(result, '') FROM audit_log`)
+		COALESCE(reason, ''), COALESCE(result, ''), details FROM audit_log`)
 	glue := " WHERE "
 	where := func(asked bool, condition string, value any) {
 		if asked {

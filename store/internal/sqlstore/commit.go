@@ -31,8 +31,8 @@ func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
 		p.events.prepare(ctx, db, 9,
 			"INSERT INTO service_events (seq, service, kind, from_state, to_state, at, actor, reason, evidence)",
 			"RETURNING id"),
-		p.audit.prepare(ctx, db, 7,
-			"INSERT INTO audit_log (at, actor, address, action, service, reason, result)",
+		p.audit.prepare(ctx, db, 8,
+			"INSERT INTO audit_log (at, actor, address, action, service, reason, result, details)",
 			"RETURNING id"),
 		p.series.prepare(ctx, db, 5,
 			"INSERT INTO service_series (service, step, started, ended, points)",
@@ -104,7 +104,7 @@ func (s *Store) Commit(ctx context.Context, b *fleet.Batch) error {
 		}
 		audit, err := s.stmts.audit.ids(ctx, tx, len(b.Audit), func(args []any, i int) []any {
 			a := &b.Audit[i]
-			return append(args, s.moment(a.At), text(a.Actor), text(a.Address), a.Action, text(a.Service), text(a.Reason), text(a.Result))
+			return append(args, s.moment(a.At), text(a.Actor), text(a.Address), a.Action, text(a.Service), text(a.Reason), text(a.Result), document(a.Details))
 		})
 		if err != nil {
 			return err

@@ -24,7 +24,7 @@ const tables = `-- +goose Up
 CREATE TABLE system_settings (key TEXT PRIMARY KEY, value TEXT, description TEXT, updated_at TEXT, updated_by TEXT);
 CREATE TABLE service_events (id INTEGER PRIMARY KEY, seq INTEGER, service TEXT, kind TEXT, from_state TEXT, to_state TEXT, at TEXT, actor TEXT, reason TEXT, evidence TEXT);
 CREATE TABLE service_configs (service TEXT, version INTEGER, config TEXT NOT NULL, at TEXT, actor TEXT, reason TEXT, PRIMARY KEY (service, version));
-CREATE TABLE audit_log (id INTEGER PRIMARY KEY, at TEXT, actor TEXT, address TEXT, action TEXT, service TEXT, reason TEXT, result TEXT);
+CREATE TABLE audit_log (id INTEGER PRIMARY KEY, at TEXT, actor TEXT, address TEXT, action TEXT, service TEXT, reason TEXT, result TEXT, details TEXT);
 CREATE TABLE api_tokens (id TEXT PRIMARY KEY, name TEXT, role TEXT, hash TEXT UNIQUE, services TEXT, created_at TEXT, created_by TEXT, expires_at TEXT, parent TEXT);
 CREATE TABLE service_series (service TEXT, step INTEGER, started INTEGER, ended INTEGER, points BLOB, PRIMARY KEY (service, step, started));
 CREATE TABLE idempotent_requests (key TEXT PRIMARY KEY, fingerprint TEXT, at TEXT, subject TEXT);

@@ -1,0 +1,193 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/degenduel/switchgear/alert"
+)
+
+// receiver is where the alerts of the tests are sent.
+type receiver struct {
+	failing atomic.Bool
+	sent    atomic.Int64
+}
+
+// Send implements alert.Receiver.
+func (r *receiver) Send(context.Context, alert.Message) error {
+	if r.failing.Load() {
+		return errors.New("ops answers 500")
+	}
+	r.sent.Add(1)
+	return nil
+}
+
+// fail opens the circuit of a service, and waits for its alert.
+func (b *bench) fail(service string) {
+	b.tb.Helper()
+	failure := `{"outcome":"failure","duration_ms":1,"error":"down"}`
+	b.admin(200, "POST", "/api/v2/services/"+service+"/operations", `{"outcomes":[`+strings.Repeat(failure+",", 9)+failure+`]}`)
+	b.until("an alert of "+service, func() bool {
+		return len(b.admin(200, "GET", "/api/v2/alerts?status=firing&service="+service, "").names("alerts", "kind")) > 0
+	})
+}
+
+// firstAlert is the ID of the oldest alert of a service.
+func (b *bench) firstAlert(service string) string {
+	b.tb.Helper()
+	ids := b.admin(200, "GET", "/api/v2/alerts?service="+service, "").names("alerts", "id")
+	return ids[len(ids)-1].(string)
+}
+
+func TestAlerts_AreListedAcknowledgedAndOver(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.reported("market", "wallet")
+	if got := b.admin(200, "GET", "/api/v2/alerts", ""); got.raw != `{"alerts":[],"next_cursor":null}`+"\n" {
+		t.Errorf("before: %s", got.raw)
+	}
+	b.fail("market")
+	b.fail("wallet")
+	id := b.firstAlert("market")
+	one := b.admin(200, "GET", "/api/v2/alerts/"+id, "")
+	if one.text("service") != "market" || one.text("status") != "firing" || one.body["acknowledged_by"] != nil || one.text("root") != "market" {
+		t.Errorf("one: %s", one.raw)
+	}
+	seen := b.admin(200, "POST", "/api/v2/alerts/"+id+"/acknowledge", `{"reason":"on it"}`)
+	if seen.text("acknowledged_by") != "admin-1" || seen.text("acknowledged_at") == "" {
+		t.Errorf("seen: %s", seen.raw)
+	}
+	incident := b.admin(200, "GET", "/api/v2/alerts?incident="+one.text("incident"), "")
+	for _, by := range incident.names("alerts", "acknowledged_by") {
+		if by != "admin-1" {
+			t.Errorf("of the incident: %s", incident.raw)
+		}
+	}
+	if last := b.store.AuditLog()[len(b.store.AuditLog())-1]; last.Action != "acknowledge" || last.Service != "market" || last.Reason != "on it" {
+		t.Errorf("the audit log says %+v", last)
+	}
+	b.admin(200, "POST", "/api/v2/services/market/reset", `{"reason":"well"}`)
+	b.until("the end", func() bool {
+		return len(b.admin(200, "GET", "/api/v2/alerts?status=firing&service=market", "").names("alerts", "id")) == 0
+	})
+	if got := b.admin(409, "POST", "/api/v2/alerts/"+id+"/acknowledge", ""); got.text("detail") == "" {
+		t.Errorf("over: %s", got.raw)
+	}
+	for _, path := range []string{"/api/v2/alerts/nothing", "/api/v2/alerts/nothing/acknowledge"} {
+		method := map[bool]string{true: "POST", false: "GET"}[strings.HasSuffix(path, "acknowledge")]
+		b.admin(404, method, path, "")
+	}
+	for query, field := range map[string]string{
+		"status=open": "status", "service=No": "service", "limit=0": "limit", "cursor=" + *eventsList.cursor("1"): "cursor", "kind=x": "kind",
+	} {
+		if got := b.admin(400, "GET", "/api/v2/alerts?"+query, ""); len(got.fields()) != 1 || got.fields()[0] != field {
+			t.Errorf("%s: %s", query, got.raw)
+		}
+	}
+}
+
+func TestAlerts_ComeInPagesOfWhatTheTokenIsFor(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.reported("eu:market", "us:market", "eu:wallet")
+	for _, name := range []string{"eu:market", "us:market", "eu:wallet"} {
+		b.fail(name)
+	}
+	secret := b.admin(201, "POST", "/api/v2/tokens", `{"name":"eu","role":"operator","services":["eu:*"]}`).text("token")
+	seen := map[any]int{}
+	for next := ""; ; {
+		page := b.with(secret, "GET", "/api/v2/alerts?limit=1"+next, "")
+		for _, name := range page.names("alerts", "service") {
+			seen[name]++
+		}
+		cursor, more := page.body["next_cursor"].(string)
+		if !more {
+			break
+		}
+		next = "&cursor=" + url.QueryEscape(cursor)
+	}
+	if seen["eu:market"] == 0 || seen["eu:wallet"] == 0 || len(seen) != 2 {
+		t.Errorf("it sees %v", seen)
+	}
+	hidden := b.firstAlert("us:market")
+	for path, method := range map[string]string{
+		"/api/v2/alerts?service=us:market":          "GET",
+		"/api/v2/alerts/" + hidden:                  "GET",
+		"/api/v2/alerts/" + hidden + "/acknowledge": "POST",
+		"/api/v2/silences":                          "GET",
+		"/api/v2/receivers":                         "GET",
+		"/api/v2/receivers/ops/test":                "POST",
+	} {
+		if got := b.with(secret, method, path, ""); got.status != 403 {
+			t.Errorf("%s %s: %d %s", method, path, got.status, got.raw)
+		}
+	}
+	if got := b.with(secret, "POST", "/api/v2/alerts/"+b.firstAlert("eu:market")+"/acknowledge", ""); got.status != 200 {
+		t.Errorf("its own: %d %s", got.status, got.raw)
+	}
+}
+
+func TestSilences_AreMadeOnceAndEnd(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.reported("market")
+	ends := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	body := `{"matchers":[{"field":"service","op":"=~","value":"mark.*"}],"reason":"new disks","ends_at":"` + ends + `"}`
+	made := b.as("admin", "POST", "/api/v2/silences", body, keyHeader, "k1")
+	if made.status != 201 || made.text("status") != "active" || made.text("author") != "admin-1" || made.text("ends_at")[:19] != ends[:19] {
+		t.Fatalf("made: %d %s", made.status, made.raw)
+	}
+	b.restart()
+	again := b.as("admin", "POST", "/api/v2/silences", body, keyHeader, "k1")
+	if diff := cmp.Diff(made.body, again.body); again.status != 201 || diff != "" {
+		t.Errorf("again: %d (-first +second)\n%s", again.status, diff)
+	}
+	b.fail("market")
+	if got := b.admin(200, "GET", "/api/v2/alerts", "").body["alerts"].([]any)[0].(map[string]any)["silenced_by"]; !cmp.Equal(got, []any{made.text("id")}) {
+		t.Errorf("silenced by %v", got)
+	}
+	b.admin(204, "DELETE", "/api/v2/silences/"+made.text("id")+"?reason=done", "")
+	b.admin(409, "DELETE", "/api/v2/silences/"+made.text("id"), "")
+	b.admin(404, "DELETE", "/api/v2/silences/nothing", "")
+	list := b.admin(200, "GET", "/api/v2/silences", "")
+	if diff := cmp.Diff([]any{"expired"}, list.names("silences", "status")); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	for _, tt := range []struct{ body, field string }{
+		{`{"reason":"r","ends_at":"` + ends + `"}`, "matchers"},
+		{`{"matchers":[],"reason":"r","ends_at":"` + ends + `"}`, "matchers"},
+		{`{"matchers":[{"field":"service","op":"=~","value":"("}],"reason":"r","ends_at":"` + ends + `"}`, "matchers[0].value"},
+		{`{"matchers":[{"field":"host","op":"=","value":"a"}],"reason":"r","ends_at":"` + ends + `"}`, "matchers[0].field"},
+		{`{"matchers":[{"field":"service","op":"~","value":"a"}],"reason":"r","ends_at":"` + ends + `"}`, "matchers[0].op"},
+		{`{"matchers":[{"field":"service","op":"=","value":"a"}],"ends_at":"` + ends + `"}`, "reason"},
+		{`{"matchers":[{"field":"service","op":"=","value":"a"}],"reason":"r"}`, "ends_at"},
+		{`{"matchers":[{"field":"service","op":"=","value":"a"}],"reason":"r","ends_at":"2020-01-01T00:00:00Z"}`, "ends_at"},
+	} {
+		if got := b.admin(400, "POST", "/api/v2/silences", tt.body); len(got.fields()) == 0 || got.fields()[0] != tt.field {
+			t.Errorf("%s: %s", tt.body, got.raw)
+		}
+	}
+}
+
+func TestReceivers_AreShownAndTried(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.admin(204, "POST", "/api/v2/receivers/ops/test", "")
+	b.receiver.failing.Store(true)
+	if got := b.admin(502, "POST", "/api/v2/receivers/ops/test", ""); !strings.Contains(got.text("detail"), "ops answers 500") {
+		t.Errorf("failing: %s", got.raw)
+	}
+	b.admin(404, "POST", "/api/v2/receivers/nobody/test", "")
+	list := b.admin(200, "GET", "/api/v2/receivers", "")
+	one := list.body["receivers"].([]any)[0].(map[string]any)
+	if one["name"] != "ops" || one["kind"] != "webhook" || b.receiver.sent.Load() != 1 {
+		t.Errorf("%s", list.raw)
+	}
+}
