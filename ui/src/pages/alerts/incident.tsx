@@ -4,7 +4,7 @@ import { span } from '../../format';
 import { now } from '../../live/live';
 import { affectsTold, type Incident } from '../../live/incidents';
 import { When } from '../../parts/moment';
-import { Outside } from '../../parts/outside';
+import { orderly, Outside } from '../../parts/outside';
 import { SeverityBadge, SeverityShape } from '../../parts/severity';
 import { serviceURL } from '../../route';
 import type { Alert, Silence } from '../../wire';
@@ -91,7 +91,7 @@ function Row({ alert, incident, told }: { alert: Alert; incident: Incident; told
       <span class="incident-kind"><SeverityBadge severity={alert.severity} /> {alertText(alert.kind)}</span>
       <span class="incident-why">
         {words.length > 0 && <span>{words.map((word, i) => <span key={i}>{i > 0 && ' · '}<Outside text={word} /></span>)}</span>}
-        {error !== '' && !told.includes(error) && <span class="mono incident-error" title={error}><Outside text={error} /></span>}
+        {error !== '' && !told.includes(error) && <span class="mono incident-error" title={orderly(error)}><Outside text={error} /></span>}
         {mixed && <span class="muted">acknowledged by <Outside text={alert.acknowledged_by!} /></span>}
         {quiet && <span class="muted">silenced</span>}
       </span>

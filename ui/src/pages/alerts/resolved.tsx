@@ -4,7 +4,7 @@ import { api } from '../../api';
 import { span } from '../../format';
 import { alerts, entries } from '../../live/live';
 import { When } from '../../parts/moment';
-import { Outside } from '../../parts/outside';
+import { orderly, Outside } from '../../parts/outside';
 import { SeverityShape } from '../../parts/severity';
 import { parameter, setParameters } from '../../route';
 import type { Alert } from '../../wire';
@@ -71,7 +71,7 @@ function Row({ alert }: { alert: Alert }) {
       <td class="alerts-kind"><SeverityShape severity={alert.severity} /> <span class="hidden-visually">{alert.severity}: </span>{alertText(alert.kind)}</td>
       <td>
         {words.length > 0 ? words.map((word, i) => <span key={i}>{i > 0 && ' · '}<Outside text={word} /></span>) : <Outside text={alert.summary} />}
-        {error !== '' && <span class="mono incident-error" title={error}><Outside text={error} /></span>}
+        {error !== '' && <span class="mono incident-error" title={orderly(error)}><Outside text={error} /></span>}
       </td>
       <td>{alert.acknowledged_by === null ? <span class="muted">nobody</span> : <Outside text={alert.acknowledged_by} />}</td>
     </tr>

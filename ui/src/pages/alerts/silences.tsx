@@ -5,7 +5,7 @@ import { many, span } from '../../format';
 import { alerts, now } from '../../live/live';
 import { When } from '../../parts/moment';
 import { tell } from '../../parts/notice';
-import { Outside } from '../../parts/outside';
+import { orderly, Outside } from '../../parts/outside';
 import type { Matcher, Silence } from '../../wire';
 import type { Asked } from './data';
 import { matcherText, opText, standing } from './words';
@@ -41,7 +41,7 @@ export function Silences({ asked, make, may }: { asked: Asked<Silence[]>; make: 
 export function Matchers({ list }: { list: readonly Matcher[] }) {
   return (
     <span class="matchers">
-      {list.map((one, i) => <span key={i} class="matcher" title={matcherText(one)}>{one.field} <i>{opText(one.op)}</i> <b class="mono"><Outside text={one.value} /></b></span>)}
+      {list.map((one, i) => <span key={i} class="matcher" title={orderly(matcherText(one))}>{one.field} <i>{opText(one.op)}</i> <b class="mono"><Outside text={one.value} /></b></span>)}
     </span>
   );
 }
@@ -74,7 +74,7 @@ function Line({ silence, again, may }: { silence: Silence; again: () => void; ma
         <span><Outside text={silence.reason} /> <span class="muted">– <Outside text={silence.author} /></span></span>
         <span class="muted"><When at={silence.starts_at} /> to <When at={silence.ends_at} />{status === 'active' && `, covers ${covers === 0 ? 'nothing that fires now' : many(covers, 'firing alert')}`}</span>
       </span>
-      {may && <button type="button" class="button" disabled={busy} onClick={() => void end()} aria-label={`End the silence of ${silence.matchers.map(matcherText).join(' and ')}`}>{status === 'pending' ? 'Call off' : 'End now'}</button>}
+      {may && <button type="button" class="button" disabled={busy} onClick={() => void end()} aria-label={orderly(`End the silence of ${silence.matchers.map(matcherText).join(' and ')}`)}>{status === 'pending' ? 'Call off' : 'End now'}</button>}
     </li>
   );
 }
