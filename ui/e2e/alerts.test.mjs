@@ -25,7 +25,7 @@ const shop = (t, more = {}) => Manager.start(t, {
 const close = (manager, service) => manager.api('POST', `/services/${service}/reset`, { reason: 'it is well again', to: 'closed' });
 
 /** The incident of a service on the page. */
-const incident = (/** @type {import('playwright-core').Page} */ page, /** @type {string} */ root) => page.locator('.incident', { has: page.locator('h3', { hasText: root }) });
+const incident = (/** @type {import('playwright-core').Page} */ page, /** @type {string} */ root) => page.locator('.incident', { has: page.locator('h2', { hasText: root }) });
 
 test('what fires is told above every page, until somebody has seen it, and on the page until it is over', async (t) => {
   const manager = await shop(t);
@@ -65,7 +65,7 @@ test('what fires is told above every page, until somebody has seen it, and on th
   // A second incident is told although the first was seen; with a reason on the page.
   await manager.report('mail', 0, 3, 'greylisted');
   await see(page, '.lists-head', '2 incidents, 1 of them nobody has acknowledged');
-  assert.equal(await page.locator('.incident h3').first().innerText(), 'mail', 'what nobody has seen comes first');
+  assert.equal(await page.locator('.incident h2').first().innerText(), 'mail', 'what nobody has seen comes first');
   await page.getByRole('button', { name: 'Acknowledge mail' }).click();
   const dialog = await see(page, 'dialog');
   await dialog.getByLabel('Reason').fill('I call them');
@@ -166,7 +166,7 @@ test('a silence says before what it covers, holds as long as it says, and can be
   const pending = await see(page, '.silence.is-pending', 'service is mail');
   await see(pending, '.silence-state', /starts in (59m|1h)/);
   await see(second, '.banner-line', 'mail');
-  await pending.getByRole('button', { name: /^End the silence/ }).click();
+  await pending.getByRole('button', { name: 'Call off' }).click();
   await see(page, '.notice', 'The silence is called off.');
   await gone(page, '.silence.is-pending');
 
@@ -174,7 +174,7 @@ test('a silence says before what it covers, holds as long as it says, and can be
   await manager.api('POST', '/silences', { matchers: [{ field: 'service', op: '=', value: 'mail' }], reason: 'from a script', ends_at: new Date(Date.now() + 3_600_000).toISOString() });
   await gone(second, '.banner-line', 'mail');
   const active = await see(page, '.silence.is-active', 'from a script');
-  await active.getByRole('button', { name: /^End the silence/ }).click();
+  await active.getByRole('button', { name: 'End now' }).click();
   await see(second, '.banner-line', 'mail');
 });
 
@@ -242,7 +242,7 @@ test('who may less sees less, and nothing that is not for them is offered', asyn
   await page.goto(`${manager.url}/alerts`);
   await see(page, '.incident', 'mail');
   await see(page, '#alerts-resolved');
-  assert.equal(await page.locator('#alerts-silences, #alerts-receivers, .incident h3:has-text("prices")').count(), 0);
+  assert.equal(await page.locator('#alerts-silences, #alerts-receivers, .incident h2:has-text("prices")').count(), 0);
   assert.equal(await page.getByRole('button', { name: /Silence|Test/ }).count(), 0);
   await page.getByRole('button', { name: 'Acknowledge mail' }).click();
   await page.keyboard.press('Enter');

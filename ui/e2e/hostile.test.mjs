@@ -34,7 +34,7 @@ test('texts of others are text, whatever they say and wherever they are shown', 
     ['/service/target', '.svc-error', '<img src=x onerror='], ['/service/target?tab=history', '.svc-history', '<img src=x onerror='],
     ['/service/target?tab=config', '.svc-versions', '<img src=x onerror='], [`/service/${'n'.repeat(128)}`, '.svc-override', '<img src=x onerror='],
     ['/events', '.events-table', '<img src=x onerror='], ['/audit', '.audit-table', '<img src=x onerror='], ['/tokens', '.tokens-table', '<img src=x onerror='],
-    [`/service/${encodeURIComponent(html)}`, 'h1', '<img src=x onerror='], [`/?q=${encodeURIComponent(html)}`, '.board-none', ''],
+    [`/service/${encodeURIComponent(html)}`, 'h1', '<img src=x onerror='], [`/?q=${encodeURIComponent(html)}`, '.tile', 'target'], // its description has it
     [`/map?focus=${encodeURIComponent(html)}`, '.map-what', '<img src=x onerror='], [`/?at=${encodeURIComponent(html)}`, '.card-error', ''],
   ];
   for (const [path = '', selector = '', text = ''] of views) {
@@ -90,7 +90,7 @@ test('the page may load and run nothing but its own', async (t) => {
   /** @type {Set<string>} */
   const origins = new Set();
   page.on('request', (request) => origins.add(new URL(request.url()).origin));
-  for (const path of ['/', '/map', '/events', '/audit', '/tokens', '/server', '/service/prices', '/service/prices?tab=config']) {
+  for (const path of ['/', '/map', '/alerts', '/events', '/audit', '/tokens', '/server', '/service/prices', '/service/prices?tab=config']) {
     await page.goto(manager.url + path);
     await see(page, '#main > *');
   }

@@ -40,7 +40,7 @@ export function IncidentCard({ incident, silences, orders, meant = false }: {
     <article ref={ref} tabIndex={-1} class={`card incident on-${severity}${incident.loud ? ' loud' : ''}${meant ? ' meant' : ''}`} aria-label={`${root}, ${severity}`}>
       <header class="incident-head">
         <SeverityShape severity={severity} />
-        <h3><a href={serviceURL(root)}><Outside text={root} /></a></h3>
+        <h2><a href={serviceURL(root)}><Outside text={root} /></a></h2>
         <span class={`incident-severity is-${severity}`}>{severity}</span>
         <span class="muted incident-since">since <When at={since} />, for {span(now.value - since)}</span>
         {orders && (
@@ -54,7 +54,7 @@ export function IncidentCard({ incident, silences, orders, meant = false }: {
       <p class="incident-summary"><Outside text={summaryText(first, now.value)} /></p>
       <States incident={incident} silences={silences} />
       <ul class="incident-alerts">
-        {alerts.map((alert) => <Row key={alert.id} alert={alert} incident={incident} told={alert === first ? first.summary : ''} />)}
+        {alerts.map((alert) => <Row key={alert.id} alert={alert} incident={incident} told={first.summary} />)}
       </ul>
       <Affects incident={incident} />
     </article>

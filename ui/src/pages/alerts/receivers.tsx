@@ -49,7 +49,7 @@ export function Receivers({ asked }: { asked: Asked<Receiver[]> }) {
       {asked.value === null && asked.error === '' && <p class="muted">Loading …</p>}
       {asked.value?.length === 0 && <p class="muted alerts-none">There is none: alerts are shown here only. The section <code>alerts.receivers</code> of the config file has them.</p>}
       {asked.value && asked.value.length > 0 && (
-        <div class="lists-table" tabIndex={0} role="region" aria-label="Receivers">
+        <div class="lists-table" tabIndex={0} role="region" aria-label="How it goes with each">
           <table class="alerts-table alerts-receivers">
             <thead><tr><th>Name</th><th class="number">Waiting</th><th class="number">Delivered</th><th class="number">Failed attempts</th><th>Last success</th><th>Last error</th>{may('operator') && <th><span class="hidden-visually">Test</span></th>}</tr></thead>
             <tbody>{asked.value.map((one) => <Row key={one.name} receiver={one} again={asked.again} />)}</tbody>
@@ -82,9 +82,9 @@ function Row({ receiver: r, again }: { receiver: Receiver; again: () => void }) 
       <td class="number" data-name="waiting">{count(r.waiting)}</td>
       <td class="number" data-name="delivered">{count(r.delivered)}</td>
       <td class="number" data-name="failed attempts">{count(r.failed)}{lost > 0 && <small class="receiver-lost">{count(lost)} never told</small>}</td>
-      <td class="moment">{r.last_success_at === null ? <span class="muted">none yet</span> : <><span class="receiver-label muted">last success </span><When at={r.last_success_at} /></>}</td>
+      <td class="moment">{r.last_success_at === null ? <span class="muted">none yet<span class="receiver-label"> taken</span></span> : <><span class="receiver-label muted">last success </span><When at={r.last_success_at} /></>}</td>
       <td class="receiver-error">
-        {broken(r) ? <><span class="receiver-bad"><Outside text={r.last_error ?? ''} /></span>{r.last_error_at !== null && <small class="muted"> <Ago at={r.last_error_at} /></small>}</> : <span class="muted">{r.last_error_at === null ? 'none' : <>over since; it was at <When at={r.last_error_at} /></>}</span>}
+        {broken(r) ? <><span class="receiver-bad"><Outside text={r.last_error ?? ''} /></span>{r.last_error_at !== null && <small class="muted"> <Ago at={r.last_error_at} /></small>}</> : <span class="muted">{r.last_error_at === null ? <>none<span class="receiver-label"> failed</span></> : <>over; it was at <When at={r.last_error_at} /></>}</span>}
         <span role="status">{result && <span class={result.good ? 'receiver-result is-healthy' : 'receiver-result is-circuit_open'}><Outside text={result.text} /></span>}</span>
       </td>
       {may('operator') && <td class="alerts-do"><button type="button" class="button" disabled={busy} aria-label={`Test ${r.name}`} onClick={() => void test()}>{busy ? 'Sending …' : 'Test'}</button></td>}

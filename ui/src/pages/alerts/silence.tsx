@@ -133,12 +133,12 @@ function Values() {
 const shown = 6;
 
 function Effect({ form }: { form: Form }) {
-  const empty = form.matchers.every((one) => one.value.trim() === '');
+  const empty = form.matchers.some((one) => one.value.trim() === '' && one.op !== '!=');
   const found = empty ? [] : covered(form.matchers, alerts.firing.value, (service) => board.entries.get(service)?.layer ?? '');
   return (
     <div class="alerts-effect" role="status">
       {found === null ? <p>Which alerts this covers cannot be told here: the manager will say whether it is an expression.</p>
-        : empty ? <p class="muted">It covers what all conditions say.</p>
+        : empty ? <p class="muted">It covers what fits all conditions.</p>
         : found.length === 0 ? <p>It covers nothing that fires now.</p>
         : (
           <>

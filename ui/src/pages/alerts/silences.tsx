@@ -74,7 +74,7 @@ function Line({ silence, again, may }: { silence: Silence; again: () => void; ma
         <span><Outside text={silence.reason} /> <span class="muted">– <Outside text={silence.author} /></span></span>
         <span class="muted"><When at={silence.starts_at} /> to <When at={silence.ends_at} />{status === 'active' && `, covers ${covers === 0 ? 'nothing that fires now' : many(covers, 'firing alert')}`}</span>
       </span>
-      {may && <button type="button" class="button" disabled={busy} onClick={() => void end()} aria-label={orderly(`End the silence of ${silence.matchers.map(matcherText).join(' and ')}`)}>{status === 'pending' ? 'Call off' : 'End now'}</button>}
+      {may && <button type="button" class="button" disabled={busy} onClick={() => void end()} aria-label={orderly(`${status === 'pending' ? 'Call off' : 'End now'}: ${silence.matchers.map(matcherText).join(' and ')}`)}>{status === 'pending' ? 'Call off' : 'End now'}</button>}
     </li>
   );
 }
