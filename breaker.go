@@ -27,7 +27,9 @@ const (
 	asksParent  = 1 << 11 // what it lets in must be let in by the parent too
 	admitsBelow = 1 << 12 // what admitsPlain is to others, if the parent admits
 
-	generationShift = 13
+	hooked = 1 << 13 // there are Hooks
+
+	generationShift = 14
 )
 
 // never is the time of what has not happened.
@@ -57,12 +59,14 @@ type Breaker struct {
 	slowFrom atomic.Int64             // SlowCallDuration, or the largest number where the rule is off
 	due      atomic.Int64             // when the clock next moves something
 	sampled  atomic.Bool              // some stripe may measure less than every operation
-	member   *member                  // of a Keyed's breakers
 
 	// awaitsCheck and wantsCheck are a Service's, set before anyone else knows
 	// the breaker: recoveries begin with its health check.
 	awaitsCheck bool
 	wantsCheck  func()
+
+	member    *member                   // of a Keyed's breakers
+	exemplars atomic.Pointer[exemplars] // none without Hooks, and of a Keyed's breakers
 
 	mu sync.Mutex
 

@@ -16,6 +16,7 @@ const onDemand = time.Second
 type checkRun struct {
 	check  check
 	began  time.Time
+	late   time.Duration
 	isOver bool
 	over   chan struct{} // closed when there is a result
 	health Health        // the result
@@ -76,6 +77,7 @@ func (s *Service) checkDue() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.checks.ready(s.checkInterval()) {
+		s.checks.wait()
 		s.wantCheck()
 	}
 }
@@ -110,6 +112,7 @@ func (s *Service) wantCheck() {
 func (s *Service) beginCheck() {
 	run := &checkRun{began: time.Now(), over: make(chan struct{})}
 	s.run, s.runAgain = run, false
+	run.late = s.checks.late(run.began)
 	run.check = s.breaker.beginCheck(s.cfg.CheckIsOperation)
 	s.checks.started = run.began
 	s.checks.plan(s.checkInterval())
@@ -169,7 +172,7 @@ func (s *Service) endCheck(run *checkRun, err *checkError, returned bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !run.isOver && !s.stopped {
-		s.conclude(run.check, run.began, time.Since(run.began), err)
+		s.conclude(run, time.Since(run.began), err)
 		run.isOver = true
 		run.health = s.health
 		close(run.over)
@@ -197,9 +200,9 @@ func (s *Service) planAfter(returned bool) {
 
 // conclude lets a result move the breaker, and then the health. The mutex is
 // held.
-func (s *Service) conclude(c check, began time.Time, took time.Duration, err *checkError) {
-	s.breaker.endCheck(c, err, took)
-	h := Health{Checked: true, Healthy: err == nil, CheckedAt: began.UTC(), Duration: took}
+func (s *Service) conclude(run *checkRun, took time.Duration, err *checkError) {
+	s.breaker.endCheck(run.check, err, took)
+	h := Health{Checked: true, Healthy: err == nil, CheckedAt: run.began.UTC(), Duration: took, Late: run.late}
 	if err != nil {
 		h.Err = err.text
 		h.ConsecutiveFailures = s.health.ConsecutiveFailures + 1
@@ -212,7 +215,8 @@ func (s *Service) conclude(c check, began time.Time, took time.Duration, err *ch
 // failure, for one at a time is the promise. The mutex is held.
 func (s *Service) checkHangs() {
 	now := time.Now()
-	s.conclude(s.breaker.beginCheck(s.cfg.CheckIsOperation), now, 0, errCheckHangs)
+	run := &checkRun{check: s.breaker.beginCheck(s.cfg.CheckIsOperation), began: now, late: s.checks.late(now)}
+	s.conclude(run, 0, errCheckHangs)
 	s.checks.started = now
 	s.checks.plan(s.checkInterval())
 }

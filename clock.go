@@ -16,8 +16,8 @@ func (b *Breaker) lock() (now int64) {
 }
 
 // unlock arms the timer for what is due next, lets go, and calls what must be
-// called without the mutex.
-func (b *Breaker) unlock() {
+// called without the mutex. It returns the parent that this opened, if it did.
+func (b *Breaker) unlock() (above opening) {
 	b.arm()
 	call := b.callCheck
 	b.callCheck = false
@@ -29,7 +29,7 @@ func (b *Breaker) unlock() {
 	opened, why := b.member.account()
 	b.mu.Unlock()
 	if opened {
-		b.member.keyed.judge(why)
+		above.parent = b.member.keyed.judge(why)
 	}
 	if unwatch != nil {
 		unwatch()
@@ -37,6 +37,7 @@ func (b *Breaker) unlock() {
 	if call {
 		b.wantsCheck()
 	}
+	return above
 }
 
 // tick is the timer's.
@@ -191,6 +192,9 @@ func (b *Breaker) rejecting() bool {
 func (b *Breaker) setWord() {
 	m := b.mode()
 	word := b.generation<<generationShift | uint64(m)<<modeShift | uint64(b.state)
+	if b.config.Load().Hooks != nil {
+		word |= hooked
+	}
 	switch {
 	case b.rejecting():
 		word |= rejects
@@ -309,7 +313,7 @@ func (b *Breaker) beginRecovery(rule string, by Order, again bool) {
 	ev.RecoveryAttempt = b.attempts
 	b.endRecovery()
 	if b.mode() == Auto {
-		r := &recovery{generation: b.generation + 1, began: b.now(), timeout: int64(b.config.Load().ProbeTimeout)}
+		r := &recovery{generation: b.generation + 1, began: b.now(), timeout: int64(b.config.Load().ProbeTimeout), attempt: b.attempts}
 		r.awaitsCheck.Store(b.awaitsCheck)
 		b.recovery.Store(r)
 		b.callCheck = b.awaitsCheck

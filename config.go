@@ -102,6 +102,10 @@ type Config struct { //nolint:recvcheck // a value for its users; a pointer wher
 	// one error; it is called without any lock.
 	Classify func(error) Outcome
 
+	// Hooks are told what the breaker does with single operations, for traces;
+	// nil: nobody is.
+	Hooks *Hooks
+
 	// Version is carried into the evidence of transitions, so that one can
 	// tell by which config a circuit opened. It decides nothing.
 	Version int

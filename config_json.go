@@ -13,7 +13,7 @@ import (
 )
 
 // MarshalJSON writes c as the wire has it: every field, with the defaults and
-// the derived values put in. Classify and Version are not on the wire.
+// the derived values put in. Classify, Hooks and Version are not on the wire.
 func (c Config) MarshalJSON() ([]byte, error) {
 	const enough = 512
 	r := c.Resolved()
@@ -74,9 +74,9 @@ func (c Config) Merge(data []byte) (Config, error) {
 
 // Replace is the config that data has, with the default of every field that it
 // has not. A derived value that comes back as c shows it stays derived, as with
-// Merge. Classify and Version are c's.
+// Merge. Classify, Hooks and Version are c's.
 func (c Config) Replace(data []byte) (Config, error) {
-	next := Config{Classify: c.Classify, Version: c.Version}
+	next := Config{Classify: c.Classify, Hooks: c.Hooks, Version: c.Version}
 	if err := next.read(data, c); err != nil {
 		return c, err
 	}

@@ -69,6 +69,11 @@
 // after a restart; a Snapshot is plain data and survives encoding/json.
 // [Breaker.Observe] tells every transition with its number and its [Evidence].
 //
+// [Hooks] of the [Config] are told of single operations, each with its caller's
+// context: those that were rejected, that opened the circuit, and that a recovery
+// let in. With them the breaker is seen on the caller's trace, and
+// [Breaker.Exemplars] are traces of operations by how long they took.
+//
 // # Service
 //
 // A [Service] is a breaker with a health check and, where wanted, a periodic

@@ -96,6 +96,8 @@ type Keyed struct {
 
 	evicted, removed, overflowed atomic.Uint64
 
+	exemplars atomic.Pointer[exemplars] // of all keys; none without Hooks
+
 	template     atomic.Pointer[rules]
 	notify       atomic.Pointer[observers[Transition]]
 	notifyOfKeys atomic.Pointer[observers[KeyChange]]

@@ -25,20 +25,22 @@ func (k *Keyed) parentConfig(cfg Config) Config {
 
 // judge opens the parent if one child too many is open. It is asked in the call
 // that opened the child, outside the child's mutex; why is the child's last error.
-func (k *Keyed) judge(why string) {
+// It returns the error of the parent that it opened.
+func (k *Keyed) judge(why string) *OpenError {
 	if !k.tooManyOpen() {
-		return
+		return nil
 	}
 	b := &k.parent
 	now := b.lock()
 	defer b.unlock()
 	if b.mode() != Auto || b.state != Closed || !k.tooManyOpen() {
-		return
+		return nil
 	}
 	ev := b.evidence(RuleChildrenOpen, tally{})
 	ev.LastError = why
 	ev.Keys, ev.KeysOpen = int(k.size.Load()), int(k.open.Load())
 	b.openCircuit(now, ev, 0)
+	return b.rejected.Load()
 }
 
 func (k *Keyed) tooManyOpen() bool {

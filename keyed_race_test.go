@@ -114,7 +114,8 @@ func TestKeyed_KnowsAKeyOnceThatMayHaveComeMeanwhile(t *testing.T) {
 		quiet(b)
 		n++
 	}
-	if n != most || k.Len() != most {
+	// The last of them may have let a key go for nothing.
+	if n != k.Len() || n > most || n < most-free {
 		t.Errorf("%d keys are known, %d are counted, of %d", n, k.Len(), most)
 	}
 }

@@ -101,10 +101,22 @@ func (b *Breaker) recordApart(o outcome) {
 	b.member.recordAbove(o, asks)
 }
 
-// record counts the outcome and lets it move the state.
-func (b *Breaker) record(o outcome) {
+// record counts the outcome and lets it move the state. It tells what that opened.
+func (b *Breaker) record(o outcome) (opened opening) {
 	now := b.lock()
-	defer b.unlock()
+	generation := b.generation
+	b.count(now, o)
+	var own *OpenError
+	if b.generation != generation && b.state == Open {
+		own = b.rejected.Load()
+	}
+	opened = b.unlock()
+	opened.own = own
+	return opened
+}
+
+// count is record under the mutex.
+func (b *Breaker) count(now int64, o outcome) {
 	stale := o.permitted && o.generation != b.generation
 	if o.lease != nil && !o.lease.recovery.leave(o.lease) {
 		stale = true // it has been a failure of the recovery already

@@ -44,6 +44,9 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 	if word&countsPlain == 0 {
 		if word&(rejects|endsSoon|ofKey) == rejects {
 			var none T
+			if word&hooked != 0 {
+				return none, b.rejectTold(ctx, word)
+			}
 			return none, b.reject(word)
 		}
 		if !b.member.admits(word) {
@@ -58,7 +61,7 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 		return doAllowed(ctx, b, number, fn)
 	}
 	returned := false
-	defer b.abandonUnless(&returned, word)
+	defer b.abandonUnless(ctx, &returned, word)
 	v, err := fn(ctx)
 	returned = true
 	if err != nil || b.word.Load() != word || !s.succeed(n) {
@@ -82,9 +85,9 @@ func (b *Breaker) end(ctx context.Context, word uint64, s *stripe, err error) {
 }
 
 // abandonUnless settles an operation that was not timed and did not return.
-func (b *Breaker) abandonUnless(returned *bool, word uint64) {
+func (b *Breaker) abandonUnless(ctx context.Context, returned *bool, word uint64) {
 	if !*returned {
-		p := Permit{b: b, word: word}
+		p := Permit{b: b, ctx: ctx, word: word}
 		p.abandon()
 	}
 }
@@ -93,7 +96,11 @@ func (b *Breaker) abandonUnless(returned *bool, word uint64) {
 // one was.
 func doAllowed[T any](ctx context.Context, b *Breaker, number uint64, fn func(context.Context) (T, error)) (T, error) {
 	var p Permit
-	if err := b.admit(ctx, number, &p); err != nil {
+	err := b.admit(ctx, number, &p)
+	if (err != nil || p.lease != nil) && b.word.Load()&hooked != 0 {
+		b.tellAdmitted(ctx, &p, err)
+	}
+	if err != nil {
 		var none T
 		return none, err
 	}
@@ -125,6 +132,9 @@ func (b *Breaker) Allow(ctx context.Context) (p Permit, err error) {
 		}
 	}
 	err = b.admit(ctx, number, &p)
+	if (err != nil || p.lease != nil) && b.word.Load()&hooked != 0 {
+		b.tellAdmitted(ctx, &p, err)
+	}
 	return p, err
 }
 
@@ -266,6 +276,9 @@ func (b *Breaker) timed(p *Permit) bool {
 		s.setBrief(took < brief)
 	}
 	b.add(s, &s.successes)
+	if weight > 0 && p.word&hooked != 0 {
+		b.exemplify(p.ctx, now, time.Duration(took))
+	}
 	return true
 }
 
@@ -291,7 +304,7 @@ func (p *Permit) settle(err error) {
 		return
 	}
 	// Deferred, so that the place is free even if the user's classifier panics.
-	defer func() { b.record(o) }()
+	defer func() { b.recordTold(p.ctx, &o) }()
 	o.judge(p.ctx, b.config.Load(), err)
 }
 
@@ -332,7 +345,15 @@ func (p *Permit) abandon() {
 	} else {
 		o.text = "the operation panicked"
 	}
-	b.record(o)
+	b.recordTold(p.ctx, &o)
+}
+
+// recordTold is record, of which the hooks are told with the operation's context.
+func (b *Breaker) recordTold(ctx context.Context, o *outcome) {
+	opened := b.record(*o)
+	if b.word.Load()&hooked != 0 {
+		b.tellEnded(ctx, o, opened)
+	}
 }
 
 func exiting() bool {

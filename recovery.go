@@ -22,6 +22,7 @@ type recovery struct {
 	generation uint64
 	began      int64
 	timeout    int64
+	attempt    int
 
 	awaitsCheck  atomic.Bool           // nothing is admitted until the health check has passed
 	firstSuccess atomic.Int64          // when; 0 before it
@@ -189,7 +190,7 @@ func (b *Breaker) probeContextEnded(ctx context.Context, l *lease) {
 	o := outcome{kind: Failure, permitted: true, generation: l.recovery.generation, lease: l}
 	defer func() {
 		_ = recover() // a classifier that panics has no caller here to tell
-		b.record(o)
+		b.recordTold(ctx, &o)
 	}()
 	o.judge(ctx, b.config.Load(), ctx.Err())
 }

@@ -20,6 +20,7 @@ type schedule struct {
 	interval time.Duration // that the timer is set by; zero is never
 	due      time.Time
 	started  time.Time // when it was last begun
+	waiting  time.Time // since when one that was due has not begun; zero: none has
 }
 
 // plan sets the timer by the interval: so long after the last start, within a
@@ -43,6 +44,23 @@ func (p *schedule) plan(interval time.Duration) {
 	} else {
 		p.timer.Reset(time.Until(p.due))
 	}
+}
+
+// wait notes that what is due has not begun yet.
+func (p *schedule) wait() {
+	if p.waiting.IsZero() {
+		p.waiting = p.due
+	}
+}
+
+// late is how long after it was due it begins now; zero where it was not due.
+func (p *schedule) late(now time.Time) time.Duration {
+	due := p.waiting
+	p.waiting = time.Time{}
+	if due.IsZero() {
+		return 0
+	}
+	return max(now.Sub(due), 0)
 }
 
 // adjust is plan where the interval is another than before.

@@ -82,6 +82,10 @@ type Health struct {
 	Duration            time.Duration
 	Err                 string // why it failed, cut at 512 bytes; empty where Healthy
 	ConsecutiveFailures int    // up to and with this one
+
+	// Late is how long after it was due the check began; zero where somebody
+	// asked for it, or a recovery did.
+	Late time.Duration
 }
 
 // Stats are a service's totals. What the fallback did is in no other count.

@@ -162,9 +162,10 @@ func (e *Engine) gather(in *incident, name string, fresh bool, now time.Time) *i
 	all := []*incident{in}
 	for _, user := range e.manager.Dependants(name) {
 		o := e.roots[user]
-		if o != nil && o != in && !(fresh && o.began) && e.reaches(user, name) {
-			all = append(all, o)
+		if o == nil || o == in || fresh && o.began || !e.reaches(user, name) {
+			continue
 		}
+		all = append(all, o)
 	}
 	return e.merge(all, now)
 }

@@ -75,23 +75,23 @@ func (o *outage) run(r *rig) error {
 		step()
 	}
 	time.Sleep(15 * time.Second)
-	if got := r.inbox.reasons(); got != "firing " {
+	if got := r.inbox.reasons(); got != "firing" {
 		return fmt.Errorf("told %q of an outage that began, want one message", got)
 	}
 	first := r.inbox.messages()[0]
 	if got := r.incidents(); len(got) != 1 || got[first.Incident] != "root" || first.Root != "root" {
-		return fmt.Errorf("incidents %v, told of %s with the root %s; want one, with the root root", got, first.Incident, first.Root)
+		return fmt.Errorf("incidents %v, told of %s with the root %s; want one, of root", got, first.Incident, first.Root)
 	}
 	for _, who := range o.Heal {
 		r.heal(nameOf(who))
 		step()
 	}
 	time.Sleep(time.Minute)
-	if got := r.inbox.reasons(); got != "firing resolved " {
+	if got := r.inbox.reasons(); got != "firing,resolved" {
 		return fmt.Errorf("told %q of an outage that is over, want two messages", got)
 	}
 	time.Sleep(5 * time.Minute)
-	if got := r.inbox.reasons(); got != "firing resolved " || len(r.active()) > 0 {
+	if got := r.inbox.reasons(); got != "firing,resolved" || len(r.active()) > 0 {
 		return fmt.Errorf("told %q later; %v fire", got, r.active())
 	}
 	return nil
@@ -125,7 +125,7 @@ func TestIncident_LateDependantsJoinSilently(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		r.fail("web", 5)
 		time.Sleep(10 * time.Minute)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		if got := r.incidents(); len(got) != 1 {
 			t.Errorf("incidents %v, want one", got)
 		}
@@ -135,7 +135,7 @@ func TestIncident_LateDependantsJoinSilently(t *testing.T) {
 		r.declare("late", "db")
 		r.fail("late", 5)
 		time.Sleep(10 * time.Minute)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 	})
 }
 
@@ -147,10 +147,10 @@ func TestIncident_ARootFoundLateTakesOverWhatWasTold(t *testing.T) {
 			r.fail(u, 5)
 		}
 		time.Sleep(time.Minute)
-		wantReasons(t, r, "firing firing firing ")
+		wantReasons(t, r, "firing,firing,firing")
 		r.fail("db", 5)
 		time.Sleep(time.Minute)
-		wantReasons(t, r, "firing firing firing escalated ")
+		wantReasons(t, r, "firing,firing,firing,escalated")
 		m := r.inbox.messages()[3]
 		if m.Root != "db" || m.Incident != r.inbox.messages()[0].Incident {
 			t.Errorf("the message is of %s with the root %s, want the first incident, with the root db", m.Incident, m.Root)
@@ -166,7 +166,46 @@ func TestIncident_ARootFoundLateTakesOverWhatWasTold(t *testing.T) {
 			r.heal(s)
 		}
 		time.Sleep(time.Minute)
-		wantReasons(t, r, "firing firing firing escalated resolved ")
+		wantReasons(t, r, "firing,firing,firing,escalated,resolved")
+	})
+}
+
+func TestIncident_ARootThatIsSlowToFailIsWaitedFor(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.declare("db")
+		for _, u := range []string{"a", "b", "c"} {
+			r.declare(u, "db")
+			r.fail(u, 5)
+		}
+		time.Sleep(9 * time.Second)
+		r.fail("db", 5)
+		time.Sleep(time.Minute)
+		wantReasons(t, r, "firing")
+	})
+}
+
+func TestIncident_AMergedOneIsToldToAllWhoWereTold(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		team := &inbox{}
+		r.configure(func(cfg *rigConfig) {
+			cfg.Receivers = append(cfg.Receivers, alert.Target{Name: "team", Kind: "webhook", Receiver: team, SendResolved: true, Routes: routes("service", "=", "c")})
+		})
+		r.declare("db")
+		for _, u := range []string{"a", "b", "c"} {
+			r.declare(u, "db")
+			r.fail(u, 5)
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Minute)
+		r.fail("db", 5)
+		time.Sleep(time.Minute)
+		for _, u := range []string{"a", "b", "c", "db"} {
+			r.heal(u)
+		}
+		time.Sleep(time.Minute)
+		if got := team.reasons(); got != "firing,escalated,resolved" {
+			t.Errorf("the team was told %q", got)
+		}
 	})
 }
 
@@ -184,12 +223,12 @@ func TestIncident_WhatFailsAndHasNoAlertYetIsTheRoot(t *testing.T) {
 		time.Sleep(time.Second)
 		r.fail("b", 5)
 		time.Sleep(20 * time.Second)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		if got := r.inbox.messages()[0].Root; got != "db" {
 			t.Errorf("root %s, want db", got)
 		}
 		time.Sleep(time.Minute)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		if got := r.incidents(); len(got) != 1 {
 			t.Errorf("incidents %v, want one", got)
 		}
@@ -209,7 +248,7 @@ func TestIncident_ServicesThatDoNotDependOnEachOtherAreTwo(t *testing.T) {
 		r.fail("both", 5)
 		r.fail("a", 5)
 		time.Sleep(time.Minute)
-		wantReasons(t, r, "firing firing ")
+		wantReasons(t, r, "firing,firing")
 		if got := r.incidents(); len(got) != 2 {
 			t.Errorf("incidents %v, want two", got)
 		}
@@ -235,7 +274,7 @@ func TestIncident_AnAcknowledgedOneTakesInLateOnes(t *testing.T) {
 		}
 		r.kill()
 		time.Sleep(10 * time.Hour)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		if _, err := r.Acknowledge(t.Context(), r.Active()[0].ID, alice); err != nil {
 			t.Errorf("acknowledged again: %v", err)
 		}
@@ -259,8 +298,8 @@ func TestEngine_RoutesDecideWhoIsTold(t *testing.T) {
 		r.fail("db", 3)
 		r.fail("web", 3)
 		time.Sleep(10 * time.Second)
-		wantReasons(t, r, "firing firing ")
-		if got := page.reasons() + "/" + team.reasons(); got != "/firing " {
+		wantReasons(t, r, "firing,firing")
+		if got := page.reasons() + "/" + team.reasons(); got != "/firing" {
 			t.Errorf("told page/team %q, want the team only", got)
 		}
 		r.fail("db", 2)
@@ -269,8 +308,8 @@ func TestEngine_RoutesDecideWhoIsTold(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		r.heal("db")
 		time.Sleep(time.Minute)
-		wantReasons(t, r, "firing firing escalated resolved ")
-		if got := page.reasons() + "/" + team.reasons(); got != "firing resolved /firing escalated " {
+		wantReasons(t, r, "firing,firing,escalated,resolved")
+		if got := page.reasons() + "/" + team.reasons(); got != "firing,resolved/firing,escalated" {
 			t.Errorf("told page/team %q", got)
 		}
 	})
@@ -288,6 +327,6 @@ func TestEngine_TellsANewReceiverWhatGoesOn(t *testing.T) {
 		}
 		r.configure(func(cfg *rigConfig) { *cfg = usual(r.inbox) })
 		time.Sleep(time.Second)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 	})
 }

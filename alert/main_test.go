@@ -3,6 +3,8 @@ package alert_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -30,10 +32,18 @@ type rig struct {
 	t       rigT
 	manager *fleet.Manager
 	store   *memory.Store
+	over    stores // what they work with
 	inbox   *inbox
 	cfg     alert.Config
 	stop    func()
 }
+
+type stores interface {
+	fleet.Store
+	fleet.AlertStore
+}
+
+type messageOf = alert.Message
 
 type rigT interface {
 	Helper()
@@ -78,11 +88,11 @@ func (i *inbox) messages() []alert.Message {
 
 // reasons are those of the messages so far.
 func (i *inbox) reasons() string {
-	text := ""
+	var all []string
 	for _, m := range i.messages() {
-		text += string(m.Reason) + " "
+		all = append(all, string(m.Reason))
 	}
-	return text
+	return strings.Join(all, ",")
 }
 
 func (i *inbox) when(n int) time.Time {
@@ -103,7 +113,7 @@ func usual(in *inbox) alert.Config {
 func newRig(t rigT) *rig {
 	t.Helper()
 	r := &rig{t: t, store: memory.New(), inbox: &inbox{}}
-	r.cfg = usual(r.inbox)
+	r.over, r.cfg = r.store, usual(r.inbox)
 	r.start()
 	return r
 }
@@ -111,10 +121,10 @@ func newRig(t rigT) *rig {
 func (r *rig) start() {
 	r.t.Helper()
 	var err error
-	if r.manager, err = fleet.New(context.Background(), fleet.Deps{Store: r.store}, fleet.Config{}); err != nil {
+	if r.manager, err = fleet.New(context.Background(), fleet.Deps{Store: r.over}, fleet.Config{}); err != nil {
 		r.t.Fatal(err)
 	}
-	if r.Engine, err = alert.New(context.Background(), alert.Deps{Manager: r.manager, Store: r.store}, r.cfg); err != nil {
+	if r.Engine, err = alert.New(context.Background(), alert.Deps{Manager: r.manager, Store: r.over}, r.cfg); err != nil {
 		r.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -204,8 +214,8 @@ func (r *rig) heal(name string) {
 // active are the alerts that fire, as service/kind, the oldest first.
 func (r *rig) active() (out []string) {
 	all := r.Active()
-	for i := len(all) - 1; i >= 0; i-- {
-		out = append(out, all[i].Service+"/"+string(all[i].Kind))
+	for _, a := range slices.Backward(all) {
+		out = append(out, a.Service+"/"+string(a.Kind))
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -81,7 +82,7 @@ func TestOutbox_TellsTheStoreAllThatItMissed(t *testing.T) {
 			t.Fatal(err)
 		}
 		o.add(all, true)
-		s.Fail(fmt.Errorf("away"))
+		s.Fail(errors.New("away"))
 		o.start(t.Context())
 		o.mu.Lock()
 		for len(o.lines["ops"].queue) > 0 {
@@ -94,6 +95,7 @@ func TestOutbox_TellsTheStoreAllThatItMissed(t *testing.T) {
 		if left, err := s.Deliveries(t.Context(), 10_000); err != nil || len(left) > 0 {
 			t.Errorf("%d are left in the store, %v", len(left), err)
 		}
+		synctest.Wait()
 		if len(o.done) > 0 {
 			t.Errorf("%d are still to be told", len(o.done))
 		}

@@ -41,7 +41,7 @@ func TestSilence_HoldsExactlyAsLongAsItSays(t *testing.T) {
 		time.Sleep(time.Until(s.EndsAt) - time.Millisecond)
 		wantReasons(t, r, "")
 		time.Sleep(2 * time.Millisecond)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		if got := r.inbox.when(0); got.Before(s.EndsAt) || got.Sub(s.EndsAt) > time.Millisecond {
 			t.Errorf("told at %v, want at the end, %v", got, s.EndsAt)
 		}
@@ -59,11 +59,20 @@ func TestSilence_OfWhatWasToldKeepsRepeatsBackAndSaysItAgain(t *testing.T) {
 		time.Sleep(time.Second)
 		r.fail("db", 5)
 		time.Sleep(time.Minute)
-		s := r.silence(routes("kind", "=~", ".*"), 0, 10*time.Hour)
-		time.Sleep(time.Until(s.EndsAt) - time.Millisecond)
-		wantReasons(t, r, "firing ")
-		time.Sleep(2 * time.Millisecond)
-		wantReasons(t, r, "firing repeat ")
+		for _, length := range []time.Duration{10 * time.Hour, time.Hour} {
+			before := r.inbox.reasons()
+			s := r.silence(routes("kind", "=~", ".*"), 0, length)
+			time.Sleep(time.Until(s.EndsAt) - time.Millisecond)
+			wantReasons(t, r, before)
+			time.Sleep(2 * time.Millisecond)
+			wantReasons(t, r, before+",repeat")
+		}
+		if _, err := r.Acknowledge(t.Context(), r.Active()[0].ID, alice); err != nil {
+			t.Fatal(err)
+		}
+		s := r.silence(routes("kind", "=~", ".*"), 0, time.Hour)
+		time.Sleep(time.Until(s.EndsAt) + time.Second)
+		wantReasons(t, r, "firing,repeat,repeat")
 	})
 }
 
@@ -75,19 +84,19 @@ func TestSilence_AMaintenanceWindowStartsLater(t *testing.T) {
 		time.Sleep(time.Second)
 		r.fail("db", 5)
 		time.Sleep(10 * time.Second)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		r.heal("db")
 		time.Sleep(time.Minute)
-		wantReasons(t, r, "firing resolved ")
+		wantReasons(t, r, "firing,resolved")
 		time.Sleep(time.Until(s.StartsAt))
 		r.fail("db", 5)
 		r.kill()
 		time.Sleep(30 * time.Minute)
-		wantReasons(t, r, "firing resolved ")
+		wantReasons(t, r, "firing,resolved")
 		r.heal("db")
 		r.fail("web", 5)
 		time.Sleep(5 * time.Hour)
-		wantReasons(t, r, "firing resolved firing repeat ")
+		wantReasons(t, r, "firing,resolved,firing,repeat")
 		if got := r.inbox.messages()[2].Root; got != "web" {
 			t.Errorf("told of %s, want web", got)
 		}
@@ -109,7 +118,7 @@ func TestSilence_EndedEarlyItIsTold(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Second)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		if err := r.EndSilence(t.Context(), s.ID, alice); fleet.KindOf(err) != fleet.Conflict {
 			t.Errorf("ended again: %v, want a conflict", err)
 		}
@@ -117,7 +126,7 @@ func TestSilence_EndedEarlyItIsTold(t *testing.T) {
 			t.Errorf("ended one that is not there: %v", err)
 		}
 		time.Sleep(90 * time.Minute)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 	})
 }
 
@@ -234,12 +243,12 @@ func TestSilence_NeedsTheStore(t *testing.T) {
 			t.Errorf("acknowledge: %v, want unavailable", err)
 		}
 		time.Sleep(10 * time.Second)
-		wantReasons(t, r, "firing ") // alerts go on without it
+		wantReasons(t, r, "firing") // alerts go on without it
 		r.store.Fail(nil)
 		time.Sleep(10 * time.Second)
 		r.kill()
 		time.Sleep(time.Hour)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
 		if a := r.Active()[0]; a.AcknowledgedBy != "" || len(a.SilencedBy) > 0 {
 			t.Errorf("what was refused came into force: %+v", a)
 		}
@@ -266,6 +275,16 @@ func TestSilence_ByLayerHoldsOverARestartOfServicesThatComeBackLate(t *testing.T
 		time.Sleep(time.Until(s.EndsAt) - time.Millisecond)
 		wantReasons(t, r, "")
 		time.Sleep(2 * time.Millisecond)
-		wantReasons(t, r, "firing ")
+		wantReasons(t, r, "firing")
+		s = r.silence(routes("layer", "=", "data"), 0, 20*time.Second)
+		time.Sleep(time.Second)
+		r.kill()
+		time.Sleep(time.Until(s.EndsAt) + 10*time.Second)
+		wantReasons(t, r, "firing") // nobody knows of which layer it is
+		if err := r.manager.ApplyFile(t.Context(), file); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		wantReasons(t, r, "firing,repeat")
 	})
 }

@@ -3,43 +3,130 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/degenduel/switchgear/alert"
+	"github.com/degenduel/switchgear/alert/alertmanager"
+	"github.com/degenduel/switchgear/alert/notify"
+	"github.com/degenduel/switchgear/alert/webhook"
 	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/probe"
 )
 
-// watchForAlerts makes the engine of alerts.
-func (a *App) watchForAlerts(ctx context.Context, store fleet.AlertStore) error {
-	cfg, err := a.alertConfig(&a.file.Alerts)
+// watchForAlerts makes the engine of alerts. targets are what the config file may
+// name.
+func (a *App) watchForAlerts(ctx context.Context, store fleet.AlertStore, targets probe.Targets) error {
+	a.alertClient = alert.NewClient(targets.Control)
+	cfg, closing, err := a.alertConfig(&a.file.Alerts)
 	if err != nil {
 		return err
 	}
+	a.closeReceivers = closing
 	a.alerts, err = alert.New(ctx, alert.Deps{Manager: a.manager, Store: store, Logger: a.log}, cfg)
 	if err != nil {
 		return err
 	}
-	a.cleanUps.Push("alerts", func(context.Context) error {
+	a.cleanUps.Push("alerts", func(ctx context.Context) error {
 		a.alerts.Close()
-		return nil
+		a.alertClient.CloseIdleConnections()
+		return a.closeReceivers.all(ctx)
 	})
 	return nil
 }
 
-// alertConfig is how the file has alerts found and sent.
-func (a *App) alertConfig(file *config.Alerts) (alert.Config, error) {
-	return alert.Config{
-		Rules: file.Rules, GroupWait: file.GroupWait, ResolveAfter: file.ResolveAfter, RepeatInterval: file.RepeatInterval,
-		Link: cmp.Or(a.settings.PublicURL, a.URL()),
-	}, nil
+// closers are what of the receivers has to be waited for.
+type closers []func(context.Context) error
+
+func (c closers) all(ctx context.Context) error {
+	var errs []error
+	for _, closeOne := range c {
+		errs = append(errs, closeOne(ctx))
+	}
+	return errors.Join(errs...)
 }
 
 // applyAlerts puts a section of alerts in force that was read again. One that is
 // refused changes nothing.
-func (a *App) applyAlerts(file *config.Alerts) error {
-	cfg, err := a.alertConfig(file)
+func (a *App) applyAlerts(ctx context.Context, file *config.Alerts) error {
+	cfg, closing, err := a.alertConfig(file)
 	if err != nil {
 		return err
 	}
-	return a.alerts.Configure(cfg)
+	if err := a.alerts.Configure(cfg); err != nil {
+		return err
+	}
+	before := a.closeReceivers
+	a.closeReceivers = closing
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	if err := before.all(ctx); err != nil {
+		a.log.WarnContext(ctx, "a receiver that is there no more does not end", "error", err)
+	}
+	return nil
+}
+
+// alertConfig is how the file has alerts found and sent.
+func (a *App) alertConfig(file *config.Alerts) (alert.Config, closers, error) {
+	c := alert.Config{
+		Rules: file.Rules, GroupWait: file.GroupWait, ResolveAfter: file.ResolveAfter, RepeatInterval: file.RepeatInterval,
+		Link: cmp.Or(a.settings.PublicURL, a.URL()),
+	}
+	var closing closers
+	for i := range file.Receivers {
+		r := &file.Receivers[i]
+		t := alert.Target{Name: r.Name, Kind: r.Kind(), SendResolved: r.SendResolved}
+		for _, m := range r.Routes {
+			t.Routes = append(t.Routes, fleet.Matcher(m))
+		}
+		closeOne, err := a.receiver(&t, r)
+		if err != nil {
+			return alert.Config{}, nil, fmt.Errorf("alerts.receivers.%s: %w", r.Name, err)
+		}
+		if closeOne != nil {
+			closing = append(closing, closeOne)
+		}
+		c.Receivers = append(c.Receivers, t)
+	}
+	return c, closing, nil
+}
+
+// receiver makes what the target sends by; nil: nothing of it has to be waited
+// for.
+func (a *App) receiver(t *alert.Target, r *config.AlertReceiver) (func(context.Context) error, error) {
+	switch {
+	case r.Webhook != nil:
+		secret, err := r.Webhook.Key()
+		if err != nil {
+			return nil, err
+		}
+		t.Receiver, err = webhook.New(webhook.Options{URL: r.Webhook.URL, Secret: secret, Timeout: r.Webhook.Timeout, Client: a.alertClient})
+		return nil, err
+	case r.Alertmanager != nil:
+		var err error
+		t.Mirror, err = alertmanager.New(alertmanager.Options{
+			URL: r.Alertmanager.URL, Client: a.alertClient, Link: cmp.Or(a.settings.PublicURL, a.URL()), Layer: a.layer,
+		})
+		return nil, err
+	}
+	address, err := r.Notify.Address()
+	if err != nil {
+		return nil, err
+	}
+	n, err := notify.New(notify.Options{URL: address})
+	if err != nil {
+		return nil, err
+	}
+	t.Receiver = n
+	return n.Close, nil
+}
+
+// layer is that of a service; empty where it is not there.
+func (a *App) layer(service string) string {
+	v, err := a.manager.Service(service)
+	if err != nil {
+		return ""
+	}
+	return v.Layer
 }

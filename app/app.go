@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/internal/lifecycle"
+	"github.com/degenduel/switchgear/metrics"
 	"github.com/degenduel/switchgear/probe"
 	"github.com/degenduel/switchgear/series"
 	"github.com/degenduel/switchgear/server"
@@ -52,19 +54,21 @@ const closeTimeout = 5 * time.Second
 
 // App is a process that is ready to run. Close it if Run is not called.
 type App struct {
-	opts     Options
-	settings config.Settings
-	store    *sqlite.Store
-	file     *config.File
-	watch    *fileWatch
-	log      *slog.Logger
-	auth     *server.Authenticator
-	manager  *fleet.Manager
-	series   *series.Recorder
-	alerts   *alert.Engine
-	server   *server.Server
-	listener net.Listener
-	cleanUps lifecycle.Stack
+	opts           Options
+	settings       config.Settings
+	store          *sqlite.Store
+	file           *config.File
+	watch          *fileWatch
+	log            *slog.Logger
+	auth           *server.Authenticator
+	manager        *fleet.Manager
+	series         *series.Recorder
+	alerts         *alert.Engine
+	alertClient    *http.Client
+	closeReceivers closers
+	server         *server.Server
+	listener       net.Listener
+	cleanUps       lifecycle.Stack
 }
 
 // New opens the store, brings back what it remembers, and listens, so that an
@@ -156,7 +160,7 @@ func (a *App) join(ctx context.Context) (err error) {
 		a.series.Close()
 		return nil
 	})
-	if err := a.watchForAlerts(ctx, store); err != nil {
+	if err := a.watchForAlerts(ctx, store, file); err != nil {
 		return err
 	}
 	a.server, err = server.New(server.Deps{
@@ -164,7 +168,7 @@ func (a *App) join(ctx context.Context) (err error) {
 	}, server.Config{
 		AllowedOrigins:    a.settings.AllowedOrigins,
 		MessagesPerMinute: a.settings.Limits.MessagesPerMinute, SocketsPerIdentity: a.settings.Limits.SocketsPerIdentity,
-		Version: a.opts.Version,
+		Durations: metrics.Grouping(a.settings.MetricsDurations), Version: a.opts.Version,
 	})
 	return err
 }

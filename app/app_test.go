@@ -106,7 +106,7 @@ func (p *process) kill(t *testing.T) {
 // await asks until the service is as wanted.
 func (p *process) await(t *testing.T, want func(wire.Entry) bool) wire.Entry {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 	defer cancel()
 	stream, err := p.Stream(ctx, nil)
 	if err != nil {
@@ -138,7 +138,7 @@ func place(t *testing.T, upstream string) string {
 	file := fmt.Sprintf(`
 services:
   web:
-    config: { failureThreshold: 3, resetTimeoutMs: 3000, minHealthyPeriodMs: 600, monitoringWindowMs: 5000, healthCheckIntervalMs: 100, jitter: 0 }
+    config: { failureThreshold: 3, resetTimeoutMs: 12000, minHealthyPeriodMs: 600, monitoringWindowMs: 5000, healthCheckIntervalMs: 100, jitter: 0 }
     healthCheck: { http: { url: %q }, timeoutMs: 1000 }
   job: {}
 `, upstream)

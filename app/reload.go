@@ -67,7 +67,7 @@ func (a *App) reload(ctx context.Context) error {
 	case len(file.Services) == 0 && len(a.file.Services) > 0:
 		err = errNoServices
 	default:
-		err = a.applyAlerts(&file.Alerts)
+		err = a.applyAlerts(ctx, &file.Alerts)
 		if err == nil {
 			err = a.manager.ApplyFile(ctx, file.Services)
 		}

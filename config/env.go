@@ -18,7 +18,7 @@ type Environment struct {
 	// Settings are of SWITCHGEAR_LISTEN, SWITCHGEAR_PUBLIC_URL,
 	// SWITCHGEAR_ALLOWED_ORIGINS and SWITCHGEAR_ALLOWED_TARGETS (with commas
 	// between), SWITCHGEAR_DATA,
-	// SWITCHGEAR_LOG_LEVEL, SWITCHGEAR_LOG_FORMAT,
+	// SWITCHGEAR_LOG_LEVEL, SWITCHGEAR_LOG_FORMAT, SWITCHGEAR_METRICS_DURATIONS,
 	// SWITCHGEAR_MESSAGES_PER_MINUTE, SWITCHGEAR_SOCKETS_PER_IDENTITY, and of
 	// SWITCHGEAR_JWT_SECRET or the content of the file that
 	// SWITCHGEAR_JWT_SECRET_FILE names: the JWT's Secret.
@@ -61,6 +61,8 @@ func Env(lookup func(name string) (value string, ok bool)) (Environment, error) 
 			Data:           r.text("SWITCHGEAR_DATA"),
 			LogLevel:       r.text("SWITCHGEAR_LOG_LEVEL"),
 			LogFormat:      r.text("SWITCHGEAR_LOG_FORMAT"),
+
+			MetricsDurations: r.text("SWITCHGEAR_METRICS_DURATIONS"),
 		},
 		Config:     r.text("SWITCHGEAR_CONFIG"),
 		AdminToken: r.token("SWITCHGEAR_ADMIN_TOKEN", adminTokenForm),
@@ -115,6 +117,7 @@ var variables = []string{
 	"server.limits.messagesPerMinute", "SWITCHGEAR_MESSAGES_PER_MINUTE",
 	"server.limits.socketsPerIdentity", "SWITCHGEAR_SOCKETS_PER_IDENTITY",
 	"store.data", "SWITCHGEAR_DATA",
+	"metrics.durations", "SWITCHGEAR_METRICS_DURATIONS",
 	"log.level", "SWITCHGEAR_LOG_LEVEL",
 	"log.format", "SWITCHGEAR_LOG_FORMAT",
 }

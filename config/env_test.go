@@ -45,6 +45,7 @@ func TestEnv_ReadsEveryVariable(t *testing.T) {
 		"SWITCHGEAR_TOKEN":            "ey.ab.cd",
 		"SWITCHGEAR_JWT_SECRET":       jwtSecret,
 
+		"SWITCHGEAR_METRICS_DURATIONS":    "layer",
 		"SWITCHGEAR_MESSAGES_PER_MINUTE":  "600",
 		"SWITCHGEAR_SOCKETS_PER_IDENTITY": "7",
 	}))
@@ -57,7 +58,7 @@ func TestEnv_ReadsEveryVariable(t *testing.T) {
 			AllowedTargets: []string{"loopback", "10.0.0.0/8"},
 			Limits:         config.Limits{MessagesPerMinute: 600, SocketsPerIdentity: 7},
 			JWT:            &config.JWT{Secret: jwtSecret},
-			Data:           "/var/lib/switchgear", LogLevel: "warn", LogFormat: "json",
+			Data:           "/var/lib/switchgear", LogLevel: "warn", LogFormat: "json", MetricsDurations: "layer",
 		},
 		Config: "/etc/switchgear.yaml", AdminToken: adminToken, URL: "https://manager.example/base", Token: "ey.ab.cd",
 	}

@@ -52,6 +52,11 @@ type Settings struct {
 	// Series are how long the series of services are kept (store.series).
 	Series Series
 
+	// MetricsDurations says by what /metrics keeps histograms of durations, and
+	// transitions (metrics.durations): service, layer, or auto, which is by
+	// service up to 2 000 services. Default auto.
+	MetricsDurations string
+
 	// LogLevel is the least that is logged (log.level): debug, info, warn or
 	// error. Default info.
 	LogLevel string
@@ -85,14 +90,16 @@ const (
 var (
 	logLevels  = []string{"debug", "info", "warn", "error"}
 	logFormats = []string{"text", "json"}
+	groupings  = []string{"auto", "service", "layer"}
 )
 
 // DefaultSettings are those that hold where nobody says otherwise.
 func DefaultSettings() Settings {
 	return Settings{
 		Listen: "127.0.0.1:8080", MaxServices: 20_000, Data: "./data", LogLevel: "info", LogFormat: "text",
-		Limits: Limits{MessagesPerMinute: 60, SocketsPerIdentity: 20, LoginsPerMinute: 10},
-		Series: defaultSeries,
+		MetricsDurations: "auto",
+		Limits:           Limits{MessagesPerMinute: 60, SocketsPerIdentity: 20, LoginsPerMinute: 10},
+		Series:           defaultSeries,
 	}
 }
 
@@ -125,6 +132,7 @@ func (s Settings) Or(next Settings) Settings {
 	or(&s.Listen, next.Listen)
 	or(&s.PublicURL, next.PublicURL)
 	or(&s.Data, next.Data)
+	or(&s.MetricsDurations, next.MetricsDurations)
 	or(&s.LogLevel, next.LogLevel)
 	or(&s.LogFormat, next.LogFormat)
 	if s.AllowedOrigins == nil {
@@ -197,6 +205,7 @@ func (s Settings) check(bad *problems) {
 			bad.add(field, "%s is not one of %s", quote(v), strings.Join(words, ", "))
 		}
 	}
+	oneOf("metrics.durations", s.MetricsDurations, groupings)
 	oneOf("log.level", s.LogLevel, logLevels)
 	oneOf("log.format", s.LogFormat, logFormats)
 }
@@ -238,6 +247,9 @@ type settingsJSON struct {
 		Data   *string    `json:"data"`
 		Series seriesJSON `json:"series"`
 	} `json:"store"`
+	Metrics struct {
+		Durations *string `json:"durations"`
+	} `json:"metrics"`
 	Log struct {
 		Level  *string `json:"level"`
 		Format *string `json:"format"`
@@ -252,6 +264,7 @@ func (d *settingsJSON) settings(bad *problems) Settings {
 	s.Listen = text("server.listen", d.Server.Listen)
 	s.PublicURL = text("server.publicUrl", d.Server.PublicURL)
 	s.Data = text("store.data", d.Store.Data)
+	s.MetricsDurations = text("metrics.durations", d.Metrics.Durations)
 	s.LogLevel = text("log.level", d.Log.Level)
 	s.LogFormat = text("log.format", d.Log.Format)
 	limits := d.Server.Limits

@@ -18,7 +18,7 @@ func TestSettings_OrTakesWhatIsNotSaidFromTheNext(t *testing.T) {
 		Limits: config.Limits{MessagesPerMinute: 100},
 	}
 	file := config.Settings{
-		Listen: "127.0.0.1:3", PublicURL: "http://file", Data: "/file", LogLevel: "debug", MaxServices: 5,
+		Listen: "127.0.0.1:3", PublicURL: "http://file", Data: "/file", LogLevel: "debug", MaxServices: 5, MetricsDurations: "layer",
 		Limits: config.Limits{MessagesPerMinute: 200, SocketsPerIdentity: 30},
 		Series: config.Series{Of1s: time.Hour, Of10s: -1},
 	}
@@ -26,7 +26,7 @@ func TestSettings_OrTakesWhatIsNotSaidFromTheNext(t *testing.T) {
 		Listen: "127.0.0.1:1", PublicURL: "http://env", AllowedOrigins: []string{}, AllowedTargets: []string{"loopback"}, MaxServices: 5,
 		Limits: config.Limits{MessagesPerMinute: 100, SocketsPerIdentity: 30, LoginsPerMinute: 10},
 		Series: config.Series{Of1s: time.Hour, Of10s: -1, Of1m: 30 * 24 * time.Hour},
-		Data:   "/env", LogLevel: "debug", LogFormat: "text",
+		Data:   "/env", LogLevel: "debug", LogFormat: "text", MetricsDurations: "layer",
 	}
 	got := flags.Or(environment).Or(file).Or(config.DefaultSettings())
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -46,7 +46,7 @@ func TestSettings_DefaultsAreValid(t *testing.T) {
 func TestSettings_ValidateNamesEachThatCannotBe(t *testing.T) {
 	t.Parallel()
 	s := config.Settings{
-		Listen: "8080", PublicURL: "https://u:secret@h/", MaxServices: -1, Data: "a\x00b", LogLevel: "loud", LogFormat: "xml",
+		Listen: "8080", PublicURL: "https://u:secret@h/", MaxServices: -1, Data: "a\x00b", LogLevel: "loud", LogFormat: "xml", MetricsDurations: "all",
 		AllowedTargets: []string{"private", "example.com", "169.254.169.254"},
 		Limits:         config.Limits{MessagesPerMinute: 100_001, SocketsPerIdentity: 1_000_001, LoginsPerMinute: 1_001},
 		Series:         config.Series{Of1s: 25 * time.Hour, Of10s: time.Minute, Of1m: 59 * time.Minute},
@@ -64,6 +64,7 @@ func TestSettings_ValidateNamesEachThatCannotBe(t *testing.T) {
 		`store.series.keepSecondsMs: 90000000 is neither 0 nor in 60000 … 86400000`,
 		`store.series.keepTenSecondsMs: 60000 is neither 0 nor in 600000 … 2592000000`,
 		`store.series.keepMinutesMs: 3540000 is neither 0 nor in 3600000 … 31622400000`,
+		`metrics.durations: "all" is not one of auto, service, layer`,
 		`log.level: "loud" is not one of debug, info, warn, error`,
 		`log.format: "xml" is not one of text, json`,
 	}

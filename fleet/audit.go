@@ -278,6 +278,13 @@ func (r *refusals) lost() uint64 {
 	return r.of[known].dropped + r.of[unknown].dropped
 }
 
+// lostRuns is how many ordered health checks no entry has.
+func (r *refusals) lostRuns() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.of[checked].dropped
+}
+
 // lose gives up entries that the store will never take.
 func (r *refusals) lose(entries []noted) {
 	r.mu.Lock()

@@ -168,7 +168,7 @@ func edited(current switchgear.Config, edit func(json.RawMessage) (json.RawMessa
 	if cfg, err = current.Replace(next); err != nil {
 		return cfg, &Error{Kind: Invalid, Op: "config", Err: err, Fields: FieldsOf(err)}
 	}
-	cfg.Classify = current.Classify
+	cfg.Classify, cfg.Hooks = current.Classify, current.Hooks
 	return cfg, nil
 }
 

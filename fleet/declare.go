@@ -71,6 +71,9 @@ func (m *Manager) newMember(a arrival, cfg switchgear.Config) (*member, error) {
 		}
 		s.probe = p
 		sc.Check, sc.CheckTimeout, sc.CheckIsOperation = p.Check, hc.Timeout, true
+		if m.around != nil {
+			sc.Check = m.around(a.name, p.Check)
+		}
 	}
 	var err error
 	if s.service, err = switchgear.NewService(a.name, sc); err != nil {
@@ -117,7 +120,7 @@ func (m *Manager) planArrival(a arrival, r *remembered, b *draft) (*member, erro
 	unchanged := r != nil && a.source != SourceAPI && r.filed != nil && sameService(r.filed, &said)
 	if unchanged {
 		cfg, a.def = r.config, r.def
-		cfg.Classify = said.Config.Classify
+		cfg.Classify, cfg.Hooks = said.Config.Classify, said.Config.Hooks
 	}
 	newVersion := version == 0 || r == nil || !unchanged && !sameConfig(cfg, r.config)
 	if newVersion {

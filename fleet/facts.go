@@ -69,8 +69,15 @@ func object(v any) json.RawMessage {
 // observe begins to hear what happens to the member.
 func (m *Manager) observe(s *member) {
 	b := s.service.Breaker()
+	heard := uint64(0) // the number of the last transition
 	s.stopWatching = []func(){
-		b.Observe(func(t switchgear.Transition) { m.happened(m.transition(s, t)) }),
+		b.Observe(func(t switchgear.Transition) {
+			if heard > 0 && t.Number > heard+1 {
+				m.unheard.Add(t.Number - heard - 1)
+			}
+			heard = t.Number
+			m.happened(m.transition(s, t))
+		}),
 		b.ObserveOverrideEnds(func(e switchgear.OverrideEnd) {
 			m.happened(m.overrideEnded(s, e))
 		}),
@@ -80,17 +87,15 @@ func (m *Manager) observe(s *member) {
 
 // checkCounts are the health checks of a member, for metrics.
 type checkCounts struct {
-	mu              sync.Mutex
-	passed, failed  uint64
-	durations       [len(switchgear.DurationBounds) + 1]uint64
-	durationSeconds float64
+	mu             sync.Mutex
+	passed, failed uint64
+	durations      switchgear.Durations
 }
 
 // HealthChecks are the health checks of a service in this process.
 type HealthChecks struct {
-	Passed, Failed  uint64
-	Durations       [len(switchgear.DurationBounds) + 1]uint64 // by switchgear.DurationBounds, not cumulative
-	DurationSeconds float64
+	Passed, Failed uint64
+	Durations      switchgear.Durations
 }
 
 func (c *checkCounts) add(h switchgear.Health) {
@@ -101,26 +106,49 @@ func (c *checkCounts) add(h switchgear.Health) {
 	} else {
 		c.failed++
 	}
-	c.durationSeconds += h.Duration.Seconds()
-	for i, bound := range switchgear.DurationBounds {
-		if h.Duration < bound {
-			c.durations[i]++
-			return
-		}
-	}
-	c.durations[len(switchgear.DurationBounds)]++
+	addDuration(&c.durations, h.Duration)
 }
 
 func (c *checkCounts) all() HealthChecks {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return HealthChecks{c.passed, c.failed, c.durations, c.durationSeconds}
+	return HealthChecks{c.passed, c.failed, c.durations}
+}
+
+// timed are how long the things of one kind took.
+type timed struct {
+	mu  sync.Mutex
+	all switchgear.Durations
+}
+
+func (t *timed) add(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	addDuration(&t.all, d)
+}
+
+func (t *timed) durations() switchgear.Durations {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.all
+}
+
+func addDuration(to *switchgear.Durations, d time.Duration) {
+	to.Sum += d
+	for i, bound := range switchgear.DurationBounds {
+		if d < bound {
+			to.Counts[i]++
+			return
+		}
+	}
+	to.Counts[len(switchgear.DurationBounds)]++
 }
 
 // checked counts a health check, and makes it a fact if the service was well
 // before and is not now, or the other way round.
 func (m *Manager) checked(s *member, h switchgear.Health) {
 	s.counts.add(h)
+	m.checksLate.add(h.Late)
 	s.edge.Lock()
 	known, was := s.healthKnown, s.healthy
 	s.healthKnown, s.healthy = true, h.Healthy

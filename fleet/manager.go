@@ -24,6 +24,10 @@ type Deps struct {
 	// somebody over the API has declared it; nil: there are no such services.
 	NewProbe func(hc config.HealthCheck, by Source) (Probe, error)
 
+	// AroundCheck makes of the health check of a probed service the one that is
+	// run, to see to it that it is traced, for example. nil: it is run as it is.
+	AroundCheck func(service string, check func(context.Context) error) func(context.Context) error
+
 	// AdmitCheck judges a health check that somebody declares over the API. Its
 	// error, which may name bad fields, refuses the declaration. nil: all are
 	// admitted.
@@ -81,6 +85,7 @@ type Manager struct {
 	store      Store
 	log        *slog.Logger
 	newProbe   func(config.HealthCheck, Source) (Probe, error)
+	around     func(string, func(context.Context) error) func(context.Context) error
 	admitCheck func(config.HealthCheck) error
 	onTokens   func([]Token)
 	cfg        Config
@@ -119,6 +124,10 @@ type Manager struct {
 
 	turnedAway atomic.Uint64 // services refused because of the cap
 	waiting    atomic.Int64  // how many are in the backlog
+	crowdedOut atomic.Uint64 // orders refused because too many changes waited
+	unheard    atomic.Uint64 // transitions that came so fast that none was told of
+	commits    timed         // the store's
+	checksLate timed         // how long after their time health checks began
 	refusals   refusals
 	unsaved    unsaved
 
@@ -160,7 +169,7 @@ func New(ctx context.Context, deps Deps, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	m := &Manager{
-		store: deps.Store, log: deps.Logger, newProbe: deps.NewProbe, admitCheck: deps.AdmitCheck, onTokens: deps.OnTokens, cfg: cfg, epoch: rand.Text(),
+		store: deps.Store, log: deps.Logger, newProbe: deps.NewProbe, around: deps.AroundCheck, admitCheck: deps.AdmitCheck, onTokens: deps.OnTokens, cfg: cfg, epoch: rand.Text(),
 		changes: make(chan *change, maxWaiting), done: make(chan struct{}),
 		versions: stored.Versions, restored: remember(stored.Services),
 		members: make(map[string]*member), users: make(map[string]map[string]bool), seq: stored.Seq, lastSeq: stored.Seq, told: make(chan struct{}),

@@ -30,35 +30,69 @@ type Measures struct {
 	// that counts them.
 	RefusalsDropped uint64
 
-	// ServicesRefused are those that the cap kept out.
-	ServicesRefused uint64
+	// ChecksUnlisted are the ordered health checks that are in no audit entry but
+	// the one that counts them.
+	ChecksUnlisted uint64
+
+	// ServicesRefused are those that the cap kept out, and OrdersRefused the
+	// orders, and the reports with a key, that were refused because too many
+	// changes waited.
+	ServicesRefused, OrdersRefused uint64
+
+	// NoticesDropped are the transitions that came so fast that they were told to
+	// nobody: the oldest of more than 1 024 that waited.
+	NoticesDropped uint64
+
+	// Queue are the changes that wait to be planned, Backlog those that are in
+	// force and wait for the store.
+	Queue, Backlog int
+
+	// Commits are how long the store took to write, or to say that it could not.
+	Commits switchgear.Durations
+
+	// ChecksLate are how long after their time health checks began; those that
+	// somebody asked for began in time.
+	ChecksLate switchgear.Durations
 }
 
 // ServiceMeasures are one service's. The state, the mode and the override are
 // those that may be told.
 type ServiceMeasures struct {
 	Service    string
+	Layer      string // empty: none
 	State      switchgear.State
 	Mode       switchgear.Mode
 	Override   *switchgear.Override // nil: there is none
 	Operations switchgear.Operations
 	Counts     switchgear.Counts
 	Checks     HealthChecks
+	Probed     bool // it has a health check
+
+	// Exemplars are operations that can be looked up as traces, at most one for
+	// each bucket of Counts.Durations; nil: none is known.
+	Exemplars []Exemplar
 }
+
+// Exemplar is one operation that was traced: of a service that the program itself
+// registered with hooks (switchgear.Hooks).
+type Exemplar = switchgear.Exemplar
 
 // Measure returns what has been counted so far.
 func (m *Manager) Measure() Measures {
 	all := m.all()
 	out := Measures{
 		Services:        make([]ServiceMeasures, len(all)),
-		ServicesRefused: m.turnedAway.Load(), RefusalsDropped: m.refusals.lost(),
+		ServicesRefused: m.turnedAway.Load(), OrdersRefused: m.crowdedOut.Load(), NoticesDropped: m.unheard.Load(),
+		RefusalsDropped: m.refusals.lost(), ChecksUnlisted: m.refusals.lostRuns(),
+		Queue: len(m.changes), Backlog: int(m.waiting.Load()),
+		Commits: m.commits.durations(), ChecksLate: m.checksLate.durations(),
 	}
 	for i, s := range all {
 		b := s.service.Breaker()
-		told := m.lastTold(s)
+		told, layer := m.lastTold(s)
 		out.Services[i] = ServiceMeasures{
-			Service: s.name, State: told.State, Mode: told.Mode, Override: told.Override,
-			Operations: b.Operations(), Counts: b.Counts(), Checks: s.counts.all(),
+			Service: s.name, Layer: layer, State: told.State, Mode: told.Mode, Override: told.Override,
+			Operations: b.Operations(), Counts: b.Counts(), Exemplars: b.Exemplars(), Checks: s.counts.all(), Probed: s.service.HasCheck(),
 		}
 	}
 	m.mu.RLock()
@@ -93,14 +127,14 @@ func (m *Manager) Condition() Condition {
 	}
 }
 
-// lastTold is the breaker as it was told last, which costs no snapshot: states
-// and modes are told when they change.
-func (m *Manager) lastTold(s *member) *switchgear.Snapshot {
+// lastTold is the breaker as it was told last, and the service's layer, which
+// costs no snapshot: states and modes are told when they change.
+func (m *Manager) lastTold(s *member) (told *switchgear.Snapshot, layer string) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if s.shown != nil {
-		return &s.shown.Breaker
+		return &s.shown.Breaker, s.def.Layer
 	}
 	v := m.viewOf(s, s.service.Breaker().Snapshot())
-	return &v.Breaker
+	return &v.Breaker, s.def.Layer
 }

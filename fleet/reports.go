@@ -193,6 +193,9 @@ func (m *Manager) makeRoom(ctx context.Context, s *member) error {
 func (m *Manager) reserve(ctx context.Context, op string, r Request) (*report, error) {
 	kept := &report{Request: r}
 	if err := m.unsaved.reserve(op, kept); err != nil {
+		if KindOf(err) == Exhausted {
+			m.crowdedOut.Add(1)
+		}
 		return nil, err
 	}
 	_, err := m.store.Request(ctx, r.Key)

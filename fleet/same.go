@@ -15,6 +15,7 @@ func sameConfig(a, b switchgear.Config) bool {
 	same := slices.Equal(a.RecoverySteps, b.RecoverySteps)
 	a.RecoverySteps, b.RecoverySteps = nil, nil
 	a.Classify, b.Classify = nil, nil
+	a.Hooks, b.Hooks = nil, nil
 	a.Version, b.Version = 0, 0
 	return same && reflect.DeepEqual(a, b)
 }

@@ -49,6 +49,7 @@ func (m *Manager) do(ctx context.Context, op string, c *change) error {
 		return errorf(Unavailable, op, "the manager has stopped")
 	case m.changes <- c:
 	default:
+		m.crowdedOut.Add(1)
 		return errorf(Exhausted, op, "more than %d changes are waiting", maxWaiting)
 	}
 	select {

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -23,6 +24,26 @@ type SeriesQuery struct {
 	To      time.Time // those that began before it
 }
 
+// Which says which services are asked for: those of the Names, where they are not
+// nil, else those that Match is true of, else all. What is not asked for costs
+// little where it is told by Match, which may be called by several goroutines at a
+// time, and nothing by Names.
+type Which struct {
+	Names []string
+	Match func(service string) bool
+}
+
+// Has reports whether a service is asked for. It looks through the Names.
+func (w Which) Has(service string) bool {
+	switch {
+	case w.Names != nil:
+		return slices.Contains(w.Names, service)
+	case w.Match != nil:
+		return w.Match(service)
+	}
+	return true
+}
+
 // SeriesStore keeps the series. Its methods are as those of [Store]: safe for
 // concurrent use, heedful of their context, and Unavailable where the store does
 // not answer. What PutSeries wrote survives the end of the process and, but for
@@ -35,17 +56,17 @@ type SeriesStore interface {
 	// Series returns what the query asks for, the oldest first.
 	Series(ctx context.Context, q SeriesQuery) ([]SeriesChunk, error)
 
-	// SeriesAt returns of every service the newest chunk of the step that began
-	// at that moment or before it, by service.
-	SeriesAt(ctx context.Context, step time.Duration, at time.Time) ([]SeriesChunk, error)
+	// SeriesAt returns of every service that is asked for the newest chunk of
+	// the step that began at that moment or before it, by service.
+	SeriesAt(ctx context.Context, step time.Duration, at time.Time, of Which) ([]SeriesChunk, error)
 
 	// TrimSeries removes chunks of the step that began before a moment, the
 	// oldest first and limit at most, and says how many it removed.
 	TrimSeries(ctx context.Context, step time.Duration, before time.Time, limit int) (int, error)
 
-	// StateAt returns of every service that ever was what made its state at
-	// that moment, by service.
-	StateAt(ctx context.Context, at time.Time) ([]StateAt, error)
+	// StateAt returns of every service that ever was, and is asked for, what
+	// made its state at that moment, by service.
+	StateAt(ctx context.Context, at time.Time, of Which) ([]StateAt, error)
 }
 
 // StateAt is what the store has that made a service's state at some moment. What

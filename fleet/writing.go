@@ -49,7 +49,9 @@ func (m *Manager) awaited() error {
 func (m *Manager) write(ctx context.Context, d *draft) error {
 	commit, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
+	began := time.Now()
 	err := m.store.Commit(commit, d.whole())
+	m.commits.add(time.Since(began))
 	switch kind := KindOf(err); {
 	case err == nil:
 		m.saved(d)

@@ -26,18 +26,20 @@ func (c breakerCollector) Collect(out chan<- prometheus.Metric) {
 	for i, b := range c {
 		all[i] = measures(b)
 	}
-	sink(out).breakers(all)
+	newSink(out).breakers(all)
 }
 
 func measures(b *switchgear.Breaker) fleet.ServiceMeasures {
 	s := b.Snapshot()
 	return fleet.ServiceMeasures{
 		Service: b.Name(), State: s.State, Mode: s.Mode, Override: s.Override, Operations: s.Operations, Counts: b.Counts(),
+		Exemplars: b.Exemplars(),
 	}
 }
 
 // breakers tells what there is to tell of breakers without health checks.
-func (s sink) breakers(all []fleet.ServiceMeasures) {
+func (s *sink) breakers(all []fleet.ServiceMeasures) {
+	s.histograms(all)
 	s.traffic(all)
 	s.circuits(all)
 	s.overrides(all)

@@ -2,6 +2,7 @@ package metrics_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -63,5 +64,28 @@ switchgear_rejections_total{service="prices",state="open"} 1
 	}
 	if problems, err := promlint.New(&all).Lint(); err != nil || len(problems) > 0 {
 		t.Errorf("the lint says %v, %v", problems, err)
+	}
+}
+
+func TestOfBreakers_ShowsTheTracesThatHooksKnow(t *testing.T) {
+	t.Parallel()
+	hooks := &switchgear.Hooks{TraceID: func(context.Context) string { return "0af7651916cd43dd8448eb211c80319c" }}
+	b, err := switchgear.New("prices", switchgear.Config{Hooks: hooks})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := switchgear.NewKeyed("shards", switchgear.KeyedConfig{Config: switchgear.Config{Hooks: hooks}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []*switchgear.Breaker{b, k.Breaker("eu")} {
+		if _, err := switchgear.Do(t.Context(), of, func(context.Context) (int, error) { return 0, nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]prometheus.Collector{"prices": metrics.OfBreakers(b), "shards": metrics.NewKeyed(k, metrics.KeyedConfig{})} {
+		if text := scrapeOf(t, c, openMetrics).Body.String(); !strings.Contains(text, `service="`+name+`",le="0.001"} 1 # {trace_id="0af7651916cd43dd8448eb211c80319c"} `) {
+			t.Errorf("%s has no exemplar:\n%s", name, text)
+		}
 	}
 }

@@ -13,12 +13,12 @@ import (
 // The metrics of a Keyed beside those that every breaker has.
 var (
 	keys            = desc("keys", "Keys that are known, by the state of their breakers.", "service", "state")
-	keysGone        = desc("keys_gone_total", "Keys that went, to make room for others or by hand.", "service", "how")
+	keysGone        = desc("keys_gone_total", "Keys that went, to make room for others or by hand.", "how", "service")
 	keysOverflowed  = desc("keys_overflowed_total", "How often there was no room for a key.", "service")
-	keyEdges        = desc("keys_transitions_total", "Changes of state of the keys' breakers.", "service", "from", "to")
-	keyStates       = desc("key_circuit_state", "1 for the state that the key's circuit is in, 0 for the others.", "service", "key", "state")
-	keyOperations   = desc("key_operations_total", "Operations of the key that ended, by outcome.", "service", "key", "outcome")
-	keyRejections   = desc("key_rejections_total", "Operations that the key's own breaker did not let in.", "service", "key")
+	keyEdges        = desc("keys_transitions_total", "Changes of state of the keys' breakers.", "from", "service", "to")
+	keyStates       = desc("key_circuit_state", "1 for the state that the key's circuit is in, 0 for the others.", "key", "service", "state")
+	keyOperations   = desc("key_operations_total", "Operations of the key that ended, by outcome.", "key", "outcome", "service")
+	keyRejections   = desc("key_rejections_total", "Operations that the key's own breaker did not let in.", "key", "service")
 	allStateNumbers = [...]switchgear.State{switchgear.Closed, switchgear.Open, switchgear.HalfOpen}
 	_               = prometheus.Collector(keyed{})
 )
@@ -55,21 +55,22 @@ func (keyed) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (k keyed) Collect(out chan<- prometheus.Metric) {
-	s, name := sink(out), k.Name()
+	s, name := newSink(out), k.Name()
 	all := k.Snapshot()
 	sum := measures(k.Parent())
 	sum.Operations, sum.Counts.Rejections, sum.Counts.Durations = all.Operations, all.Rejections, all.Durations
+	sum.Exemplars = k.Exemplars()
 	s.breakers([]fleet.ServiceMeasures{sum})
 	for i, n := range []int{all.Keys - all.Open - all.HalfOpen, all.Open, all.HalfOpen} {
 		s.gauge(keys, float64(n), name, allStateNumbers[i].String())
 	}
-	s.counter(keysGone, all.Evicted, name, "evicted")
-	s.counter(keysGone, all.Removed, name, "removed")
+	s.counter(keysGone, all.Evicted, "evicted", name)
+	s.counter(keysGone, all.Removed, "removed", name)
 	s.counter(keysOverflowed, all.Overflowed, name)
 	for _, from := range allStateNumbers {
 		for _, to := range allStateNumbers {
 			if n := all.Transitions[from][to]; n > 0 || from != to {
-				s.counter(keyEdges, n, name, from.String(), to.String())
+				s.counter(keyEdges, n, from.String(), name, to.String())
 			}
 		}
 	}
@@ -94,9 +95,13 @@ func (k keyed) Collect(out chan<- prometheus.Metric) {
 }
 
 // key tells what is told of each key.
-func (s sink) key(service, label string, b *switchgear.Breaker) {
-	o := b.Operations()
-	s.state(keyStates, b.State(), service, label)
-	s.outcomes(keyOperations, o, service, label)
-	s.counter(keyRejections, o.Rejected, service, label)
+func (s *sink) key(service, label string, b *switchgear.Breaker) {
+	o, is := b.Operations(), b.State()
+	for _, state := range byName {
+		s.gauge(keyStates, number(is == state), label, service, state.String())
+	}
+	s.counter(keyOperations, o.Failed, label, switchgear.Failure.String(), service)
+	s.counter(keyOperations, o.Ignored, label, switchgear.Ignored.String(), service)
+	s.counter(keyOperations, o.Successful, label, switchgear.Success.String(), service)
+	s.counter(keyRejections, o.Rejected, label, service)
 }

@@ -5,11 +5,19 @@
 // Counters are of this process, but for operations, which a service remembers
 // over restarts. A service without an operation, or without a health check, has
 // no histogram of them: a large fleet has many such.
+//
+// # How large a scrape is
+//
+// A service has 22 series, and up to two histograms, each of 17 series or of one
+// where native histograms are taken. Where histograms are kept by layer (see
+// [Grouping]), transitions are too, and what of a service has not happened yet, or
+// is not so, has no series: its recoveries, rejections, overrides, ignored
+// operations, and the states that it is not in. So 2 000 services with histograms,
+// or 20 000 by layer, stay below 20 MiB of text without compression.
 package metrics
 
 import (
 	"runtime"
-	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -22,137 +30,158 @@ import (
 type Deps struct {
 	Manager *fleet.Manager // required
 
-	// StreamClients says how many live streams are open; nil: there is no
-	// metric of them.
-	StreamClients func() int
+	// Durations says by what the histograms of operations and health checks, and
+	// the transitions, are kept. Empty: Auto.
+	Durations Grouping
+
+	// Stream, Series and Access say how the server's parts are; nil: there is no
+	// metric of that part.
+	Stream func() Stream
+	Series func() Series
+	Access func() Access
 
 	Version wire.Version
 }
 
 // Collector is a prometheus.Collector. It is safe for concurrent use.
 type Collector struct {
-	deps Deps
+	deps   Deps
+	layers layers
 }
 
 var _ prometheus.Collector = (*Collector)(nil)
 
-// New makes a Collector.
-func New(d Deps) *Collector { return &Collector{d} }
+// New makes a Collector. It describes nothing beforehand, for the labels of
+// histograms depend on how many services there are; so a registry does not
+// notice that it has two of the same manager before it is scraped, which fails
+// then.
+func New(d Deps) *Collector { return &Collector{deps: d, layers: layers{grouping: d.Durations}} }
 
-func desc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc("switchgear_"+name, help, labels, nil)
-}
-
-// The metrics, in the contract's order.
+// The metrics of services, in the contract's order.
 var (
-	operations = desc("operations_total", "Operations that ended, by outcome.", "service", "outcome")
+	operations = desc("operations_total", "Operations that ended, by outcome.", "outcome", "service")
 	rejections = desc("rejections_total", "Operations that were not let in, by what rejected them.", "service", "state")
 	durations  = desc("operation_duration_seconds", "How long operations took.", "service")
 	states     = desc("circuit_state", "1 for the state that the circuit is in, 0 for the others.", "service", "state")
-	edges      = desc("circuit_transitions_total", "Changes of the circuit's state.", "service", "from", "to")
-	recoveries = desc("recovery_attempts_total", "Recoveries that ended, by closing the circuit or by opening it again.", "service", "result")
+	edges      = desc("circuit_transitions_total", "Changes of the circuit's state.", "from", "service", "to")
+	recoveries = desc("recovery_attempts_total", "Recoveries that ended, by closing the circuit or by opening it again.", "result", "service")
 
-	checks         = desc("health_checks_total", "Health checks that ended, by result.", "service", "result")
+	checks         = desc("health_checks_total", "Health checks that ended, by result.", "result", "service")
 	checkDurations = desc("health_check_duration_seconds", "How long health checks took.", "service")
-	overrides      = desc("override_active", "1 for the override that is active, 0 for the others.", "service", "mode")
+	overrides      = desc("override_active", "1 for the override that is active, 0 for the others.", "mode", "service")
 	overrideEnds   = desc("override_expires_timestamp_seconds", "When the active override ends, in Unix time.", "service")
+	serviceInfo    = desc("service_info", "1, with the layer of a service that has one.", "layer", "service")
 
-	fleetSize  = desc("services", "Services that the manager knows.")
-	turnedAway = desc("services_rejected_total", "Services refused because there are as many as there may be.")
-	storeUp    = desc("store_available", "1 if the store took the last write, 0 if changes wait for it.")
-	storeFails = desc("store_failures_total", "Writes that the store did not take.")
-	eventsLost = desc("events_dropped_total", "Events lost because the store was away too long or refused them.")
-	abandoned  = desc("store_refused_total", "Changes that a store which was well refused for good.")
-	unlisted   = desc("audit_refusals_dropped_total", "Refusals that have no entry of their own in the audit log.")
-	clients    = desc("stream_clients", "Live streams that are open.")
-	buildInfo  = desc("build_info", "1, with what was built.", "version", "revision", "goversion")
-	allMetrics = []*prometheus.Desc{
-		operations, rejections, durations, states, edges, recoveries, checks, checkDurations, overrides, overrideEnds,
-		fleetSize, turnedAway, storeUp, storeFails, eventsLost, abandoned, unlisted, clients, buildInfo,
-	}
+	layerEdges          = desc("circuit_transitions_total", "Changes of the circuit's state.", "from", "layer", "to")
+	layerDurations      = desc("operation_duration_seconds", "How long operations took.", "layer")
+	layerCheckDurations = desc("health_check_duration_seconds", "How long health checks took.", "layer")
 )
 
 // Describe implements prometheus.Collector.
-func (c *Collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range allMetrics {
-		out <- d
-	}
-}
+func (*Collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector. Each metric's series come in the
 // order in which a registry sorts them, by their labels in alphabetical order,
 // which of a large fleet saves most of the time of a scrape.
 func (c *Collector) Collect(out chan<- prometheus.Metric) {
-	s := sink(out)
+	s := newSink(out)
+	c.layers.mu.Lock()
 	m := c.deps.Manager.Measure()
-	s.traffic(m.Services)
-	s.circuits(m.Services)
-	s.checks(m.Services)
-	s.overrides(m.Services)
-	s.gauge(fleetSize, float64(len(m.Services)))
-	s.counter(turnedAway, m.ServicesRefused)
-	s.gauge(storeUp, number(m.StoreAvailable))
-	s.counter(storeFails, m.StoreFailures)
-	s.counter(eventsLost, m.EventsDropped)
-	s.counter(abandoned, m.ChangesAbandoned)
-	s.counter(unlisted, m.RefusalsDropped)
-	if c.deps.StreamClients != nil {
-		s.gauge(clients, float64(c.deps.StreamClients()))
+	c.services(s, m.Services)
+	c.layers.mu.Unlock()
+	s.manager(&m)
+	if c.deps.Stream != nil {
+		s.stream(c.deps.Stream())
 	}
-	s.gauge(buildInfo, 1, c.deps.Version.Version, c.deps.Version.Commit, runtime.Version())
+	if c.deps.Series != nil {
+		s.recorder(c.deps.Series())
+	}
+	if c.deps.Access != nil {
+		s.access(c.deps.Access())
+	}
+	s.gauge(buildInfo, 1, runtime.Version(), c.deps.Version.Commit, c.deps.Version.Version)
 }
 
-// sink is where metrics go.
-type sink chan<- prometheus.Metric
+// services tells what there is of each. The mutex of the layers is held.
+func (c *Collector) services(s *sink, all []fleet.ServiceMeasures) {
+	if s.sparse = c.layers.decide(len(all)); s.sparse {
+		c.layers.add(all)
+		c.layers.tell(s)
+	} else {
+		s.histograms(all)
+		for i := range all {
+			s.histogram(checkDurations, &all[i].Checks.Durations, nil, all[i].Service)
+		}
+	}
+	s.traffic(all)
+	s.circuits(all)
+	s.checks(all)
+	s.overrides(all)
+	s.infos(all)
+}
 
 // perService counts a thing of each service.
-func (s sink) perService(
-	d *prometheus.Desc, all []fleet.ServiceMeasures, label string, of func(m *fleet.ServiceMeasures) uint64,
+func (s *sink) perService(
+	f family, all []fleet.ServiceMeasures, label string, of func(m *fleet.ServiceMeasures) uint64,
 ) {
 	for i := range all {
-		s.counter(d, of(&all[i]), all[i].Service, label)
+		s.counter(f, of(&all[i]), label, all[i].Service)
 	}
 }
 
-func (s sink) traffic(all []fleet.ServiceMeasures) {
+func (s *sink) histograms(all []fleet.ServiceMeasures) {
+	for i := range all {
+		m := &all[i]
+		s.histogram(durations, &m.Counts.Durations, m.Exemplars, m.Service)
+	}
+}
+
+func (s *sink) traffic(all []fleet.ServiceMeasures) {
 	s.perService(operations, all, switchgear.Failure.String(), func(m *fleet.ServiceMeasures) uint64 { return m.Operations.Failed })
-	s.perService(operations, all, switchgear.Ignored.String(), func(m *fleet.ServiceMeasures) uint64 { return m.Operations.Ignored })
+	for i := range all {
+		s.event(operations, all[i].Operations.Ignored, switchgear.Ignored.String(), all[i].Service)
+	}
 	s.perService(operations, all, switchgear.Success.String(), func(m *fleet.ServiceMeasures) uint64 { return m.Operations.Successful })
 	for i := range all {
 		m := &all[i]
-		s.counter(rejections, m.Counts.Rejections.Forced, m.Service, switchgear.ForcedOpen.String())
-		s.counter(rejections, m.Counts.Rejections.HalfOpen, m.Service, switchgear.HalfOpen.String())
-		s.counter(rejections, m.Counts.Rejections.Open, m.Service, switchgear.Open.String())
-	}
-	for i := range all {
-		m := &all[i]
-		s.histogram(durations, m.Counts.Durations.Counts[:], m.Counts.Durations.Sum.Seconds(), m.Service)
+		s.event(rejections, m.Counts.Rejections.Forced, m.Service, switchgear.ForcedOpen.String())
+		s.event(rejections, m.Counts.Rejections.HalfOpen, m.Service, switchgear.HalfOpen.String())
+		s.event(rejections, m.Counts.Rejections.Open, m.Service, switchgear.Open.String())
 	}
 }
 
 // byName are the states in alphabetical order.
 var byName = [...]switchgear.State{switchgear.Closed, switchgear.HalfOpen, switchgear.Open}
 
-func (s sink) circuits(all []fleet.ServiceMeasures) {
+func (s *sink) circuits(all []fleet.ServiceMeasures) {
 	for i := range all {
 		for _, state := range byName {
-			s.gauge(states, number(all[i].State == state), all[i].Service, state.String())
+			if is := all[i].State == state; is || !s.sparse {
+				s.gauge(states, number(is), all[i].Service, state.String())
+			}
 		}
 	}
+	if !s.sparse {
+		s.transitions(all)
+	}
+	for i := range all {
+		s.event(recoveries, uint64(all[i].Counts.Edges[switchgear.HalfOpen][switchgear.Open]), failure, all[i].Service)
+	}
+	for i := range all {
+		s.event(recoveries, uint64(all[i].Counts.Edges[switchgear.HalfOpen][switchgear.Closed]), success, all[i].Service)
+	}
+}
+
+func (s *sink) transitions(all []fleet.ServiceMeasures) {
 	for _, from := range byName {
 		for i := range all {
 			for _, to := range byName {
 				if n := all[i].Counts.Edges[from][to]; n > 0 || from != to { // a recovery can begin again
-					s.counter(edges, uint64(n), all[i].Service, from.String(), to.String())
+					s.counter(edges, uint64(n), from.String(), all[i].Service, to.String())
 				}
 			}
 		}
 	}
-	ended := func(to switchgear.State) func(*fleet.ServiceMeasures) uint64 {
-		return func(m *fleet.ServiceMeasures) uint64 { return uint64(m.Counts.Edges[switchgear.HalfOpen][to]) }
-	}
-	s.perService(recoveries, all, failure, ended(switchgear.Open))
-	s.perService(recoveries, all, success, ended(switchgear.Closed))
 }
 
 // The results of recoveries and health checks.
@@ -161,20 +190,26 @@ const (
 	success = "success"
 )
 
-func (s sink) checks(all []fleet.ServiceMeasures) {
-	s.perService(checks, all, failure, func(m *fleet.ServiceMeasures) uint64 { return m.Checks.Failed })
-	s.perService(checks, all, success, func(m *fleet.ServiceMeasures) uint64 { return m.Checks.Passed })
+func (s *sink) checks(all []fleet.ServiceMeasures) {
 	for i := range all {
-		m := &all[i]
-		s.histogram(checkDurations, m.Checks.Durations[:], m.Checks.DurationSeconds, m.Service)
+		if m := &all[i]; m.Probed {
+			s.counter(checks, m.Checks.Failed, failure, m.Service)
+		}
+	}
+	for i := range all {
+		if m := &all[i]; m.Probed {
+			s.counter(checks, m.Checks.Passed, success, m.Service)
+		}
 	}
 }
 
-func (s sink) overrides(all []fleet.ServiceMeasures) {
+func (s *sink) overrides(all []fleet.ServiceMeasures) {
 	for _, mode := range []switchgear.Mode{switchgear.ForcedClosed, switchgear.ForcedOpen} {
 		for i := range all {
 			o := all[i].Override
-			s.gauge(overrides, number(o != nil && o.Mode == mode), all[i].Service, mode.String())
+			if active := o != nil && o.Mode == mode; active || !s.sparse {
+				s.gauge(overrides, number(active), mode.String(), all[i].Service)
+			}
 		}
 	}
 	for i := range all {
@@ -184,52 +219,10 @@ func (s sink) overrides(all []fleet.ServiceMeasures) {
 	}
 }
 
-// outcomes are a counter for each; the outcome is the last label.
-func (s sink) outcomes(d *prometheus.Desc, o switchgear.Operations, labels ...string) {
-	labels = slices.Clip(labels)
-	s.counter(d, o.Failed, append(labels, switchgear.Failure.String())...)
-	s.counter(d, o.Ignored, append(labels, switchgear.Ignored.String())...)
-	s.counter(d, o.Successful, append(labels, switchgear.Success.String())...)
-}
-
-// state is a gauge for each state, the last label.
-func (s sink) state(d *prometheus.Desc, is switchgear.State, labels ...string) {
-	labels = slices.Clip(labels)
-	for _, state := range byName {
-		s.gauge(d, number(is == state), append(labels, state.String())...)
+func (s *sink) infos(all []fleet.ServiceMeasures) {
+	for i := range all {
+		if m := &all[i]; m.Layer != "" {
+			s.gauge(serviceInfo, 1, m.Layer, m.Service)
+		}
 	}
-}
-
-func (s sink) gauge(d *prometheus.Desc, v float64, labels ...string) {
-	s <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-}
-
-func (s sink) counter(d *prometheus.Desc, v uint64, labels ...string) {
-	s <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
-}
-
-// histogram tells the counts of switchgear.DurationBounds, unless they are all
-// zero.
-func (s sink) histogram(d *prometheus.Desc, counts []uint64, sum float64, labels ...string) {
-	total := uint64(0)
-	for _, n := range counts {
-		total += n
-	}
-	if total == 0 {
-		return
-	}
-	buckets := make(map[float64]uint64, len(switchgear.DurationBounds))
-	below := uint64(0)
-	for i, bound := range switchgear.DurationBounds {
-		below += counts[i]
-		buckets[bound.Seconds()] = below
-	}
-	s <- prometheus.MustNewConstHistogram(d, total, sum, buckets, labels...)
-}
-
-func number(yes bool) float64 {
-	if yes {
-		return 1
-	}
-	return 0
 }

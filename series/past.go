@@ -2,7 +2,9 @@ package series
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,8 +17,9 @@ import (
 // [fleet.Manager.Past]. The statistics are those of the last second, 10 seconds
 // or minute that was over by then, by how far back it is. One asker is answered after
 // the other. It is Invalid, with the field at, for a moment that is to come, and
-// Exhausted where too many ask.
-func (r *Recorder) StateAt(ctx context.Context, at time.Time) ([]fleet.View, error) {
+// Exhausted where too many ask. Only services that sees is true of are told, and
+// little more is read; nil is all.
+func (r *Recorder) StateAt(ctx context.Context, at time.Time, sees func(service string) bool) ([]fleet.View, error) {
 	now := time.Now()
 	if at.After(now) {
 		return nil, invalid("at", "%s is in the future", at.UTC().Format(time.RFC3339Nano))
@@ -26,20 +29,9 @@ func (r *Recorder) StateAt(ctx context.Context, at time.Time) ([]fleet.View, err
 		return nil, err
 	}
 	defer leave()
-	// Most of the work is the store's, and can be done at once.
-	var states []fleet.StateAt
-	var chunks map[string]fleet.SeriesChunk
 	t := r.tiers.finestKept(at, now)
-	group, asking := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		states, err = r.store.StateAt(asking, at)
-		return err
-	})
-	group.Go(func() (err error) {
-		chunks, err = r.chunksAt(asking, t, at)
-		return err
-	})
-	if err := group.Wait(); err != nil {
+	states, chunks, err := r.readAt(ctx, t, at, sees)
+	if err != nil {
 		return nil, err
 	}
 	points := make(map[string]fleet.PastPoint, len(states))
@@ -48,16 +40,66 @@ func (r *Recorder) StateAt(ctx context.Context, at time.Time) ([]fleet.View, err
 		missing[states[i].Service] = true
 	}
 	r.newest(at, missing, points)
-	for {
-		r.pointsOf(ctx, t, at, chunks, missing, points)
-		if t++; t == len(tiers) || len(missing) == 0 {
-			return r.manager.Past(at, states, points), nil
+	for ; t < len(tiers) && len(missing) > 0; t++ {
+		if chunks == nil {
+			if chunks, err = r.chunksAt(ctx, t, at, missing); err != nil {
+				return nil, err
+			}
 		}
-		var err error
-		if chunks, err = r.chunksAt(ctx, t, at); err != nil {
-			return nil, err
+		r.pointsOf(ctx, t, at, chunks, missing, points)
+		chunks = nil
+	}
+	views := r.manager.Past(at, states, points)
+	if sees != nil {
+		views = slices.DeleteFunc(views, func(v fleet.View) bool { return !sees(v.Service) })
+	}
+	return views, nil
+}
+
+// readAt is what made the states of all services, or of those that are seen and
+// those that they depend on; and of all the chunks of a tier: most of the work is
+// the store's, and can be done at once.
+func (r *Recorder) readAt(
+	ctx context.Context, t int, at time.Time, sees func(string) bool,
+) (states []fleet.StateAt, chunks map[string]fleet.SeriesChunk, err error) {
+	if sees != nil {
+		states, err = r.statesAt(ctx, at, sees)
+		return states, nil, err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		states, err = r.store.StateAt(ctx, at, fleet.Which{})
+		return err
+	})
+	group.Go(func() (err error) {
+		chunks, err = r.chunksAt(ctx, t, at, nil)
+		return err
+	})
+	return states, chunks, group.Wait()
+}
+
+// statesAt is what made the states of the services that are seen, and of those
+// that they depended on, which make theirs.
+func (r *Recorder) statesAt(ctx context.Context, at time.Time, sees func(string) bool) ([]fleet.StateAt, error) {
+	states, err := r.store.StateAt(ctx, at, fleet.Which{Match: sees})
+	if err != nil {
+		return nil, err
+	}
+	below := make(map[string]bool)
+	for _, v := range r.manager.Past(at, states, nil) {
+		for _, name := range v.Dependencies {
+			if !sees(name) {
+				below[name] = true
+			}
 		}
 	}
+	if len(below) == 0 {
+		return states, nil
+	}
+	more, err := r.store.StateAt(ctx, at, fleet.Which{Names: slices.Collect(maps.Keys(below))})
+	states = append(states, more...)
+	slices.SortFunc(states, func(a, b fleet.StateAt) int { return strings.Compare(a.Service, b.Service) })
+	return states, err
 }
 
 // newest takes what is known of services that nothing has happened to since.
@@ -73,10 +115,11 @@ func (r *Recorder) newest(at time.Time, missing map[string]bool, points map[stri
 }
 
 // chunksAt are, by service, the newest chunks of a tier that may have a sample
-// that was over by then. Memory is asked before the store, as by hold.
-func (r *Recorder) chunksAt(ctx context.Context, t int, at time.Time) (map[string]fleet.SeriesChunk, error) {
+// that was over by then, of the services in of; nil is all. Memory is asked before the store, as by hold.
+func (r *Recorder) chunksAt(ctx context.Context, t int, at time.Time, of map[string]bool) (map[string]fleet.SeriesChunk, error) {
 	tier := &tiers[t]
 	newest := make(map[string]fleet.SeriesChunk)
+	wanted := func(name string) bool { return of == nil || of[name] }
 	note := func(c fleet.SeriesChunk) {
 		if old, there := newest[c.Service]; !there || old.Start.Before(c.Start) {
 			newest[c.Service] = c
@@ -85,17 +128,21 @@ func (r *Recorder) chunksAt(ctx context.Context, t int, at time.Time) (map[strin
 	end := tier.tick(at)
 	r.mu.Lock()
 	for name, track := range r.tracks {
-		if o := &track.open[t]; o.n > 0 && tier.tick(time.Unix(o.start, 0)) < end {
+		if o := &track.open[t]; o.n > 0 && wanted(name) && tier.tick(time.Unix(o.start, 0)) < end {
 			note(o.chunk(name, tier, r.run))
 		}
 	}
 	for _, c := range slices.Backward(r.waiting) { // of two that are one the later is whole
-		if c.Step == tier.step && tier.tick(c.Start) < end {
+		if c.Step == tier.step && wanted(c.Service) && tier.tick(c.Start) < end {
 			note(c)
 		}
 	}
 	r.mu.Unlock()
-	stored, err := r.store.SeriesAt(ctx, tier.step, tier.at(end).Add(-time.Second)) // of the last tick that was over
+	var which fleet.Which
+	if of != nil {
+		which.Names = slices.AppendSeq([]string{}, maps.Keys(of))
+	}
+	stored, err := r.store.SeriesAt(ctx, tier.step, tier.at(end).Add(-time.Second), which) // of the last tick that was over
 	if err != nil {
 		return nil, err
 	}

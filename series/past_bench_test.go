@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,23 +63,32 @@ func BenchmarkRecorder_StateAt(b *testing.B) {
 	for _, past := range []time.Duration{5 * time.Minute, 2 * time.Hour, 8 * time.Hour} {
 		b.Run(past.String(), func(b *testing.B) {
 			for range b.N {
-				views, err := r.StateAt(context.Background(), now.Add(-past))
+				views, err := r.StateAt(context.Background(), now.Add(-past), nil)
 				if err != nil || len(views) != services {
 					b.Fatalf("%d services, %v", len(views), err)
 				}
 			}
 		})
 	}
+	b.Run("of ten", func(b *testing.B) {
+		ten := func(name string) bool { return strings.HasPrefix(name, "service-0012") }
+		for range b.N {
+			views, err := r.StateAt(context.Background(), now.Add(-2*time.Hour), ten)
+			if err != nil || len(views) != 10 {
+				b.Fatalf("%d services, %v", len(views), err)
+			}
+		}
+	})
 	b.Run("the events", func(b *testing.B) {
 		for range b.N {
-			if _, err := s.StateAt(context.Background(), now.Add(-2*time.Hour)); err != nil {
+			if _, err := s.StateAt(context.Background(), now.Add(-2*time.Hour), fleet.Which{}); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("the series", func(b *testing.B) {
 		for range b.N {
-			if _, err := s.SeriesAt(context.Background(), 10*time.Second, now.Add(-2*time.Hour)); err != nil {
+			if _, err := s.SeriesAt(context.Background(), 10*time.Second, now.Add(-2*time.Hour), fleet.Which{}); err != nil {
 				b.Fatal(err)
 			}
 		}

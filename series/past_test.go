@@ -3,6 +3,7 @@ package series
 import (
 	"context"
 	"encoding/json"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +20,7 @@ import (
 // at is how the services were at a moment, by name.
 func (b *bench) at(moment time.Time) map[string]fleet.View {
 	b.t.Helper()
-	views, err := b.StateAt(context.Background(), moment)
+	views, err := b.StateAt(context.Background(), moment, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -178,10 +179,74 @@ func TestStateAt_AnOverrideWhoseEndCameWhileNobodyRanIsOver(t *testing.T) {
 	}
 }
 
+// asked keeps which services a store was asked for.
+type asked struct {
+	*memory.Store
+
+	mu    sync.Mutex
+	names map[string]bool
+}
+
+func (a *asked) note(of fleet.Which) fleet.Which {
+	return fleet.Which{Match: func(name string) bool {
+		if !of.Has(name) {
+			return false
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.names[name] = true
+		return true
+	}}
+}
+
+func (a *asked) SeriesAt(ctx context.Context, step time.Duration, at time.Time, of fleet.Which) ([]fleet.SeriesChunk, error) {
+	return a.Store.SeriesAt(ctx, step, at, a.note(of))
+}
+
+func (a *asked) StateAt(ctx context.Context, at time.Time, of fleet.Which) ([]fleet.StateAt, error) {
+	return a.Store.StateAt(ctx, at, a.note(of))
+}
+
+func TestStateAt_ReadsWhatIsSeenAndWhatThatDependsOn(t *testing.T) {
+	t.Parallel()
+	bubble(t, "and tells the first alone, as it was", func(t *testing.T) {
+		s := &asked{Store: memory.New(), names: make(map[string]bool)}
+		b := start(t, s, Config{})
+		b.declare("db", config.Service{Config: switchgear.Config{FailureThreshold: 1}})
+		b.declare("shop", config.Service{Dependencies: []string{"db"}, Config: lenient.Config})
+		b.declare("other", config.Service{Dependencies: []string{"shop"}, Config: lenient.Config})
+		for _, name := range []string{"other", "shop"} {
+			b.report(name, 7, 0)
+		}
+		b.report("db", 1, 1)
+		pass(3 * time.Second)
+		moment := time.Now()
+		pass(3 * time.Second)
+		for _, name := range []string{"other", "shop", "db"} { // what they were is then in the series alone
+			b.report(name, 1, 0)
+		}
+		pass(3 * time.Second)
+		all := b.at(moment)
+		clear(s.names)
+		views, err := b.StateAt(t.Context(), moment, func(name string) bool { return name == "shop" })
+		if err != nil || len(views) != 1 {
+			t.Fatalf("%+v, %v", views, err)
+		}
+		if diff := cmp.Diff(all["shop"], views[0], asTold); diff != "" || views[0].Status != fleet.StatusDegraded {
+			t.Errorf("%v (-of all +alone)\n%s", views[0].Status, diff)
+		}
+		delete(s.names, "shop")
+		delete(s.names, "db")
+		if len(s.names) > 0 {
+			t.Errorf("also asked for: %v", s.names)
+		}
+	})
+}
+
 func TestStateAt_RefusesTheFuture(t *testing.T) {
 	t.Parallel()
 	r := newBenchRecorder(t, memory.New())
-	_, err := r.StateAt(t.Context(), time.Now().Add(time.Minute))
+	_, err := r.StateAt(t.Context(), time.Now().Add(time.Minute), nil)
 	if fields := fleet.FieldsOf(err); fleet.KindOf(err) != fleet.Invalid || len(fields) != 1 || fields[0].Field != "at" {
 		t.Errorf("%v", err)
 	}

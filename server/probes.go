@@ -61,7 +61,7 @@ const maxScrapes = 4
 // process.
 func (s *Server) metrics(registry *prometheus.Registry, version wire.Version) (http.Handler, error) {
 	for _, c := range []prometheus.Collector{
-		metrics.New(metrics.Deps{Manager: s.manager, StreamClients: s.stream.Clients, Version: version}),
+		metrics.New(s.measured(version)),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
@@ -80,6 +80,25 @@ func (s *Server) metrics(registry *prometheus.Registry, version wire.Version) (h
 		}
 		show.ServeHTTP(w, r)
 	}), nil
+}
+
+// measured are the parts that /metrics shows.
+func (s *Server) measured(version wire.Version) metrics.Deps {
+	d := metrics.Deps{
+		Manager: s.manager, Durations: s.durations, Stream: s.stream.Measure, Version: version,
+		Access: func() metrics.Access {
+			a := metrics.Access{Problems: s.problems.Counts()}
+			a.Failed, a.Limited = s.auth.FailedLogins()
+			return a
+		},
+	}
+	if s.series != nil {
+		d.Series = func() metrics.Series {
+			done := s.series.Stats()
+			return metrics.Series{Points: done.Points, Written: done.Chunks, Dropped: done.Dropped, Waiting: done.Waiting}
+		}
+	}
+	return d
 }
 
 // mayScrape lets in who is on this machine, and who may look.

@@ -39,6 +39,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/metrics"
 	"github.com/degenduel/switchgear/series"
 	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/server/internal/problem"
@@ -102,6 +103,9 @@ type Config struct {
 	// have open. Defaults 60 and 20; below 0 there is no limit.
 	MessagesPerMinute, SocketsPerIdentity int
 
+	// Durations says by what /metrics keeps histograms. Default metrics.Auto.
+	Durations metrics.Grouping
+
 	// Version is what /version says. Its Go may be empty.
 	Version wire.Version
 }
@@ -122,6 +126,8 @@ type Server struct {
 	version  wire.Version
 	started  time.Time
 	series   *series.Recorder
+
+	durations metrics.Grouping
 }
 
 // New makes a Server.
@@ -139,7 +145,7 @@ func New(d Deps, cfg Config) (*Server, error) {
 		manager: d.Manager, auth: d.Auth, log: d.Logger, problems: problem.New(d.Logger),
 		origins: http.NewCrossOriginProtection(), mux: http.NewServeMux(), timeouts: defaultTimeouts,
 		allowed: slices.Clone(cfg.AllowedOrigins), version: cfg.Version, started: time.Now(),
-		series: d.Series,
+		series: d.Series, durations: cfg.Durations,
 	}
 	s.version.Go = cmp.Or(s.version.Go, runtime.Version())
 	for _, origin := range cfg.AllowedOrigins {
@@ -154,7 +160,7 @@ func New(d Deps, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	metrics, err := s.metrics(d.Registry, cfg.Version)
+	shown, err := s.metrics(d.Registry, cfg.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +170,7 @@ func New(d Deps, cfg Config) (*Server, error) {
 	s.mux.Handle("/api/v2", api) // where the mux would send to the one below
 	s.mux.Handle("/api/v2/", api)
 	s.mux.HandleFunc(streamPath, s.openStream)
-	for _, own := range s.own(metrics, s.version) {
+	for _, own := range s.own(shown, s.version) {
 		s.mux.Handle("GET "+own.path, own.handler)
 	}
 	page := ui.Handler()
@@ -181,9 +187,9 @@ type route struct {
 }
 
 // own are the routes at the root.
-func (s *Server) own(metrics http.Handler, version wire.Version) []route {
+func (s *Server) own(shown http.Handler, version wire.Version) []route {
 	return []route{
-		{"/metrics", metrics},
+		{"/metrics", shown},
 		{"/healthz", http.HandlerFunc(s.healthz)},
 		{"/readyz", http.HandlerFunc(s.readyz)},
 		{"/version", showVersion(version)},

@@ -60,9 +60,10 @@ type bench struct {
 	stop    func()
 	limits  fleet.Config
 	store   *memory.Store
-	through fleet.Store   // what the manager asks; nil: the store
-	failing atomic.Bool   // what the health checks say
-	gate    chan struct{} // what they wait for; nil: nothing
+	through fleet.Store       // what the manager asks; nil: the store
+	past    fleet.SeriesStore // what the recorder asks; nil: the store
+	failing atomic.Bool       // what the health checks say
+	gate    chan struct{}     // what they wait for; nil: nothing
 
 	alerts   *alert.Engine
 	receiver receiver
@@ -114,8 +115,12 @@ func (b *bench) start() {
 	if err != nil {
 		b.tb.Fatal(err)
 	}
+	var past fleet.SeriesStore = b.store
+	if b.past != nil {
+		past = b.past
+	}
 	manager := b.manager
-	recorder, err := series.New(series.Deps{Manager: manager, Store: b.store}, series.Config{})
+	recorder, err := series.New(series.Deps{Manager: manager, Store: past}, series.Config{})
 	if err != nil {
 		b.tb.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/store/memory"
 )
 
 // recorded waits until the series of a service have so many operations, which
@@ -199,4 +201,39 @@ func TestSeries_WithoutARecorderAreUnavailable(t *testing.T) {
 		}
 	}
 	b.admin(200, "GET", "/api/v2/state", "")
+}
+
+// reading is a store that keeps what it read of the past.
+type reading struct {
+	*memory.Store
+
+	read []string
+}
+
+func (r *reading) StateAt(ctx context.Context, at time.Time, of fleet.Which) ([]fleet.StateAt, error) {
+	found, err := r.Store.StateAt(ctx, at, of)
+	for _, s := range found {
+		r.read = append(r.read, s.Service)
+	}
+	return found, err
+}
+
+func TestState_OfTheBoardThatWasOnlyWhatTheTokenIsForIsRead(t *testing.T) {
+	t.Parallel()
+	b := &bench{tb: t, store: memory.New()}
+	past := &reading{Store: b.store}
+	b.past = past
+	b.start()
+	t.Cleanup(func() { b.stop() })
+	b.reported("eu:market", "us:market")
+	path := "/api/v2/state?at=" + stamp(time.Now())
+	got := b.as("viewer-eu", http.MethodGet, path, "")
+	if names := got.names("services", "service"); len(names) != 1 || names[0] != "eu:market" || !slices.Equal(past.read, []string{"eu:market"}) {
+		t.Errorf("%v is told, and %v was read: %s", names, past.read, got.raw)
+	}
+	past.read = nil
+	b.as("viewer", http.MethodGet, path, "")
+	if len(past.read) != 2 {
+		t.Errorf("for who is for all %v was read", past.read)
+	}
 }

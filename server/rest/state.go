@@ -59,7 +59,11 @@ func (a *API) past(c *call, at time.Time) ([]fleet.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	views, err := recorder.StateAt(c.r.Context(), at)
+	var sees func(string) bool // all
+	if c.id.Limited() {
+		sees = c.id.Sees
+	}
+	views, err := recorder.StateAt(c.r.Context(), at, sees)
 	if len(fleet.FieldsOf(err)) > 0 { // the parameter's
 		var bad badFields
 		_ = bad.addAll("", err)

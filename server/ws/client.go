@@ -71,6 +71,8 @@ type client struct {
 	orders     sync.WaitGroup
 	orderSlots chan struct{}
 
+	reached atomic.Uint64 // the cursor, for others to see
+
 	// The writer's.
 	cursor uint64 // everything up to it was sent
 	placed bool   // false: the client needs a snapshot
@@ -94,6 +96,7 @@ func newClient(s *Server, id auth.Identity, address string) *client {
 		wake: make(chan struct{}, 1), answers: make(chan answer, maxAnswers), closing: make(chan struct{}),
 		orderSlots: make(chan struct{}, maxOrders),
 	}
+	c.reached.Store(s.hub.at())
 	if id.Limited() {
 		c.filter.sees = id.Sees
 	}
@@ -113,6 +116,9 @@ func (c *client) leave(code int, reason string) { c.close(code, reason, true) }
 func (c *client) close(code int, reason string, left bool) {
 	c.endOnce.Do(func() {
 		c.code, c.reason, c.left = code, reason, left
+		if !left {
+			c.server.traffic.closed.add(code, 1)
+		}
 		c.severTimer = time.AfterFunc(endTimeout, c.conn.sever)
 		close(c.closing)
 	})
@@ -247,6 +253,7 @@ func (c *client) follow(recs []*record) (more bool, err error) {
 	recs, reached, ok := c.server.hub.read(c.cursor, &c.filter, recs)
 	if !ok {
 		c.server.traffic.slow.Add(1)
+		c.server.traffic.renewed.Add(1)
 		if c.voids++; c.voids > maxVoid {
 			return false, errSlow
 		}
@@ -265,6 +272,7 @@ func (c *client) follow(recs []*record) (more bool, err error) {
 		return false, err
 	}
 	c.cursor = reached
+	c.reached.Store(reached)
 	if len(recs) < cap(recs) {
 		c.voids = 0
 	}
@@ -284,6 +292,7 @@ func (c *client) snapshot() error {
 		}
 	}
 	c.cursor, c.placed = snap.seq, true
+	c.reached.Store(snap.seq)
 	return nil
 }
 

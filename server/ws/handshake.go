@@ -90,6 +90,8 @@ func (s *Server) note(r *http.Request, id auth.Identity, err error) {
 // refused answers a handshake that comes to nothing.
 func (s *Server) refused(w http.ResponseWriter, r *http.Request, id auth.Identity, err error) {
 	s.traffic.refused.Add(1)
+	status, _ := problem.Describe(err)
+	s.traffic.statuses.add(status, 1)
 	s.note(r, id, err)
 	s.problems.Write(w, r, err)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/degenduel/switchgear/fleet"
@@ -21,8 +22,9 @@ import (
 // after the cursor has been dropped: then the cursor is void. The manager never
 // waits for a reader, nor one reader for another.
 type hub struct {
-	epoch epoch
-	news  chan struct{}
+	epoch     epoch
+	news      chan struct{}
+	coalesced atomic.Uint64 // updates that readers were spared
 
 	mu     sync.RWMutex
 	seq    uint64 // of the last change
@@ -155,6 +157,8 @@ func (h *hub) from(seq uint64) int {
 // delays its client only.
 func (h *hub) read(cursor uint64, f *filter, recs []*record) (_ []*record, reached uint64, ok bool) {
 	var room [readAhead]candidate
+	from, looked := cursor, uint64(0)
+	defer func() { h.spared(reached-from, looked) }()
 	for done := false; !done; {
 		var some []candidate
 		if some, reached, done, ok = h.after(cursor, room[:0]); !ok {
@@ -167,11 +171,34 @@ func (h *hub) read(cursor uint64, f *filter, recs []*record) (_ []*record, reach
 			if f.takes(c.rec, c.layer) {
 				recs = append(recs, c.rec)
 			}
+			looked++
 			cursor = c.rec.seq
 		}
 		cursor = reached
 	}
 	return recs, cursor, true
+}
+
+// spared counts that a reader went on by so many changes, and looked at so many of
+// them: the others were updates that later ones made useless.
+func (h *hub) spared(by, looked uint64) {
+	if by > looked {
+		h.coalesced.Add(by - looked)
+	}
+}
+
+// lag is how many changes are held, how many there are after seq, and how long
+// ago the first of those was told that still is to be sent.
+func (h *hub) lag(seq uint64, now time.Time) (held int, behind uint64, since time.Duration) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, s := range h.log[h.from(seq+1):] {
+		if s.rec != nil {
+			since = max(now.Sub(s.rec.at), 0)
+			break
+		}
+	}
+	return len(h.log) - h.holes, h.seq - min(seq, h.seq), since
 }
 
 // readAhead is how many records are looked at under one lock.

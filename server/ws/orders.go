@@ -56,6 +56,7 @@ func (c *client) order(ctx context.Context, m *wire.ClientMessage) {
 			c.fail(m, e)
 			return
 		}
+		c.server.traffic.receivedOne(m.Type, resultDone)
 		c.say(result, nil)
 	})
 }

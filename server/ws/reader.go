@@ -153,6 +153,7 @@ func (c *client) pong(m *wire.ClientMessage) {
 	if p.Timestamp == nil {
 		p.Timestamp, _ = wire.Time{Time: time.Now()}.MarshalJSON() // it cannot fail
 	}
+	c.server.traffic.receivedOne(m.Type, resultDone)
 	// Not by json.Marshal, which would write the client's timestamp anew.
 	b := append(newFrame(placeSize+len(p.Timestamp)), `{"type":"`+p.Type+`","timestamp":`...)
 	b = append(b, p.Timestamp...)
@@ -167,6 +168,7 @@ func (c *client) subscribe(ctx context.Context, m *wire.ClientMessage) {
 		c.refuse(ctx, m, wire.Error{Code: wire.CodeInvalid, Message: err.Error()})
 		return
 	}
+	c.server.traffic.receivedOne(m.Type, resultDone)
 	c.say(wire.SubscriptionSuccess{
 		Type: wire.TypeSubscriptionSuccess, Timestamp: wire.Time{Time: time.Now()}, RequestID: m.RequestID,
 		Services: listed(m.Services), Layers: listed(m.Layers), Statuses: listed(m.Statuses),
@@ -182,6 +184,9 @@ func (c *client) subscribe(ctx context.Context, m *wire.ClientMessage) {
 // goOn gives the client the place that it says it had, if that is still known.
 func (c *client) goOn(epoch string, seq uint64) {
 	c.cursor, c.placed = seq, epoch == c.epoch.name && c.server.hub.goOn(seq, c.cursor, &c.filter)
+	if c.placed {
+		c.reached.Store(seq)
+	}
 }
 
 func listed(names []string) []string { return append([]string{}, names...) }
@@ -198,6 +203,7 @@ func (c *client) refuse(ctx context.Context, m *wire.ClientMessage, e wire.Error
 
 // fail answers with an error. Anybody may call it.
 func (c *client) fail(m *wire.ClientMessage, e wire.Error) {
+	c.server.traffic.receivedOne(m.Type, resultOf(e))
 	e.Message = cut(e.Message)
 	e.Type, e.Timestamp, e.RequestID = wire.TypeError, wire.Time{Time: time.Now()}, m.RequestID
 	c.say(e, nil)

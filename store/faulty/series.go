@@ -39,8 +39,10 @@ func (s *Store) Series(ctx context.Context, q fleet.SeriesQuery) ([]fleet.Series
 }
 
 // SeriesAt implements [fleet.SeriesStore].
-func (s *Store) SeriesAt(ctx context.Context, step time.Duration, at time.Time) ([]fleet.SeriesChunk, error) {
-	return askSeries(ctx, s, SeriesAt, func(inner fleet.SeriesStore) ([]fleet.SeriesChunk, error) { return inner.SeriesAt(ctx, step, at) })
+func (s *Store) SeriesAt(ctx context.Context, step time.Duration, at time.Time, of fleet.Which) ([]fleet.SeriesChunk, error) {
+	return askSeries(ctx, s, SeriesAt, func(inner fleet.SeriesStore) ([]fleet.SeriesChunk, error) {
+		return inner.SeriesAt(ctx, step, at, of)
+	})
 }
 
 // TrimSeries implements [fleet.SeriesStore].
@@ -49,6 +51,6 @@ func (s *Store) TrimSeries(ctx context.Context, step time.Duration, before time.
 }
 
 // StateAt implements [fleet.SeriesStore].
-func (s *Store) StateAt(ctx context.Context, at time.Time) ([]fleet.StateAt, error) {
-	return askSeries(ctx, s, StateAt, func(inner fleet.SeriesStore) ([]fleet.StateAt, error) { return inner.StateAt(ctx, at) })
+func (s *Store) StateAt(ctx context.Context, at time.Time, of fleet.Which) ([]fleet.StateAt, error) {
+	return askSeries(ctx, s, StateAt, func(inner fleet.SeriesStore) ([]fleet.StateAt, error) { return inner.StateAt(ctx, at, of) })
 }

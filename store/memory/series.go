@@ -93,7 +93,7 @@ func (s *Store) chunksOf(asked func(*fleet.SeriesChunk) bool) []fleet.SeriesChun
 }
 
 // SeriesAt implements [fleet.SeriesStore].
-func (s *Store) SeriesAt(ctx context.Context, step time.Duration, at time.Time) ([]fleet.SeriesChunk, error) {
+func (s *Store) SeriesAt(ctx context.Context, step time.Duration, at time.Time, of fleet.Which) ([]fleet.SeriesChunk, error) {
 	if err := s.lock(ctx, "series at"); err != nil {
 		return nil, err
 	}
@@ -101,8 +101,10 @@ func (s *Store) SeriesAt(ctx context.Context, step time.Duration, at time.Time) 
 	if err := whole("series at", step); err != nil {
 		return nil, err
 	}
-	newest := make(map[string]fleet.SeriesChunk)
-	for _, c := range s.chunksOf(func(c *fleet.SeriesChunk) bool { return c.Step == step && !c.Start.After(at) }) {
+	newest, has := make(map[string]fleet.SeriesChunk), quick(of)
+	for _, c := range s.chunksOf(func(c *fleet.SeriesChunk) bool {
+		return c.Step == step && !c.Start.After(at) && has(c.Service)
+	}) {
 		newest[c.Service] = c
 	}
 	out := make([]fleet.SeriesChunk, 0, len(newest))
@@ -130,19 +132,19 @@ func (s *Store) TrimSeries(ctx context.Context, step time.Duration, before time.
 }
 
 // StateAt implements [fleet.SeriesStore].
-func (s *Store) StateAt(ctx context.Context, at time.Time) ([]fleet.StateAt, error) {
+func (s *Store) StateAt(ctx context.Context, at time.Time, of fleet.Which) ([]fleet.StateAt, error) {
 	if err := s.lock(ctx, "state at"); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
 	at = moment(at)
-	states := make(map[string]fleet.StateAt)
-	for name, events := range s.eventsAt(at) {
+	states, has := make(map[string]fleet.StateAt), quick(of)
+	for name, events := range s.eventsAt(at, has) {
 		states[name] = fleet.StateAt{Service: name, Events: events}
 	}
 	for name, versions := range s.configs {
 		for _, v := range slices.Backward(versions) {
-			if v.At.After(at) {
+			if v.At.After(at) || !has(name) {
 				continue
 			}
 			state := states[name]
@@ -158,12 +160,24 @@ func (s *Store) StateAt(ctx context.Context, at time.Time) ([]fleet.StateAt, err
 	return out, nil
 }
 
-// eventsAt are, of each service, the events that made its state.
-func (s *Store) eventsAt(at time.Time) map[string][]fleet.Event {
+// quick is of.Has for many questions.
+func quick(of fleet.Which) func(string) bool {
+	if of.Names == nil {
+		return of.Has
+	}
+	names := make(map[string]bool, len(of.Names))
+	for _, name := range of.Names {
+		names[name] = true
+	}
+	return func(name string) bool { return names[name] }
+}
+
+// eventsAt are, of each service that is asked for, the events that made its state.
+func (s *Store) eventsAt(at time.Time, has func(string) bool) map[string][]fleet.Event {
 	type pick struct{ service, what string }
 	newest := make(map[pick]fleet.Event)
 	for _, e := range s.events {
-		if e.At.After(at) || !slices.Contains(fleet.StateKinds, e.Kind) {
+		if e.At.After(at) || !slices.Contains(fleet.StateKinds, e.Kind) || !has(e.Service) {
 			continue
 		}
 		picks := []pick{{e.Service, string(e.Kind)}}

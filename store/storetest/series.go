@@ -72,7 +72,7 @@ func (x seriesTrial) wantOf(service string, from, to time.Time, starts ...int) {
 
 func (x seriesTrial) stateAt(at time.Time) []fleet.StateAt {
 	x.Helper()
-	found, err := x.StateAt(x.Context(), at)
+	found, err := x.StateAt(x.Context(), at, fleet.Which{})
 	if err != nil {
 		x.Fatalf("StateAt(%v): %v", at, err)
 	}
@@ -147,7 +147,7 @@ var seriesLaws = []struct {
 		x.wantOf("a", second(0), second(100))
 		_, err := x.Series(x.Context(), fleet.SeriesQuery{Service: "a"})
 		x.wantKind(err, fleet.Invalid)
-		_, err = x.SeriesAt(x.Context(), 1500*time.Millisecond, base)
+		_, err = x.SeriesAt(x.Context(), 1500*time.Millisecond, base, fleet.Which{})
 		x.wantKind(err, fleet.Invalid)
 		_, err = x.TrimSeries(x.Context(), 0, base, 1)
 		x.wantKind(err, fleet.Invalid)
@@ -155,7 +155,7 @@ var seriesLaws = []struct {
 	{"SeriesAtIsTheNewestOfEach", func(x seriesTrial) {
 		x.put(chunk("a", 0, "1"), chunk("a", 10, "2"), chunk("b", 5, "3"), chunk("c", 50, "4"))
 		for at, want := range map[int][]string{-1: nil, 0: {"1"}, 9: {"1", "3"}, 10: {"2", "3"}, 99: {"2", "3", "4"}} {
-			found, err := x.SeriesAt(x.Context(), time.Second, second(at))
+			found, err := x.SeriesAt(x.Context(), time.Second, second(at), fleet.Which{})
 			if err != nil {
 				x.Fatal(err)
 			}
@@ -231,6 +231,46 @@ var seriesLaws = []struct {
 			x.Errorf("%+v", got)
 		}
 	}},
+	{"OnlyThoseThatAreWantedComeBack", func(x seriesTrial) {
+		var puts []fleet.SeriesChunk
+		var b fleet.Batch
+		for i := range 500 {
+			name := fmt.Sprintf("s%03d", i)
+			puts = append(puts, chunk(name, 0, name))
+			b.Events = append(b.Events, event(uint64(i)+1, name, fleet.EventRegistered, base))
+			b.Configs = append(b.Configs, config(name, 1))
+		}
+		x.put(append(puts, chunk("", 0, "ran"))...)
+		x.commit(b)
+		even := func(name string) bool { return name != "" && (name[len(name)-1]-'0')%2 == 0 }
+		var names []string
+		for i := range 401 {
+			names = append(names, fmt.Sprintf("s%03d", i))
+		}
+		for want, pick := range map[int]fleet.Which{
+			500: {Match: func(name string) bool { return name != "" }}, 250: {Match: even}, 1: {Match: func(name string) bool { return name == "s123" }},
+			0: {Match: func(string) bool { return false }}, 401: {Names: names}, 2: {Names: []string{"s499", "nobody", "s000", "s499"}},
+		} {
+			chunks, err := x.SeriesAt(x.Context(), time.Second, second(5), pick)
+			if err != nil {
+				x.Fatal(err)
+			}
+			states, err := x.StateAt(x.Context(), after(1), pick)
+			if err != nil {
+				x.Fatal(err)
+			}
+			if len(chunks) != want || len(states) != want {
+				x.Fatalf("%d chunks and %d states, want %d", len(chunks), len(states), want)
+			}
+			for i := range states {
+				name := states[i].Service
+				if !pick.Has(name) || chunks[i].Service != name || len(states[i].Events) != 1 || states[i].Config.Version != 1 ||
+					i > 0 && states[i-1].Service >= name {
+					x.Errorf("%q, which is wanted: %v: %+v, %+v", name, pick.Has(name), states[i], chunks[i])
+				}
+			}
+		}
+	}},
 	{"ReadersSeeWholePuts", func(x seriesTrial) {
 		const puts, size = 20, 40
 		done := make(chan error, 1)
@@ -283,6 +323,18 @@ var (
 	someSecond = rapid.Custom(func(r *rapid.T) time.Time { return second(rapid.IntRange(0, 20).Draw(r, "second")) })
 )
 
+// someWanted wants all, or some.
+var someWanted = rapid.Custom(func(r *rapid.T) fleet.Which {
+	if rapid.Bool().Draw(r, "all") {
+		return fleet.Which{}
+	}
+	names := rapid.SliceOf(rapid.OneOf(someService, rapid.Just(""))).Draw(r, "names")
+	if rapid.Bool().Draw(r, "by name") {
+		return fleet.Which{Names: append([]string{}, names...)}
+	}
+	return fleet.Which{Match: func(name string) bool { return slices.Contains(names, name) }}
+})
+
 func (p *pair) series() (store, model fleet.SeriesStore) {
 	return p.store.Store.(fleet.SeriesStore), p.model.Store.(fleet.SeriesStore)
 }
@@ -326,14 +378,15 @@ func (p *pair) askSeries(r *rapid.T) {
 		r.Fatalf("series of %+v (-model +store):\n%s", q, diff)
 	}
 	at := rapid.OneOf(someTime, someSecond).Draw(r, "at")
-	got, err = store.SeriesAt(ctx, q.Step, at)
-	want, modelErr = model.SeriesAt(ctx, q.Step, at)
+	some := someWanted.Draw(r, "wanted")
+	got, err = store.SeriesAt(ctx, q.Step, at, some)
+	want, modelErr = model.SeriesAt(ctx, q.Step, at, some)
 	agree(r, "SeriesAt", err, modelErr)
 	if diff := cmp.Diff(want, got, sameChunks); diff != "" {
 		r.Fatalf("series at %v (-model +store):\n%s", at, diff)
 	}
-	states, err := store.StateAt(ctx, at)
-	wantStates, modelErr := model.StateAt(ctx, at)
+	states, err := store.StateAt(ctx, at, some)
+	wantStates, modelErr := model.StateAt(ctx, at, some)
 	agree(r, "StateAt", err, modelErr)
 	if diff := cmp.Diff(wantStates, states, same); diff != "" {
 		r.Fatalf("state at %v (-model +store):\n%s", at, diff)

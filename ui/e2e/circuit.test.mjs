@@ -66,6 +66,7 @@ test('a circuit opens in front of who watches, says why, and is reset for all wh
   // What is ordered while the upstream fails: its result is shown, and it opens again.
   await page.getByRole('button', { name: /^Check now/ }).click();
   await see(page, '.svc-result', /Health check failed in .*503/);
+  assert.equal(await page.locator('.notice').count(), 0, 'it is said once');
 
   prices.well = true;
   await page.getByRole('button', { name: /^Reset/ }).click();
@@ -75,7 +76,7 @@ test('a circuit opens in front of who watches, says why, and is reset for all wh
   await see(dialog, '.svc-effect', 'The circuit closes at once, without a recovery');
   await dialog.getByLabel('Reason').fill('the pool is full again');
   await dialog.getByRole('button', { name: 'Close the circuit' }).click();
-  await see(page, '.notice.good');
+  await see(page, '.notice.good', /prices was reset: closed: \d of 3 failures within 20 ?s/);
   await see(page, '.svc-news', /You reset the circuit/);
   await see(second, '.svc-news', /admin reset the circuit .*“the pool is full again”/);
   for (const each of [page, second]) await see(each, '.svc-status', 'healthy');
@@ -110,17 +111,15 @@ test('an outage is told from its beginning, through the recoveries that fail, un
 
 test('an override says before what it refuses, counts down, and ends by itself', async (t) => {
   const { manager } = await shop(t);
-  for (let i = 0; i < 3; i++) await manager.report('checkout', 200);
-  // What the page says of the demand is of whole seconds that are kept.
-  for (const until = Date.now() + 15_000; Date.now() < until; await new Promise((resume) => setTimeout(resume, 200))) {
-    const { points } = await manager.api('GET', '/services/checkout/series');
-    if (points.some((/** @type {{ successful: number }} */ p) => p.successful > 0)) break;
-  }
   const page = await open(t, manager, { path: '/service/checkout' });
   const second = await open(t, manager);
   await see(second, '.tile', 'checkout');
-  await page.getByRole('button', { name: /^Override/ }).click();
+  const button = page.getByRole('button', { name: /^Override/ });
+  await button.waitFor();
+  for (let i = 0; i < 3; i++) await manager.report('checkout', 200);
+  await button.click(); // within the second of its first operations, which no series have yet
   const dialog = await see(page, 'dialog');
+  assert.match(await dialog.locator('.svc-effect').innerText(), /is not known yet|operations a second/);
   await see(dialog, '.svc-effect', /About \d+(\.\d)? operations a second will be refused/);
   await see(dialog, '.svc-effect', 'This one depends on it');
   await see(dialog, '.svc-effect', 'website');
@@ -164,4 +163,43 @@ test('an override says before what it refuses, counts down, and ends by itself',
   await see(page, '.notice', 'The override of checkout has ended');
   const { events } = await manager.api('GET', '/services/checkout/events?kind=override_expired');
   assert.equal(events.length, 1);
+});
+
+test('an outage is one opening with one beginning, whatever fails in between', async (t) => {
+  const prices = await upstream(t);
+  const manager = await Manager.start(t, {
+    defaults: { ...config, resetTimeoutMs: 300, maxResetTimeoutMs: 300 },
+    services: { prices: { healthCheck: { http: { url: prices.url }, timeoutMs: 1_000 } } },
+  });
+  const page = await open(t, manager, { path: '/service/prices' });
+  await see(page, '.svc-status', 'healthy');
+  await page.getByRole('button', { name: /^Override/ }).click();
+  const dialog = await see(page, 'dialog');
+  await see(dialog, '.svc-effect', 'Only the manager’s own checks run here; they go on.');
+  await page.keyboard.press('Escape');
+  await gone(page, 'dialog');
+
+  prices.well = false;
+  await see(page, '.svc-story-line', /with [3-9] recovery attempts/);
+  const { events } = await manager.api('GET', '/services/prices/events?kind=transition');
+  const opened = events.find((/** @type {{ from: string }} */ event) => event.from === 'closed');
+  assert.equal(await page.locator('.svc-since time').first().getAttribute('datetime'), opened.at, 'it is down since it first opened');
+  await see(page, '.svc-why', 'too many failures, 3 failed');
+  assert.equal(await page.locator('.svc-story').count(), 1);
+  await see(page, '.svc-story h3', 'opened: too many failures');
+  await see(page, '.svc-story', /The latest of \d+ failed recoveries: the health check failed in the recovery, with the same error/);
+  await see(page, '.svc-summary', 'The circuit was open once');
+
+  await page.keyboard.press('<');
+  await see(page, '.timebar-banner', 'prices: closed → open: too many failures');
+  assert.equal(new URL(page.url()).searchParams.get('at'), opened.at);
+  await page.keyboard.press('<');
+  await see(page, '.notice', 'There is no opening before.');
+
+  prices.well = true;
+  await page.keyboard.press('n');
+  await see(page, '.svc-story', /It took .* until the circuit was closed again/);
+  await page.goto(`${manager.url}/events?kind=health_failed`);
+  const row = await see(page, '.events-table tbody tr', '503');
+  assert.equal((await row.innerText()).split('503').length, 2, 'the error is said once');
 });

@@ -66,6 +66,7 @@ test('a config that cannot be, or cannot work, is told while it is written', asy
   await input(page, 'failureThreshold').fill('many');
   await see(page, '#svc-wrong-failureThreshold');
   assert.equal(await input(page, 'failureThreshold').getAttribute('aria-invalid'), 'true');
+  await see(page, '.svc-save', 'One value cannot be so');
   assert.equal(await review.isDisabled(), true);
   await input(page, 'failureThreshold').fill('2000000'); // the manager says the range
   await see(page, '#svc-wrong-failureThreshold', /1\D?000\D?000/);

@@ -34,7 +34,7 @@ test('texts of others are text, whatever they say and wherever they are shown', 
     ['/service/target', '.svc-error', '<img src=x onerror='], ['/service/target?tab=history', '.svc-history', '<img src=x onerror='],
     ['/service/target?tab=config', '.svc-versions', '<img src=x onerror='], [`/service/${'n'.repeat(128)}`, '.svc-override', '<img src=x onerror='],
     ['/events', '.events-table', '<img src=x onerror='], ['/audit', '.audit-table', '<img src=x onerror='], ['/tokens', '.tokens-table', '<img src=x onerror='],
-    [`/service/${encodeURIComponent(html)}`, 'h1', '<img src=x onerror='], [`/?q=${encodeURIComponent(html)}`, '.tile', 'target'], // its description has it
+    [`/service/${encodeURIComponent(html)}`, 'h1', '<img src=x onerror='], [`/?q=${encodeURIComponent(html)}`, '.tile', 'target'],
     [`/map?focus=${encodeURIComponent(html)}`, '.map-what', '<img src=x onerror='], [`/?at=${encodeURIComponent(html)}`, '.card-error', ''],
   ];
   for (const [path = '', selector = '', text = ''] of views) {
@@ -98,4 +98,27 @@ test('the page may load and run nothing but its own', async (t) => {
   const policy = (await (await fetch(manager.url)).headers.get('Content-Security-Policy')) ?? '';
   assert.match(policy, /^default-src 'self'; /);
   assert.doesNotMatch(policy, /unsafe|data:|\*/);
+});
+
+test('what others write turns nothing around it, on any page that shows it', async (t) => {
+  const turned = '\u2069\u202Eeb ot ro'; // it would end an isolation and turn the rest
+  const manager = await Manager.start(t, { defaults: { failureThreshold: 1, resetTimeoutMs: 600_000 }, services: { target: { layer: 'data' }, other: { dependencies: ['target'] } } });
+  await manager.report('target', 0, 1, turned);
+  await manager.api('PUT', '/services/other/override', { mode: 'forced_open', reason: turned, ttl_ms: 600_000 });
+  await manager.api('PATCH', '/services/target/config', { config: { failureThreshold: 9 }, reason: turned }, { 'If-Match': '"1"' });
+  const page = await open(t, manager);
+  for (const [path = '', selector = ''] of [
+    ['/service/target', '.svc-why'], ['/service/target', '.svc-story .svc-error'], ['/service/other', '.svc-override'], ['/service/other', '.svc-news'],
+    ['/service/other?tab=history', '.svc-history'], ['/service/target?tab=config', '.svc-versions'], ['/map', '.map-error'], ['/map?view=list', '.map-error'],
+    ['/events', '.events-table'], ['/audit', '.audit-table'],
+  ]) {
+    await page.goto(manager.url + path);
+    await see(page, selector, 'eb ot ro');
+    assert.equal(await page.evaluate(() => /[\u202A-\u202E\u2066\u2067]/.test(document.querySelector('main')?.outerHTML ?? '')), false, path);
+    assert.equal(await page.evaluate((one) => {
+      const walk = document.createTreeWalker(document.querySelector(one) ?? document.body, NodeFilter.SHOW_TEXT);
+      for (let node = walk.nextNode(); node; node = walk.nextNode()) if (node.nodeValue?.includes('eb ot ro') && !node.parentElement?.closest('bdi')) return node.parentElement?.outerHTML ?? '';
+      return '';
+    }, selector), '', `${path}: it is apart from what stands beside it`);
+  }
 });

@@ -51,7 +51,7 @@ test('a link to the moment of an opening shows board, map and service as they we
   await see(page, '.map-panel', 'One root of what is wrong');
   await see(page, '.map-panel', 'too many failures');
 
-  await page.locator('.map-box', { hasText: 'prices' }).click();
+  await page.locator('[data-box=prices]').click();
   await see(page, '.svc-status', 'circuit open');
   await see(page, '.svc-why', 'too many failures, 3 failed');
   await see(page, '.svc-story', 'and still then');

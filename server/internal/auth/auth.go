@@ -78,6 +78,9 @@ type Authenticator struct {
 	ended    ended
 	refused  func(*http.Request, string) // may be nil
 
+	answered atomic.Uint64 // failed log-ins that were told so
+	limited  atomic.Uint64 // those that were told to wait
+
 	mu      sync.Mutex
 	changed chan struct{}
 }
@@ -309,12 +312,20 @@ func (a *Authenticator) Login(r *http.Request, secret string) (Identity, error) 
 // failed counts a log-in that was refused.
 func (a *Authenticator) failed(r *http.Request, why error) error {
 	if wait := a.failures.add(Address(r), time.Now()); wait > 0 {
+		a.limited.Add(1)
 		return &fleet.Error{Kind: fleet.Exhausted, Op: opLogin, Err: &tooManyError{wait}}
 	}
+	a.answered.Add(1)
 	if a.refused != nil {
 		a.refused(r, Reason(why))
 	}
 	return unauthorized(why)
+}
+
+// FailedLogins are the log-ins with a bad token so far: those that were answered
+// as such, and those that were told to wait.
+func (a *Authenticator) FailedLogins() (answered, limited uint64) {
+	return a.answered.Load(), a.limited.Load()
 }
 
 // Request is Login with the request's Authorization: Bearer. Without one it is

@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/degenduel/switchgear/fleet"
@@ -64,6 +65,21 @@ func Status(status int, format string, args ...any) error {
 type Writer struct {
 	log    *slog.Logger
 	sample sampler
+	counts [maxStatus]atomic.Uint64
+}
+
+// maxStatus is above every HTTP status.
+const maxStatus = 600
+
+// Counts are how many requests were answered with a problem, by HTTP status.
+func (p *Writer) Counts() map[int]uint64 {
+	counts := make(map[int]uint64)
+	for status := range p.counts {
+		if n := p.counts[status].Load(); n > 0 {
+			counts[status] = n
+		}
+	}
+	return counts
 }
 
 // New makes a Writer; nil logs nothing.
@@ -78,6 +94,9 @@ func New(log *slog.Logger) *Writer {
 // or a fault of ours.
 func (p *Writer) Write(w http.ResponseWriter, r *http.Request, err error) {
 	status := statusOf(err)
+	if status < maxStatus {
+		p.counts[max(status, 0)].Add(1)
+	}
 	id := RequestID(r.Context())
 	gone := r.Context().Err() != nil && errors.Is(err, r.Context().Err()) // nobody is there to read it
 	if !gone {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -101,23 +102,63 @@ func scanChunk(rows *sql.Rows, c *fleet.SeriesChunk) error {
 	return err
 }
 
-// selectSeriesAt leaps in the index from service to service.
-const selectSeriesAt = `WITH RECURSIVE found(service) AS (
-	SELECT MIN(service) FROM service_series
-	UNION ALL
-	SELECT (SELECT MIN(service) FROM service_series c WHERE c.service > found.service) FROM found WHERE found.service IS NOT NULL
-) SELECT c.service, c.step, c.started, c.ended, c.points FROM found JOIN service_series c
+// namesIn is the beginning of a query of every service of a table: it leaps in the
+// index from one to the next.
+func namesIn(table string) string {
+	return "WITH RECURSIVE found(service) AS (SELECT MIN(service) FROM " + table + ` UNION ALL
+	SELECT (SELECT MIN(service) FROM ` + table + " c WHERE c.service > found.service) FROM found WHERE found.service IS NOT NULL) "
+}
+
+// maxNames is how many services one query asks for by name.
+const maxNames = 200
+
+// ofEach asks of every service of a table that is asked for what the query picks
+// of those in found.
+func ofEach[T any](
+	ctx context.Context, s *Store, table, query string, args []any, of fleet.Which, scan func(*sql.Rows, *T) error,
+) ([]T, error) {
+	if of.Names == nil && of.Match == nil {
+		return collect(ctx, s.cfg.Read, namesIn(table)+query, args, scan)
+	}
+	names := slices.Compact(slices.Sorted(slices.Values(of.Names)))
+	if of.Names == nil {
+		var err error
+		names, err = collect(ctx, s.cfg.Read, namesIn(table)+"SELECT service FROM found WHERE service IS NOT NULL", nil,
+			func(rows *sql.Rows, name *string) error { return rows.Scan(name) })
+		if err != nil {
+			return nil, err
+		}
+		names = slices.DeleteFunc(names, func(name string) bool { return !of.Match(name) })
+	}
+	var out []T
+	for some := range slices.Chunk(names, maxNames) {
+		all := slices.Clone(args)
+		values := make([]string, len(some))
+		for i, name := range some {
+			all = append(all, name)
+			values[i] = "(CAST($" + strconv.Itoa(len(all)) + " AS TEXT))"
+		}
+		more, err := collect(ctx, s.cfg.Read, "WITH found(service) AS (VALUES "+strings.Join(values, ", ")+") "+query, all, scan)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, more...)
+	}
+	return out, nil
+}
+
+const selectSeriesAt = `SELECT c.service, c.step, c.started, c.ended, c.points FROM found JOIN service_series c
 	ON c.service = found.service AND c.step = $1 AND c.started =
 		(SELECT MAX(started) FROM service_series n WHERE n.service = found.service AND n.step = $1 AND n.started <= $2)`
 
 // SeriesAt implements [fleet.SeriesStore].
-func (s *Store) SeriesAt(ctx context.Context, step time.Duration, at time.Time) ([]fleet.SeriesChunk, error) {
+func (s *Store) SeriesAt(ctx context.Context, step time.Duration, at time.Time, of fleet.Which) ([]fleet.SeriesChunk, error) {
 	var out []fleet.SeriesChunk
 	err := s.do(ctx, "series at", func(ctx context.Context) (err error) {
 		if !whole(step) {
 			return invalid("a step of %v is not one of whole seconds", step)
 		}
-		out, err = collect(ctx, s.cfg.Read, selectSeriesAt, []any{seconds(step), at.Unix()}, scanChunk)
+		out, err = ofEach(ctx, s, "service_series", selectSeriesAt, []any{seconds(step), at.Unix()}, of, scanChunk)
 		return err
 	})
 	slices.SortFunc(out, func(a, b fleet.SeriesChunk) int { return strings.Compare(a.Service, b.Service) })
@@ -160,36 +201,28 @@ var selectEventsAt = func() string {
 		picks = append(picks, newestEvent("n.kind = '"+string(kind)+"'"))
 	}
 	picks = append(picks, newestEvent("n.kind = '"+string(fleet.EventTransition)+"' AND n.to_state = 'open'"))
-	return `WITH RECURSIVE found(service) AS (
-	SELECT MIN(service) FROM service_events
-	UNION ALL
-	SELECT (SELECT MIN(service) FROM service_events c WHERE c.service > found.service) FROM found WHERE found.service IS NOT NULL
-) SELECT e.id, e.seq, e.service, e.kind, COALESCE(e.from_state, ''), COALESCE(e.to_state, ''), e.at,
+	return `SELECT e.id, e.seq, e.service, e.kind, COALESCE(e.from_state, ''), COALESCE(e.to_state, ''), e.at,
 	COALESCE(e.actor, ''), COALESCE(e.reason, ''), e.evidence
 	FROM found JOIN service_events e ON e.id IN (` + strings.Join(picks, ", ") + ")"
 }()
 
-const selectConfigsAt = `WITH RECURSIVE found(service) AS (
-	SELECT MIN(service) FROM service_configs
-	UNION ALL
-	SELECT (SELECT MIN(service) FROM service_configs c WHERE c.service > found.service) FROM found WHERE found.service IS NOT NULL
-) SELECT c.service, c.version, c.config, c.at, COALESCE(c.actor, ''), COALESCE(c.reason, '') FROM found JOIN service_configs c
+const selectConfigsAt = `SELECT c.service, c.version, c.config, c.at, COALESCE(c.actor, ''), COALESCE(c.reason, '') FROM found JOIN service_configs c
 	ON c.service = found.service AND c.version = (SELECT version FROM service_configs n
 		WHERE n.service = found.service AND n.at <= $1 ORDER BY n.version DESC LIMIT 1)`
 
 // StateAt implements [fleet.SeriesStore].
-func (s *Store) StateAt(ctx context.Context, at time.Time) ([]fleet.StateAt, error) {
+func (s *Store) StateAt(ctx context.Context, at time.Time, of fleet.Which) ([]fleet.StateAt, error) {
 	var events []fleet.Event
 	var configs []fleet.ConfigVersion
 	err := s.do(ctx, "state at", func(ctx context.Context) error {
 		// Neither is ever changed, so that they need not be read at one moment.
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() (err error) {
-			events, err = collect(ctx, s.cfg.Read, selectEventsAt, []any{s.moment(at)}, scanEvent)
+			events, err = ofEach(ctx, s, "service_events", selectEventsAt, []any{s.moment(at)}, of, scanEvent)
 			return err
 		})
 		group.Go(func() (err error) {
-			configs, err = collect(ctx, s.cfg.Read, selectConfigsAt, []any{s.moment(at)}, scanConfig)
+			configs, err = ofEach(ctx, s, "service_configs", selectConfigsAt, []any{s.moment(at)}, of, scanConfig)
 			return err
 		})
 		return group.Wait()

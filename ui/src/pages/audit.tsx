@@ -1,8 +1,10 @@
 import { api } from '../api';
 import { may, session } from '../live/live';
 import { When } from '../parts/moment';
+import { isolated, Outside } from '../parts/outside';
 import { parameter, serviceURL, setParameters } from '../route';
 import type { AuditEntry } from '../wire';
+import { detailsOf } from './audit/details';
 import { More } from './lists/more';
 import { usePages } from './lists/pager';
 import { NotForYou, seesAll } from './lists/told';
@@ -56,11 +58,11 @@ function Audit() {
               {list.items.map((line) => (
                 <tr key={line.id}>
                   <td class="moment"><When at={line.at} /></td>
-                  <td><button type="button" class="audit-actor" title={`Only ${line.actor}`} onClick={() => setParameters({ actor: line.actor }, { replace: false })}>{line.actor}</button></td>
+                  <td><button type="button" class="audit-actor" title={`Only ${isolated(line.actor)}`} onClick={() => setParameters({ actor: line.actor }, { replace: false })}><Outside text={line.actor} /></button></td>
                   <td class="mono">{line.address || '–'}</td>
-                  <td>{line.action}</td>
+                  <td>{line.action}<Details of={line} /></td>
                   <td>{line.service ? <a href={serviceURL(line.service)}>{line.service}</a> : <span class="muted">–</span>}</td>
-                  <td>{line.reason || <span class="muted">–</span>}</td>
+                  <td>{line.reason ? <Outside text={line.reason} /> : <span class="muted">–</span>}</td>
                   <td class={line.result.startsWith('ok') ? '' : 'audit-refused'}>{line.result}</td>
                 </tr>
               ))}
@@ -70,6 +72,17 @@ function Audit() {
       )}
       <More list={list} empty={filtered ? 'No line is like that.' : 'Nobody has done anything yet.'} />
     </div>
+  );
+}
+
+/** What the line says beyond the action: the mode, the end, the version. */
+function Details({ of }: { of: AuditEntry & { details?: unknown } }) {
+  const list = detailsOf(of.details, of.result);
+  if (list.length === 0) return null;
+  return (
+    <dl class="audit-details">
+      {list.map((d) => <div key={d.name}><dt>{d.name}:</dt> <dd>{d.at !== null ? <When at={d.at} /> : <Outside text={d.text} />}</dd></div>)}
+    </dl>
   );
 }
 

@@ -4,6 +4,7 @@ import { api } from '../api';
 import { board, entries } from '../live/live';
 import { Shape } from '../parts/badge';
 import { When } from '../parts/moment';
+import { orderly, Outside } from '../parts/outside';
 import { moment, parameter, serviceURL, setParameters } from '../route';
 import { eventText, kindWords } from '../words';
 import type { EventKind, ServiceEvent } from '../wire';
@@ -100,11 +101,11 @@ function EventRow({ event }: { event: ServiceEvent }) {
         {!event.durable && <small class="events-waiting">not stored yet</small>}
       </td>
       <td>
-        {event.reason && <p>{event.reason}</p>}
-        {error !== '' && <p class="mono events-error" title={error}>{error}</p>}
+        {event.reason && event.reason !== error && <p><Outside text={event.reason} /></p>}
+        {error !== '' && <p class="mono events-error" title={orderly(error)}><Outside text={error} /></p>}
         {words.length > 0 && <p class="muted">{words.join(' · ')}</p>}
       </td>
-      <td class={event.actor ? '' : 'events-nobody'}>{event.actor ?? <span class="muted">–</span>}</td>
+      <td class={event.actor ? '' : 'events-nobody'}>{event.actor ? <Outside text={event.actor} /> : <span class="muted">–</span>}</td>
       <td class="events-go">
         <button type="button" class="button quiet" title="Look at everything as it was then" onClick={() => lookAt(Date.parse(event.at))}>look at it then<span class="hidden-visually">: {event.service}, {eventText(event)}</span></button>
       </td>

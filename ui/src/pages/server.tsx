@@ -78,7 +78,7 @@ function Shown({ look, looks }: { look: Look; looks: Look[] }) {
           <Fact name="writes that failed" value={count(info.store.failed_writes)} bad={info.store.failed_writes > 0} />
           <Fact name="events never stored" value={count(info.store.dropped_events)} bad={info.store.dropped_events > 0} />
         </Card>
-        <Card title="Live stream" figure={<Spark bars={bars(looks)} label="Messages to clients over the last minutes" />}>
+        <Card title="Live stream" figure={<Sent bars={bars(looks)} />}>
           <Fact name="clients" value={count(info.stream.clients)} />
           <Fact name="messages to them" value={latest ? rate(latest.messages) : '–'} more={count(info.stream.messages)} />
           <Fact name="bytes to them" value={latest ? `${bytes(latest.bytes)}/s` : '–'} more={bytes(info.stream.bytes)} />
@@ -104,6 +104,17 @@ function Shown({ look, looks }: { look: Look; looks: Look[] }) {
         </Card>
       </div>
     </>
+  );
+}
+
+/** The messages of the last minutes, once there are some. */
+function Sent({ bars: list }: { bars: Bar[] }) {
+  if (list.every((bar) => bar.successful === 0)) return null;
+  return (
+    <figure class="server-sent">
+      <figcaption class="muted">messages, the last five minutes</figcaption>
+      <Spark bars={list} label="" />
+    </figure>
   );
 }
 

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { api } from '../api';
 import { may, now, session } from '../live/live';
 import { Ago, When } from '../parts/moment';
+import { orderly, Outside } from '../parts/outside';
 import type { NewToken, Token } from '../wire';
 import { More } from './lists/more';
 import { usePages } from './lists/pager';
@@ -71,15 +72,15 @@ function Row({ token, revoke }: { token: Token; revoke: () => void }) {
   const over = token.expires_at !== null && Date.parse(token.expires_at) <= now.value;
   return (
     <tr class={over ? 'tokens-over' : ''}>
-      <td><b>{token.name}</b> <small class="mono muted tokens-id">{token.id}</small></td>
+      <td><b><Outside text={token.name} /></b> <small class="mono muted tokens-id">{token.id}</small></td>
       <td title={roleWords[token.role]}>{token.role}</td>
       <td>{token.services ? <span class="mono">{token.services.join(', ')}</span> : 'all'}</td>
-      <td><When at={token.created_at} /> <span class="muted">by {token.created_by || 'nobody known'}</span></td>
+      <td><When at={token.created_at} /> <span class="muted">by {token.created_by ? <Outside text={token.created_by} /> : 'nobody known'}</span></td>
       <td>{token.expires_at === null ? 'never' : over ? <>has ended, <Ago at={token.expires_at} /></> : <><When at={token.expires_at} /> <span class="muted"><Ago at={token.expires_at} /></span></>}</td>
       <td class="tokens-do">
         {token.id === 'environment'
           ? <span class="muted" title="It is the value of SWITCHGEAR_ADMIN_TOKEN: change that, and start the manager again">of the environment</span>
-          : <button type="button" class="button danger" aria-label={`Revoke ${token.name}`} onClick={revoke}>Revoke</button>}
+          : <button type="button" class="button danger" aria-label={`Revoke ${orderly(token.name)}`} onClick={revoke}>Revoke</button>}
       </td>
     </tr>
   );

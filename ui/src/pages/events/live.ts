@@ -1,5 +1,8 @@
+import { span } from '../../format';
 import type { ServiceEvent } from '../../wire';
+import { ruleText } from '../../words';
 import { merge } from '../time/marks';
+import { outageOf } from '../time/outage';
 
 /** What is asked for, as the URL has it. */
 export interface Filter {
@@ -28,7 +31,7 @@ export function withLive(fetched: readonly ServiceEvent[], live: readonly Servic
 }
 
 /** What of the evidence says why, in a few words: the numbers of an opening, the attempt of a recovery, the version of a config. */
-export function evidenceWords(event: Pick<ServiceEvent, 'kind' | 'to' | 'evidence'>): string[] {
+export function evidenceWords(event: Pick<ServiceEvent, 'kind' | 'to' | 'at' | 'evidence'>): string[] {
   const number = (key: string) => (typeof event.evidence?.[key] === 'number' ? (event.evidence[key] as number) : 0);
   const words: string[] = [];
   const add = (n: number, one: string, many: string) => n > 0 && words.push(`${n} ${n === 1 ? one : many}`);
@@ -40,6 +43,9 @@ export function evidenceWords(event: Pick<ServiceEvent, 'kind' | 'to' | 'evidenc
   }
   const attempt = number('recovery_attempt');
   if (event.kind === 'transition' && attempt > 0) words.push(`recovery attempt ${attempt}`);
+  const outage = event.kind === 'transition' && event.to !== 'half_open' ? outageOf(event) : null;
+  const down = outage ? Date.parse(event.at) - Date.parse(outage.began_at) : 0;
+  if (outage && down >= 1_000) words.push(event.to === 'closed' ? `was down for ${span(down)}` : `down for ${span(down)}: ${ruleText(outage.rule)}`);
   const version = number('config_version');
   if (version > 0 && ['config_changed', 'registered'].includes(event.kind)) words.push(`version ${version}`);
   return words;

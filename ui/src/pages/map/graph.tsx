@@ -122,7 +122,7 @@ export function Graph({ layout, box, line, near, look, first, wish, label, bandN
                 onFocus={() => focused(id)} onBlur={() => look(null)} onKeyDown={(event) => arrow(event, id)}
               >
                 {content}
-                <span class="hidden-visually">{more}</span>
+                <span class="hidden-visually">. {more}</span>
               </a>
             );
           })}

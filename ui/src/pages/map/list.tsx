@@ -21,10 +21,10 @@ export function MapList({ scene, entries, roots }: { scene: Scene; entries: Read
             <tr key={entry.service}>
               <td><a href={serviceURL(entry.service)}>{entry.service}</a></td>
               <td><StatusBadge status={entry.status} /></td>
-              <td>{entry.layer}</td>
-              <td><Names names={failing(entry) || entry.status === 'degraded' ? causes(entry.service, entries, roots) : []} own={entry.service} /></td>
-              <td><Names names={entry.dependencies} /></td>
-              <td><Names names={above.get(entry.service) ?? []} /></td>
+              <td data-name="Layer">{entry.layer}</td>
+              <td data-name="Because of"><Names names={failing(entry) || entry.status === 'degraded' ? causes(entry.service, entries, roots) : []} own={entry.service} /></td>
+              <td data-name="Needs"><Names names={entry.dependencies} /></td>
+              <td data-name="Is needed by"><Names names={above.get(entry.service) ?? []} /></td>
             </tr>
           ))}
         </tbody>
@@ -53,9 +53,9 @@ export function LayerList({ groups, href }: { groups: Group[]; href: (layer: str
             <tr key={group.layer}>
               <td><a href={href(group.layer)}>{group.layer || 'no layer'}</a></td>
               <td><StatusBadge status={group.worst} /></td>
-              <td class="number">{group.services}</td>
-              <td class="number">{group.failing}</td>
-              <td>{group.needs.map((name) => name || 'no layer').join(', ') || '–'}</td>
+              <td class="number" data-name="Services">{group.services}</td>
+              <td class="number" data-name="Fail">{group.failing}</td>
+              <td data-name="Needs">{group.needs.map((name) => name || 'no layer').join(', ') || '–'}</td>
             </tr>
           ))}
         </tbody>

@@ -15,7 +15,9 @@ import { layOut, type Layout } from './layout';
 import { LayerList, MapList } from './list';
 import { Legend, RootsPanel } from './panel';
 import { around, groupByLayer, room, scene, type Group, type Scene } from './scene';
+import { narrow } from './narrow';
 import { Search } from './search';
+import { told } from './told';
 import './map.css';
 
 const steadyFor = 4_000;
@@ -40,17 +42,19 @@ function useSteady(found: Scene, key: string): Scene {
 }
 
 export function MapPage() {
-  const told = useCalm(summary, 200); // it follows the states
+  const known = useCalm(summary, 200); // it follows the states
   moment.value;
   const focus = parameter('focus');
   const inLayer = parameter('layer');
-  const asList = parameter('view') === 'list';
+  const view = parameter('view');
+  const asList = view === '' ? narrow.value : view === 'list';
+  const drawn = narrow.value ? 'map' : ''; // the view that is a drawing, as the URL has it
   const layer = inLayer === '' ? null : inLayer === noLayer ? '' : inLayer;
   const entries = shownEntries.peek();
-  const roots = useMemo(() => told.wrong.filter((one) => one.kind !== 'close'), [told]);
+  const roots = useMemo(() => known.wrong.filter((one) => one.kind !== 'close'), [known]);
   const [found, groups, reached] = useMemo(
     () => [scene(entries, focus, layer), entries.size > room ? groupByLayer(entries) : [], blast(roots.map((root) => root.service), dependants(entries))] as const,
-    [told, focus, layer],
+    [known, focus, layer],
   );
   const shown = useSteady(found, `${focus}\n${inLayer}`);
   const layout = useLayout(shown.items);
@@ -61,8 +65,8 @@ export function MapPage() {
 
   const large = entries.size > room;
   const showOnMap = (id: string) => {
-    if (!shown.items.some((item) => item.id === id) || shown.kind === 'layers') setParameters({ focus: id, layer: '', view: '' }, { replace: false });
-    else if (asList) setParameters({ view: '' });
+    if (!shown.items.some((item) => item.id === id) || shown.kind === 'layers') setParameters({ focus: id, layer: '', view: drawn }, { replace: false });
+    else if (asList) setParameters({ view: drawn });
     setWish((before) => ({ id, n: (before?.n ?? 0) + 1 }));
   };
 
@@ -75,7 +79,7 @@ export function MapPage() {
         {(focus !== '' || layer !== null) && (
           <button type="button" class="button" onClick={() => setParameters({ focus: '', layer: '' }, { replace: false })}>{large ? 'All layers' : 'All services'}</button>
         )}
-        <button type="button" class="button" aria-pressed={asList} onClick={() => setParameters({ view: asList ? '' : 'list' })}>As a list</button>
+        <button type="button" class="button" onClick={() => setParameters({ view: asList ? drawn : narrow.value ? '' : 'list' })}>{asList ? 'As a drawing' : 'As a list'}</button>
       </header>
       <div class="map-body">
         {asList
@@ -88,7 +92,7 @@ export function MapPage() {
             />
           )}
         <aside class="map-side">
-          {told.total > 0 && <RootsPanel roots={roots} entries={entries} showOnMap={showOnMap} look={(id) => setLooked(id === null ? null : { id, upOnly: true })} />}
+          {known.total > 0 && <RootsPanel roots={roots} entries={entries} showOnMap={showOnMap} look={(id) => setLooked(id === null ? null : { id, upOnly: true })} />}
           {!asList && <Legend layers={shown.kind === 'layers'} />}
         </aside>
       </div>
@@ -126,10 +130,9 @@ function servicesAs(entries: ReadonlyMap<string, Entry>, roots: readonly Wrong[]
       const entry = entries.get(id);
       if (!entry) return { href: serviceURL(id), className: '', content: id, more: '' };
       const of = root.get(id);
-      const role = of ? `, the root of a failure that drags down ${of.drags.length}` : reached.has(id) ? ', reached by a failure' : '';
       return {
         href: serviceURL(id),
-        more: `${role}. Needs ${entry.dependencies.length || 'nothing'}.`,
+        more: told(entry, entries, root, reached.has(id)),
         className: [`is-${look(entry)}`, of ? 'root' : reached.has(id) ? 'reached' : '', id === focus ? 'focus' : ''].join(' '),
         content: <ServiceBox entry={entry} root={of} />,
       };
@@ -174,13 +177,13 @@ function layersAs(groups: Group[]): Drawn {
       const text = group.failing > 0 ? `${group.failing} of ${group.services} fail` : `${group.services}, none fails`;
       return {
         href: layerURL(id),
-        more: group.needs.length > 0 ? `. Needs ${group.needs.map((name) => name || 'no layer').join(', ')}.` : '. Needs no other layer.',
+        more: `Needs ${group.needs.map((name) => name || 'no layer').join(', ') || 'no other layer'}.`,
         className: `is-${group.failing > 0 ? group.worst : group.by.degraded > 0 ? 'degraded' : 'healthy'}`,
         content: (
           <>
             <Shape status={group.failing > 0 ? group.worst : group.by.degraded > 0 ? 'degraded' : 'healthy'} />
             <span class="map-name" title={id}>{id || 'no layer'}</span>
-            <span class="map-state">{text}</span>
+                  <span class="map-state">{text}</span>
           </>
         ),
       };

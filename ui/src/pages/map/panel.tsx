@@ -1,7 +1,8 @@
 import { Ago, When } from '../../parts/moment';
 import { Shape } from '../../parts/badge';
+import { orderly, Outside } from '../../parts/outside';
 import { moment, serviceURL } from '../../route';
-import { circuitWords, ruleText, statusWords } from '../../words';
+import { circuitWords, downBecause, downSince, failedRecoveries, ruleText, statusWords } from '../../words';
 import type { Wrong } from '../board/wrong';
 import type { Entry } from '../../wire';
 
@@ -45,7 +46,10 @@ function RootItem({ root, entry, entries, look, showOnMap }: {
   showOnMap: (service: string) => void;
 }) {
   const breaker = entry.circuit_breaker;
-  const error = breaker.trip?.last_error ?? breaker.last_error ?? entry.health.error;
+  const because = downBecause(entry);
+  const since = downSince(entry);
+  const failed = failedRecoveries(entry);
+  const error = because?.last_error ?? breaker.last_error ?? entry.health.error;
   return (
     <li class="map-root" onMouseEnter={() => look(root.service)} onMouseLeave={() => look(null)}>
       <h3>
@@ -54,10 +58,11 @@ function RootItem({ root, entry, entries, look, showOnMap }: {
       </h3>
       <p>
         {entry.status === 'unhealthy' ? statusWords.unhealthy : circuitWords(breaker)}
-        {breaker.trip && breaker.mode === 'auto' && <>: {ruleText(breaker.trip.rule)}</>}
-        {breaker.opened_at && <span class="muted">, since <When at={breaker.opened_at} />{moment.value === null && <> · <Ago at={breaker.opened_at} /></>}</span>}
+        {because && breaker.mode === 'auto' && <>: {ruleText(because.rule)}</>}
+        {since && <span class="muted">, down since <When at={since} />{moment.value === null && <> · <Ago at={since} /></>}</span>}
+        {failed > 0 && <span class="muted">; {failed === 1 ? 'one recovery has failed' : `${failed} recoveries have failed`}</span>}
       </p>
-      {error && <p class="map-error mono" title={error}>{error}</p>}
+      {error && <p class="map-error mono" title={orderly(error)}><Outside text={error} /></p>}
       <Reached root={root} entries={entries} />
       <button type="button" class="button quiet" onClick={() => showOnMap(root.service)}>Show on the map</button>
     </li>

@@ -6,14 +6,14 @@ import { duration, local, utc } from '../../format';
 import { board, entries, may, now } from '../../live/live';
 import { Dialog } from '../../parts/dialog';
 import { tell } from '../../parts/notice';
+import { isolated } from '../../parts/outside';
 import { moment } from '../../route';
 import { modeWords, statusWords } from '../../words';
 import type { Entry } from '../../wire';
 import { message } from './data';
-import { averageOf, dependants, effect, ends, spanFrom, type Order } from './effects';
+import { demandOf, dependants, effect, ends, isNothing, spanFrom, type Demand, type Order } from './effects';
 import { byField } from './fields';
 import { Services } from './head';
-import type { Counts } from './timeline';
 
 export type Act = 'reset' | 'override' | 'end' | null;
 
@@ -27,7 +27,7 @@ const hasCheck = (e: Entry) => {
 export async function check(service: string): Promise<{ good: boolean; text: string }> {
   try {
     const r = await api.check(service);
-    const text = `Health check ${r.healthy ? 'passed' : 'failed'} in ${duration(r.duration_ms)}${r.error ? `: ${r.error}` : ''}. ${service} is ${statusWords[r.status]}.`;
+    const text = `Health check ${r.healthy ? 'passed' : 'failed'} in ${duration(r.duration_ms)}${r.error ? `: ${isolated(r.error)}` : ''}. ${service} is ${statusWords[r.status]}.`;
     return { good: r.healthy, text };
   } catch (err) {
     return { good: false, text: `The health check did not run: ${message(err)}` };
@@ -70,22 +70,37 @@ export function Actions({ entry, act, setAct, checking, runCheck, result }: {
   );
 }
 
-/** The operations a second of the last minute; null while they are not known. */
-function useDemand(service: string): Counts | null {
-  const [counts, set] = useState<Counts | null>(null);
+const againAfter = 2_000;
+
+/** What came a second in the last minute; null while that is not known. It is asked for as long as somebody reads it: an order may wait for a reason to be typed. */
+function useDemand(service: string): Demand | null {
+  const [demand, set] = useState<Demand | null>(null);
   useEffect(() => {
     const abort = new AbortController();
-    api.series(service, { from: new Date(board.now() - 60_000).toISOString(), step: '1s' }, abort.signal).then(
-      (series) => set(averageOf(series)),
-      () => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let first = true;
+    const ask = async () => {
+      try {
+        const series = await api.series(service, { from: new Date(board.now() - 60_000).toISOString(), step: '1s' }, abort.signal);
+        const entry = board.entries.get(service);
+        const found = entry ? demandOf(series, entry) : null;
+        // What has just begun is in the series a moment later: nothing is said to come only when it has been asked twice.
+        set(first && found && isNothing(found) ? null : found);
+        first = false;
+      } catch {
         if (abort.signal.aborted) return;
         const r = board.ring(service).rate(board.now(), 60);
-        set({ successful: r.operations - r.failed, failed: r.failed, ignored: 0, rejected: r.rejected });
-      },
-    );
-    return () => abort.abort();
+        set((known) => known ?? (r.operations + r.rejected > 0 ? { successful: r.operations - r.failed, failed: r.failed, ignored: 0, rejected: r.rejected, checks: 0 } : null));
+      }
+      timer = setTimeout(() => void ask(), againAfter);
+    };
+    void ask();
+    return () => {
+      abort.abort();
+      clearTimeout(timer);
+    };
   }, [service]);
-  return counts;
+  return demand;
 }
 
 /** An order with its form: what it does, why it is given, and what came of it. */
@@ -130,12 +145,12 @@ export function Buttons({ busy, word, danger = false, close, children }: { busy:
   );
 }
 
-function Effect({ order, entry, counts }: { order: Order; entry: Entry; counts: Counts | null }) {
+function Effect({ order, entry, demand }: { order: Order; entry: Entry; demand: Demand | null }) {
   const { direct, indirect } = dependants(entry.service, entries.value);
   return (
     <div class="svc-effect" role="status">
       <h3>What it does</h3>
-      {effect(order, entry, counts).map((line) => <p key={line}>{line}</p>)}
+      {effect(order, entry, demand).map((line) => <p key={line}>{line}</p>)}
       {order === 'forced_open' && direct.length > 0 && (
         <>
           <p>{direct.length === 1 ? 'This one depends on it:' : `These ${direct.length} depend on it:`}</p>
@@ -158,10 +173,10 @@ function Choice({ name, value, at, set, title, text }: { name: string; value: st
 }
 
 function ResetDialog({ entry, close }: { entry: Entry; close: () => void }) {
-  const counts = useDemand(entry.service);
+  const demand = useDemand(entry.service);
   const [to, setTo] = useState<'closed' | 'half_open'>(entry.circuit_breaker.state === 'open' ? 'half_open' : 'closed');
   const [reason, setReason] = useState('');
-  const { busy, run, errors } = useOrder(close, async () => (await api.reset(entry.service, reason, to)).details || `${entry.service} was reset.`);
+  const { busy, run, errors } = useOrder(close, async () => `${entry.service} was reset: ${(await api.reset(entry.service, reason, to)).details}`);
   return (
     <Dialog title={`Reset ${entry.service}`} close={close}>
       <form class="stack" onSubmit={run}>
@@ -170,7 +185,7 @@ function ResetDialog({ entry, close }: { entry: Entry; close: () => void }) {
           <Choice name="to" value="half_open" at={to} set={() => setTo('half_open')} title="Try now" text="Begin a recovery at once: half-open" />
           <Choice name="to" value="closed" at={to} set={() => setTo('closed')} title="Close" text="Let everything in at once, and clear the window" />
         </fieldset>
-        <Effect order={to} entry={entry} counts={counts} />
+        <Effect order={to} entry={entry} demand={demand} />
         <Reason value={reason} set={setReason} wrong={errors.fields.get('reason')} />
         {errors.whole && <p class="svc-alert" role="alert">{errors.whole}</p>}
         <Buttons busy={busy} word={to === 'closed' ? 'Close the circuit' : 'Try now'} close={close} />
@@ -180,7 +195,7 @@ function ResetDialog({ entry, close }: { entry: Entry; close: () => void }) {
 }
 
 function OverrideDialog({ entry, close }: { entry: Entry; close: () => void }) {
-  const counts = useDemand(entry.service);
+  const demand = useDemand(entry.service);
   const [mode, setMode] = useState<'forced_open' | 'forced_closed'>('forced_open');
   const [reason, setReason] = useState('');
   const [end, setEnd] = useState('');
@@ -204,7 +219,7 @@ function OverrideDialog({ entry, close }: { entry: Entry; close: () => void }) {
           <Choice name="mode" value="forced_open" at={mode} set={() => setMode('forced_open')} title="Forced open" text="Refuse everything" />
           <Choice name="mode" value="forced_closed" at={mode} set={() => setMode('forced_closed')} title="Forced closed" text="Let everything in" />
         </fieldset>
-        <Effect order={mode} entry={entry} counts={counts} />
+        <Effect order={mode} entry={entry} demand={demand} />
         <fieldset class="svc-ends" aria-describedby={wrongEnd ? 'svc-end-wrong' : undefined}>
           <legend>Ends after</legend>
           <div class="row">
@@ -227,7 +242,7 @@ function OverrideDialog({ entry, close }: { entry: Entry; close: () => void }) {
 }
 
 function EndDialog({ entry, close }: { entry: Entry; close: () => void }) {
-  const counts = useDemand(entry.service);
+  const demand = useDemand(entry.service);
   const [reason, setReason] = useState('');
   const { busy, run, errors } = useOrder(close, async () => {
     await api.endOverride(entry.service, reason);
@@ -236,7 +251,7 @@ function EndDialog({ entry, close }: { entry: Entry; close: () => void }) {
   return (
     <Dialog title={`End the override of ${entry.service}`} close={close}>
       <form class="stack" onSubmit={run}>
-        <Effect order="end" entry={entry} counts={counts} />
+        <Effect order="end" entry={entry} demand={demand} />
         <Reason value={reason} set={setReason} wrong={errors.fields.get('reason')} />
         {errors.whole && <p class="svc-alert" role="alert">{errors.whole}</p>}
         <Buttons busy={busy} word="End it" close={close} />

@@ -2,9 +2,11 @@ import { useEffect, useState } from 'preact/hooks';
 import type { ComponentChildren } from 'preact';
 
 import { api } from '../../api';
-import { may } from '../../live/live';
+import { worded } from '../../format';
+import { may, now } from '../../live/live';
 import { Shape } from '../../parts/badge';
 import { When } from '../../parts/moment';
+import { Outside } from '../../parts/outside';
 import { moment } from '../../route';
 import type { Config, ConfigInForce, Entry } from '../../wire';
 import { ConfigForm } from './configform';
@@ -32,7 +34,7 @@ export function ConfigTab({ data, entry, editing, edit }: { data: ServiceData; e
       <div class="row">
         <p>
           Version <b>{entry.config_version}</b>
-          {current && <span class="muted"> by {current.updated_by}, <When at={current.updated_at} />{current.reason && <>: “{current.reason}”</>}</span>}
+          {current && <span class="muted"> by <Outside text={current.updated_by} />, <When at={current.updated_at} />{current.reason && <>: “<Outside text={current.reason} />”</>}</span>}
         </p>
         <span class="spread" />
         {may('admin') && !editing && (
@@ -88,7 +90,7 @@ export function Warnings({ list, wrong = false, id }: { list: string[] | undefin
   return (
     <div id={id}>
       {list.map((text) => (
-        <p key={text} class={wrong ? 'svc-warning is-wrong' : 'svc-warning'}><Shape status={wrong ? 'unhealthy' : 'degraded'} /> <span><span class="hidden-visually">{wrong ? 'wrong: ' : 'warning: '}</span>{text}</span></p>
+        <p key={text} class={wrong ? 'svc-warning is-wrong' : 'svc-warning'}><Shape status={wrong ? 'unhealthy' : 'degraded'} /> <span><span class="hidden-visually">{wrong ? 'wrong: ' : 'warning: '}</span>{worded(text, now.peek())}</span></p>
       ))}
     </div>
   );

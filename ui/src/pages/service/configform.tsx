@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { api, ApiError } from '../../api';
 import { Dialog } from '../../parts/dialog';
 import { tell } from '../../parts/notice';
+import { isolated } from '../../parts/outside';
 import type { Config, ConfigInForce } from '../../wire';
 import { Buttons, Reason } from './actions';
 import { Settings, Warnings } from './config';
@@ -125,7 +126,7 @@ export function ConfigForm({ service, start, version, data, close }: {
       </Settings>
       {tried.note && <p class="svc-alert" role="alert">{tried.note}</p>}
       <div class="row svc-save">
-        <span class={theirs ? 'spread' : 'muted spread'}>{theirs ? `${theirs.updated_by} saved version ${theirs.version} meanwhile: see the top of the form.` : changed.length === 0 ? 'Nothing is changed yet.' : changed.length === 1 ? 'One setting is changed.' : `${changed.length} settings are changed.`}</span>
+        <span class={theirs ? 'spread' : 'muted spread'}>{theirs ? `${isolated(theirs.updated_by)} saved version ${theirs.version} meanwhile: see the top of the form.` : standing(changed.length, new Set([...errors.keys(), ...tried.errors.keys()]).size)}</span>
         <button type="button" class="button" onClick={close}>Cancel</button>
         <button type="submit" class="button primary" disabled={!ready}>Review …</button>
       </div>
@@ -134,6 +135,13 @@ export function ConfigForm({ service, start, version, data, close }: {
       )}
     </form>
   );
+}
+
+/** How far one is with the form. */
+function standing(changed: number, wrong: number): string {
+  if (wrong > 0) return wrong === 1 ? 'One value cannot be so: see above.' : `${wrong} values cannot be so: see above.`;
+  if (changed === 0) return 'Nothing is changed yet.';
+  return changed === 1 ? 'One setting is changed.' : `${changed} settings are changed.`;
 }
 
 function Input({ field: f, text, config, wrong, warned, set }: { field: Field; text: string; config: Config; wrong: boolean; warned: boolean; set: (text: string) => void }) {

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 
 import { When } from '../../parts/moment';
+import { Outside } from '../../parts/outside';
 import type { Config, ConfigInForce } from '../../wire';
 import { Diff } from './diff';
 import { merge, merged, shownAs } from './fields';
@@ -12,8 +13,8 @@ export function Conflict({ base, mine, theirs, take }: { base: ConfigInForce; mi
   const open = both.filter((b) => !choice[b.name]).length;
   return (
     <section class="svc-conflict" aria-labelledby="svc-conflict-title" role="alert">
-      <h3 id="svc-conflict-title">{theirs.updated_by} saved version {theirs.version} while you were editing version {base.version}</h3>
-      <p class="muted"><When at={theirs.updated_at} />{theirs.reason && <>: “{theirs.reason}”</>}</p>
+      <h3 id="svc-conflict-title"><Outside text={theirs.updated_by} /> saved version {theirs.version} while you were editing version {base.version}</h3>
+      <p class="muted"><When at={theirs.updated_at} />{theirs.reason && <>: “<Outside text={theirs.reason} />”</>}</p>
       <Diff before={base.config} after={theirs.config} heads={[`version ${base.version}`, `version ${theirs.version}`]} />
       {both.map((b) => (
         <fieldset key={b.name} class="svc-both">

@@ -9,6 +9,7 @@ import { Samples, sampleOf } from './timeline';
 
 const pageOfEvents = 200;
 const mostPages = 3; // of a thousand events, for one stretch
+const settledAfter = 6_000; // milliseconds after which a manager that came back knows how long it was away
 
 export const message = (err: unknown): string => (err instanceof Error ? err.message : String(err));
 
@@ -81,11 +82,20 @@ export class ServiceData {
 
   private watchConnection(): () => void {
     let away = false;
-    return effect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = effect(() => {
       const live = board.connection.value === 'live';
-      if (live && away) this.reload();
+      if (live && away) {
+        this.reload();
+        clearTimeout(timer);
+        timer = setTimeout(() => void this.ask(), settledAfter);
+      }
       away = !live;
     });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
   }
 
   private watchPage(): () => void {

@@ -1,8 +1,12 @@
 import { useEffect, useRef } from 'preact/hooks';
 
+import { local, span } from '../../format';
+import { now } from '../../live/live';
 import { ruleText } from '../../words';
 import { When } from '../../parts/moment';
+import { Outside } from '../../parts/outside';
 import type { ServiceEvent } from '../../wire';
+import { isOpening, outageOf } from '../time/outage';
 import { exactly } from './fields';
 import { EventLine } from './eventline';
 import { justAfter } from './story';
@@ -26,13 +30,27 @@ export function facts(e: ServiceEvent): [name: string, value: string][] {
     add('in flight', 'in_flight');
     add('config version', 'config_version');
     add('last error', 'last_error');
+    out.push(...outageFacts(e));
     return out;
   }
   for (const [key, v] of Object.entries(evidence)) {
-    if (v === null || v === '') continue;
+    if (v === null || v === '' || v === e.reason) continue; // said already
     out.push([key.replaceAll('_', ' '), typeof v === 'object' ? JSON.stringify(v) : String(v)]);
   }
   return out;
+}
+
+/** Of which outage a transition is a part, where it is not its beginning. */
+function outageFacts(e: ServiceEvent): [name: string, value: string][] {
+  const outage = outageOf(e);
+  if (!outage || isOpening(e)) return [];
+  const began = Date.parse(outage.began_at);
+  const failed = outage.openings - 1;
+  return [
+    [e.to === 'closed' ? 'was down for' : 'down for', span(Date.parse(e.at) - began)],
+    ['opened at first', `${local(began, now.peek())}: ${ruleText(outage.rule)}`],
+    ...(failed > 0 ? [['failed recoveries', String(failed)] as [string, string]] : []),
+  ];
 }
 
 /** One event, or some that lie together, in full. */
@@ -66,7 +84,7 @@ export function Facts({ event }: { event: ServiceEvent }) {
   return (
     <dl class="svc-facts">
       {list.map(([name, value]) => (
-        <div key={name} class={value.length > 24 ? 'is-long' : ''}><dt>{name}</dt><dd>{value}</dd></div>
+        <div key={name} class={value.length > 24 ? 'is-long' : ''}><dt>{name}</dt><dd><Outside text={value} /></dd></div>
       ))}
     </dl>
   );

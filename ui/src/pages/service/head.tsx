@@ -3,13 +3,30 @@ import { useMemo } from 'preact/hooks';
 
 import { CircuitBadge, Shape, StatusBadge } from '../../parts/badge';
 import { Ago, Countdown, When } from '../../parts/moment';
-import { count, duration, local, rate, share } from '../../format';
+import { Outside } from '../../parts/outside';
+import { count, duration, rate, share, worded } from '../../format';
 import { board, entries, now, shape, shownAt } from '../../live/live';
 import { moment, serviceURL } from '../../route';
-import { circuitWords, eventText, modeWords, ruleText, statusWords } from '../../words';
+import { circuitWords, downBecause, downSince, eventText, failedRecoveries, modeWords, ruleText, statusWords } from '../../words';
 import type { CircuitBreaker, Entry, ServiceEvent } from '../../wire';
+import { isOpening } from '../time/outage';
 import type { ServiceData } from './data';
 import { dependants } from './effects';
+import { openings } from './story';
+
+/** What began the outage that goes on, and since when: as the manager keeps it, else as the events tell. Null: it is not down. */
+function outageNow(entry: Entry, events: readonly ServiceEvent[]): { at: string; because: ReturnType<typeof downBecause> } | null {
+  const cb = entry.circuit_breaker;
+  if (cb.state === 'closed') return null;
+  if (!cb.outage) {
+    const until = moment.peek() ?? Infinity;
+    const opened = openings(events.filter((e) => Date.parse(e.at) <= until))[0]?.opened;
+    const e = opened?.evidence;
+    if (opened && e) return { at: opened.at, because: { rule: String(e['rule']), failures: Number(e['failures'] ?? 0), successes: Number(e['successes'] ?? 0), last_error: typeof e['last_error'] === 'string' ? e['last_error'] : null } };
+  }
+  const at = downSince(entry);
+  return at ? { at, because: downBecause(entry) } : null;
+}
 
 /** Since when the circuit stands as it does; null where that was not kept. */
 function since(cb: CircuitBreaker, events: readonly ServiceEvent[]): string | null {
@@ -20,18 +37,20 @@ function since(cb: CircuitBreaker, events: readonly ServiceEvent[]): string | nu
 
 export function Head({ entry, data }: { entry: Entry; data: ServiceData }) {
   const cb = entry.circuit_breaker;
-  const start = since(cb, data.events.value);
+  const events = data.events.value;
+  const down = useMemo(() => outageNow(entry, events), [entry, events, moment.value]);
+  const start = (cb.mode === 'auto' && down?.at) || since(cb, events);
   return (
     <div class="svc-head">
       <section class={`card svc-circuit is-on-${entry.status}`} aria-label="The circuit">
         <div class="row svc-circuit-title">
           <span class="svc-status"><StatusBadge status={entry.status} /></span>
           {words(entry) && <span class="svc-state"><span class="muted">circuit</span> <CircuitBadge breaker={cb} /></span>}
-          {start && <span class="muted svc-since">since <When at={start} />{moment.value === null && <> · <Ago at={start} /></>}</span>}
+          {start && <span class="muted svc-since">{cb.mode === 'auto' && down ? 'down since' : 'since'} <When at={start} />{moment.value === null && <> · <Ago at={start} /></>}</span>}
         </div>
-        <Circuit entry={entry} />
-        {cb.state === 'closed' && cb.mode === 'auto' && <LastOpening events={data.events.value} complete={data.eventsFrom.value === -Infinity} />}
-        {!cb.override && <p class="muted svc-details">{localised(cb.details)}</p>}
+        <Circuit entry={entry} because={down?.because ?? null} />
+        {cb.state === 'closed' && cb.mode === 'auto' && <LastOpening events={events} complete={data.eventsFrom.value === -Infinity} />}
+        {!cb.override && <p class="muted svc-details"><Outside text={worded(cb.details, shownAt.value)} /></p>}
       </section>
       <Figures entry={entry} data={data} />
       <div class="svc-sides">
@@ -42,14 +61,10 @@ export function Head({ entry, data }: { entry: Entry; data: ServiceData }) {
   );
 }
 
-/** The manager's words, with its moments in local time. */
-const localised = (text: string) =>
-  text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (iso) => local(Date.parse(iso), shownAt.value));
-
 /** For who comes when it is over: what it was. */
 function LastOpening({ events, complete }: { events: readonly ServiceEvent[]; complete: boolean }) {
   const until = moment.value ?? Infinity;
-  const e = events.find((x) => x.kind === 'transition' && x.from === 'closed' && x.to === 'open' && Date.parse(x.at) <= until);
+  const e = events.find((x) => isOpening(x) && Date.parse(x.at) <= until);
   if (!e) return complete ? <p class="muted">It has never opened.</p> : null;
   return <p>Last opened <Ago at={e.at} />: {ruleText(e.evidence?.['rule'])}</p>;
 }
@@ -58,31 +73,40 @@ function LastOpening({ events, complete }: { events: readonly ServiceEvent[]; co
 const words = (entry: Entry) => statusWords[entry.status] !== `circuit ${circuitWords(entry.circuit_breaker)}`;
 
 /** What matters of the circuit now: why it is open and until when, how a recovery goes, what overrides it. */
-function Circuit({ entry }: { entry: Entry }) {
+function Circuit({ entry, because }: { entry: Entry; because: ReturnType<typeof downBecause> }) {
   const cb = entry.circuit_breaker;
+  const failed = failedRecoveries(entry);
   return (
     <>
       {cb.override && (
         <p class="svc-override">
           <Shape status="forced" />
           <span>
-            <strong>{modeWords[cb.override.mode]}</strong> by {cb.override.actor}: “{cb.override.reason}”
+            <strong>{modeWords[cb.override.mode]}</strong> by <Outside text={cb.override.actor} />: “<Outside text={cb.override.reason} />”
             <span class="svc-line">ends <When at={cb.override.expires_at} />, in <b><Countdown to={cb.override.expires_at} from={shownAt.value} /></b></span>
           </span>
         </p>
       )}
       {cb.state === 'open' && cb.next_attempt_at && cb.mode === 'auto' && <Next cb={cb} />}
       {cb.state === 'half_open' && cb.mode === 'auto' && <Recovery entry={entry} />}
-      {cb.trip && cb.state !== 'closed' && (
+      {because && (
         <div class="svc-why">
-          <p><strong>Why:</strong> {ruleText(cb.trip.rule)}, {cb.trip.failures} failed and {cb.trip.successes} succeeded</p>
-          {cb.trip.last_error && <pre class="svc-error">{cb.trip.last_error}</pre>}
+          <p><strong>Why:</strong> {ruleText(because.rule)}, {because.failures} failed and {because.successes} succeeded</p>
+          {because.last_error && <pre class="svc-error"><Outside text={because.last_error} /></pre>}
+          {failed > 0 && cb.trip && (
+            <p>
+              {failed === 1 ? 'A recovery has failed since' : `${failed} recoveries have failed since, the latest`}
+              {cb.state === 'open' && cb.opened_at && <> <Ago at={cb.opened_at} /></>}: {ruleText(cb.trip.rule)}
+              {cb.trip.last_error && cb.trip.last_error === because.last_error && ', with the same error'}
+            </p>
+          )}
+          {failed > 0 && cb.trip?.last_error && cb.trip.last_error !== because.last_error && <pre class="svc-error"><Outside text={cb.trip.last_error} /></pre>}
         </div>
       )}
-      {!cb.trip && cb.failures > 0 && cb.last_error && (
+      {!because && cb.failures > 0 && cb.last_error && (
         <div class="svc-why">
           <p><strong>Last failure</strong> {cb.last_failure && <Ago at={cb.last_failure} />}</p>
-          <pre class="svc-error">{cb.last_error}</pre>
+          <pre class="svc-error"><Outside text={cb.last_error} /></pre>
         </div>
       )}
     </>
@@ -183,7 +207,7 @@ function HealthCard({ entry }: { entry: Entry }) {
             <span class={`badge is-${h.healthy ? 'healthy' : 'unhealthy'}`}><Shape status={h.healthy ? 'healthy' : 'unhealthy'} />{h.healthy ? 'passed' : 'failed'}</span>
             <span class="muted"><Ago at={h.checked_at} /> · took {duration(h.duration_ms)}</span>
           </p>
-          {h.error && <pre class="svc-error">{h.error}</pre>}
+          {h.error && <pre class="svc-error"><Outside text={h.error} /></pre>}
           {h.consecutive_failures > 1 && <p>{h.consecutive_failures} failed in a row</p>}
         </>
       )}
@@ -246,7 +270,7 @@ export function News({ data, me }: { data: ServiceData; me: string }) {
   } as Record<string, string>;
   return (
     <p class="svc-news" role="status">
-      <strong>{who}</strong> {did[e.kind]} <Ago at={e.at} />{e.reason && <span class="muted">: “{e.reason}”</span>}
+      <strong><Outside text={who ?? ''} /></strong> {did[e.kind]} <Ago at={e.at} />{e.reason && <span class="muted">: “<Outside text={e.reason} />”</span>}
     </p>
   );
 }

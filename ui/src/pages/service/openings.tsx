@@ -5,13 +5,14 @@ import { count, duration, share, span } from '../../format';
 import { board, shownAt } from '../../live/live';
 import { Shape } from '../../parts/badge';
 import { When } from '../../parts/moment';
+import { isolated, Outside } from '../../parts/outside';
 import { moment, travel } from '../../route';
-import { eventText, modeWords, ruleText } from '../../words';
-import type { Config, Entry, Mode, ServiceEvent } from '../../wire';
+import { eventText, modeWords, ruleText, stateWords } from '../../words';
+import type { CircuitState, Config, Entry, Mode, ServiceEvent } from '../../wire';
 import { message, type ServiceData } from './data';
 import { EventLine } from './eventline';
 import { exactly } from './fields';
-import { changesBefore, configThen, justBefore, justAfter, measures, openings, type Attempt, type Measure, type Opening } from './story';
+import { changesBefore, configThen, justBefore, measures, opener, openings, retries, tries, type Attempt, type Measure, type Opening } from './story';
 
 const firstShown = 3;
 
@@ -52,32 +53,28 @@ export function Openings({ data, entry }: { data: ServiceData; entry: Entry | un
 
 function Card({ opening: o, data, entry }: { opening: Opening; data: ServiceData; entry: Entry | undefined }) {
   const { begin, end } = o;
-  const [from, to] = [Date.parse(begin.at), end ? Date.parse(end.at) : shownAt.value];
-  const version = configThen(begin, data.versions.value);
-  const forced = begin.kind === 'override';
-  const lastError = begin.evidence?.['last_error'];
-  const titleId = `svc-story-${from}`;
+  const opened = opener(o);
+  const version = configThen(opened ?? begin, data.versions.value);
+  const going = !end && !o.lost;
+  const titleId = `svc-story-${o.since}`;
   return (
-    <article class={end ? 'card svc-story' : 'card svc-story is-on'} aria-labelledby={titleId}>
+    <article class={going ? 'card svc-story is-on' : 'card svc-story'} aria-labelledby={titleId}>
       <header class="row">
-        <h3 id={titleId}><Shape status={end ? 'unknown' : 'circuit_open'} /> {title(o)}</h3>
-        <span class="muted"><When at={begin.at} />{end ? <> to <When at={end.at} /></> : moment.value === null ? ' until now' : ' and still then'}</span>
+        <h3 id={titleId}><Shape status={going ? 'circuit_open' : 'unknown'} /> {title(o)}</h3>
+        <span class="muted"><When at={o.since} />{end ? <> to <When at={end.at} /></> : o.lost ? '; its end was not kept' : moment.value === null ? ' until now' : ' and still then'}</span>
         <span class="spread" />
-        <button type="button" class="button" onClick={() => travel(justAfter(begin))}>Travel to this moment</button>
+        <button type="button" class="button" onClick={() => travel(o.since + 1)}>Travel to this moment</button>
       </header>
-      <p class="svc-story-line">
-        {end ? 'It took' : 'It has been'} <b>{span(to - from)}</b>{end ? ' until the circuit was closed again' : ''}
-        {o.attempts.length > 0 && <>, with {o.attempts.length === 1 ? 'one recovery attempt' : `${o.attempts.length} recovery attempts`}</>}
-        <Rejected opening={o} service={data.service} entry={entry} />.
-      </p>
+      {!o.lost && <Lasted opening={o} data={data} entry={entry} />}
       <div class="svc-story-parts">
         <section>
           <h4>Why</h4>
-          {o.partial ? <p class="muted">What opened it is older than what is loaded.</p>
-            : forced ? <p>{begin.actor} forced it open: “{begin.reason}”</p>
-              : begin.to === 'open' && <Measures event={begin} config={version?.config ?? null} />}
-          {typeof lastError === 'string' && lastError !== '' && !forced && <><p class="muted">Last error</p><pre class="svc-error">{lastError}</pre></>}
-          {version && !forced && <p class="muted">judged by config version {version.version}</p>}
+          {begin.kind === 'override' && <p>{begin.actor ? <Outside text={begin.actor} /> : 'Somebody'} forced it open: “<Outside text={begin.reason ?? ''} />”</p>}
+          {!opened && o.partial && <p class="muted">What opened it is older than what is loaded.</p>}
+          {!opened && !o.partial && begin.to === 'half_open' && <p>A recovery was ordered{begin.actor && <> by <Outside text={begin.actor} /></>}{begin.reason && <>: “<Outside text={begin.reason} />”</>}; nothing had opened it.</p>}
+          {opened && <First event={opened} config={version?.config ?? null} />}
+          {opened && version && <p class="muted">judged by config version {version.version}</p>}
+          <Latest opening={o} first={errorIn(opened)} />
         </section>
         <section>
           <h4>Just before</h4>
@@ -92,10 +89,54 @@ function Card({ opening: o, data, entry }: { opening: Opening; data: ServiceData
   );
 }
 
-function title({ begin, partial }: Opening): string {
-  if (begin.kind === 'override') return `forced open by ${begin.actor ?? 'somebody'}`;
-  if (partial) return eventText(begin);
-  return `opened: ${ruleText(begin.evidence?.['rule']) || 'for a reason that was not kept'}`;
+/** How long it was, and what it cost. */
+function Lasted({ opening: o, data, entry }: { opening: Opening; data: ServiceData; entry: Entry | undefined }) {
+  const to = o.end ? Date.parse(o.end.at) : shownAt.value;
+  const [n, failed] = [tries(o), retries(o).failed];
+  return (
+    <p class="svc-story-line">
+      {o.end ? 'It took' : 'It has been'} <b>{span(to - o.since)}</b>
+      {o.end && (o.end.to === 'closed' ? ' until the circuit was closed again' : ` until it was ${modeWords[o.end.to as Mode] ?? 'over'}`)}
+      {n > 0 && <>, with {n === 1 ? 'one recovery attempt' : `${n} recovery attempts`}{failed > 0 && (n === 1 ? ', which failed' : `, ${failed === n ? 'all' : failed} of which failed`)}</>}
+      <Rejected opening={o} service={data.service} entry={entry} />.
+    </p>
+  );
+}
+
+const errorIn = (e: ServiceEvent | null): string => {
+  const error = e?.evidence?.['last_error'];
+  return typeof error === 'string' ? error : '';
+};
+
+/** What opened it at first. */
+function First({ event, config }: { event: ServiceEvent; config: Config | null }) {
+  const error = errorIn(event);
+  return (
+    <>
+      <Measures event={event} config={config} />
+      {error !== '' && <><p class="muted">Last error before it opened</p><pre class="svc-error"><Outside text={error} /></pre></>}
+    </>
+  );
+}
+
+/** Why the last of its recoveries failed, where it says more than the opening does. */
+function Latest({ opening, first }: { opening: Opening; first: string }) {
+  const { failed, latest } = retries(opening);
+  if (!latest) return null;
+  const error = errorIn(latest);
+  return (
+    <>
+      <p>{failed === 1 ? 'The recovery failed' : `The latest of ${failed} failed recoveries`}: {ruleText(latest.evidence?.['rule'])}{error !== '' && error === first && ', with the same error'}</p>
+      {error !== '' && error !== first && <pre class="svc-error"><Outside text={error} /></pre>}
+    </>
+  );
+}
+
+function title(o: Opening): string {
+  const opened = opener(o);
+  if (o.begin.kind === 'override') return `forced open by ${o.begin.actor ? isolated(o.begin.actor) : 'somebody'}`;
+  if (!opened) return eventText(o.begin);
+  return `opened: ${ruleText(opened.evidence?.['rule']) || 'for a reason that was not kept'}`;
 }
 
 const measureWords: Record<Measure['name'], string> = {
@@ -135,7 +176,7 @@ function Before({ opening, data, entry }: { opening: Opening; data: ServiceData;
   const dependencies = entry?.dependencies.join() ?? '';
   useEffect(() => {
     const abort = new AbortController();
-    const at = Date.parse(opening.begin.at);
+    const at = opening.since;
     const [since, until] = [new Date(at - justBefore).toISOString(), new Date(at).toISOString()];
     Promise.all(dependencies.split(',').filter(Boolean).slice(0, 20).map((service) => api.events({ service, since, until, limit: 50 }, abort.signal)))
       .then((pages) => setOthers(pages.flatMap((p) => p.items)), (err: unknown) => { if (!abort.signal.aborted) { setOthers([]); setError(message(err)); } });
@@ -143,7 +184,7 @@ function Before({ opening, data, entry }: { opening: Opening; data: ServiceData;
   }, [opening.key, dependencies]);
   if (others === null) return <p class="muted">Loading …</p>;
   const { list, more } = changesBefore(opening, [...data.events.value, ...others], data.service);
-  const at = Date.parse(opening.begin.at);
+  const at = opening.since;
   return (
     <>
       {error && <p class="svc-alert">Of its dependencies nothing could be loaded: {error}</p>}
@@ -161,7 +202,7 @@ function Before({ opening, data, entry }: { opening: Opening; data: ServiceData;
 /** How many operations were rejected meanwhile, where it was kept. */
 function Rejected({ opening, service, entry }: { opening: Opening; service: string; entry: Entry | undefined }) {
   const [known, setKnown] = useState<{ sum: number; then: number } | null>(null);
-  const [from, to] = [opening.begin.at, opening.end?.at ?? (moment.value === null ? undefined : new Date(moment.value).toISOString())];
+  const [from, to] = [new Date(opening.since).toISOString(), opening.end?.at ?? (moment.value === null ? undefined : new Date(moment.value).toISOString())];
   useEffect(() => {
     setKnown(null);
     if (to !== undefined && Date.parse(to) - Date.parse(from) < 1_000) return undefined;
@@ -181,7 +222,7 @@ function Rejected({ opening, service, entry }: { opening: Opening; service: stri
 
 interface Step {
   at: string;
-  shape: 'circuit_open' | 'degraded' | 'healthy' | 'forced';
+  shape: 'circuit_open' | 'degraded' | 'healthy' | 'forced' | 'unknown';
   text: string;
   more?: string | undefined;
 }
@@ -189,17 +230,25 @@ interface Step {
 function stepsOf(o: Opening): Step[] {
   const out: Step[] = [];
   const { begin } = o;
-  if (begin.to === 'open') out.push({ at: begin.at, shape: 'circuit_open', text: `opened${waits(begin)}` });
-  else if (begin.kind === 'override') out.push({ at: begin.at, shape: 'forced', text: 'forced open' });
-  o.attempts.forEach((a) => out.push(...attempt(a)));
+  const opened = opener(o);
+  if (begin.kind === 'override') out.push({ at: begin.at, shape: 'forced', text: 'forced open' });
+  else if (opened) out.push({ at: opened.at, shape: 'circuit_open', text: `opened${waits(opened)}` });
+  const missing = o.partial ? tries(o) - o.attempts.length : 0;
+  if (missing > 0) out.push({ at: begin.at, shape: 'unknown', text: `before this ${missing === 1 ? 'one recovery' : `${missing} recoveries`} failed, which ${missing === 1 ? 'is' : 'are'} not loaded` });
+  o.attempts.forEach((a) => out.push(...attempt(a, o.opened)));
   for (const e of o.orders) {
-    const to = e.kind === 'reset' ? `reset to ${eventText({ ...e, kind: 'transition', evidence: null }).split('→ ')[1] ?? ''}`
+    const to = e.kind === 'reset' ? `reset to ${stateWords[e.to as CircuitState] ?? e.to ?? ''}`
       : e.kind === 'override' && e.to !== 'auto' ? (modeWords[e.to as Mode] ?? '') : e.kind === 'override' ? 'override ended' : 'override expired';
-    out.push({ at: e.at, shape: 'forced', text: `${to} by ${e.actor ?? 'somebody'}`, more: e.reason ?? undefined });
+    out.push({ at: e.at, shape: 'forced', text: `${to}${e.actor ? ` by ${isolated(e.actor)}` : ''}`, more: e.reason ?? undefined });
   }
-  if (o.end && o.attempts.at(-1)?.end !== o.end) out.push({ at: o.end.at, shape: 'healthy', text: `closed: ${ruleText(o.end.evidence?.['rule'])}` });
-  return out.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  if (o.end?.kind === 'transition' && o.attempts.at(-1)?.end !== o.end) out.push({ at: o.end.at, shape: 'healthy', text: `closed: ${ruleText(o.end.evidence?.['rule'])}` });
+  out.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  return out.map((s, i) => (s.shape === 'circuit_open' && s.more !== undefined && s.more === errorBefore(out, i, errorIn(opened)) ? { ...s, more: undefined } : s));
 }
+
+/** The error that stands above a step: who reads on knows it. */
+const errorBefore = (steps: readonly Step[], i: number, first: string): string =>
+  steps.slice(0, i).findLast((s) => s.shape === 'circuit_open' && s.more !== undefined)?.more ?? first;
 
 const waits = (e: ServiceEvent) => {
   const ms = Number(e.evidence?.['open_ms'] ?? 0);
@@ -208,28 +257,37 @@ const waits = (e: ServiceEvent) => {
 
 const lastedWords = (ms: number) => (ms < 10_000 ? duration(ms) : span(ms));
 
-function attempt({ begin, end }: Attempt): Step[] {
+function attempt({ begin, end }: Attempt, opened: ServiceEvent | null): Step[] {
   const number = Number(begin.evidence?.['recovery_attempt'] ?? 0);
   const out: Step[] = [{ at: begin.at, shape: 'degraded', text: `attempt${number > 0 ? ` ${number}` : ''}: ${ruleText(begin.evidence?.['rule'])}` }];
   if (!end) return out;
   const lasted = lastedWords(Date.parse(end.at) - Date.parse(begin.at));
   if (end.to === 'closed') out.push({ at: end.at, shape: 'healthy', text: `closed after ${lasted}: ${ruleText(end.evidence?.['rule'])}` });
   else if (end.to === 'open') {
-    const error = end.evidence?.['last_error'];
-    out.push({ at: end.at, shape: 'circuit_open', text: `open again after ${lasted}${waits(end)}: ${ruleText(end.evidence?.['rule'])}`, more: typeof error === 'string' ? error : undefined });
+    out.push({ at: end.at, shape: 'circuit_open', text: `${end === opened ? 'opened' : 'open again'} after ${lasted}${waits(end)}: ${ruleText(end.evidence?.['rule'])}`, more: errorIn(end) || undefined });
   }
   return out;
 }
 
+const firstSteps = 3;
+const lastSteps = 8;
+
 function Steps({ opening }: { opening: Opening }) {
+  const [all, showAll] = useState(false);
+  const steps = stepsOf(opening);
+  const hidden = all || steps.length <= firstSteps + lastSteps + 1 ? 0 : steps.length - firstSteps - lastSteps;
+  const step = (s: Step) => (
+    <li key={s.at + s.text}>
+      <Shape status={s.shape} />
+      <span><span class="muted"><When at={s.at} /></span> {s.text}{s.more && <span class="muted svc-line svc-wrap"><Outside text={s.more} /></span>}</span>
+    </li>
+  );
+  if (hidden === 0) return <ol class="svc-timeline">{steps.map(step)}</ol>;
   return (
     <ol class="svc-timeline">
-      {stepsOf(opening).map((s) => (
-        <li key={s.at + s.text}>
-          <Shape status={s.shape} />
-          <span><span class="muted"><When at={s.at} /></span> {s.text}{s.more && <span class="muted svc-line svc-wrap">{s.more}</span>}</span>
-        </li>
-      ))}
+      {steps.slice(0, firstSteps).map(step)}
+      <li><Shape status="unknown" /><button type="button" class="button quiet svc-unfold" onClick={() => showAll(true)}>{hidden} more steps</button></li>
+      {steps.slice(-lastSteps).map(step)}
     </ol>
   );
 }

@@ -107,7 +107,7 @@ function options(now: { current: PlotProps }, width: number): uPlot.Options {
     ],
     hooks: {
       drawClear: [(u) => under(u, now.current)],
-      draw: [(u) => over(u, now.current)],
+      draw: [(u) => overGaps(u, now.current), (u) => over(u, now.current)],
       setCursor: [
         (u) => {
           const left = u.cursor.left ?? -1;
@@ -127,7 +127,12 @@ function options(now: { current: PlotProps }, width: number): uPlot.Options {
 }
 
 /** The bands, behind all. */
-function under(u: uPlot, { bands }: PlotProps): void {
+const under = (u: uPlot, { bands }: PlotProps): void => paintBands(u, bands);
+
+/** The gaps, over all: a bar is as wide as its step, of which a part may be in one. */
+const overGaps = (u: uPlot, { bands }: PlotProps): void => paintBands(u, bands.filter((b) => b.kind === 'gap'));
+
+function paintBands(u: uPlot, bands: readonly Band[]): void {
   const { left, top, width, height } = u.bbox;
   for (const b of bands) {
     const x0 = Math.max(left, u.valToPos(b.from / 1_000, 'x', true));

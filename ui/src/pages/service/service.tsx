@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { useKeys } from '../../keys';
 import { lazy } from '../../lazy';
 import { board, entries, may, past, session } from '../../live/live';
-import { tell } from '../../parts/notice';
+import { Outside } from '../../parts/outside';
 import { go, moment, parameter, setParameters } from '../../route';
 import { Actions, check, type Act, type Result } from './actions';
 import { Charts } from './charts';
@@ -24,6 +24,8 @@ const tabs = [
   { name: 'config', words: 'Config' },
 ] as const;
 
+const resultStays = 20_000;
+
 type Tab = (typeof tabs)[number]['name'];
 
 /** All there is to see of one service, and to do with it. */
@@ -39,6 +41,11 @@ function Page({ service }: { service: string }) {
   const [editing, edit] = useState(false);
   const [checking, setChecking] = useState(false);
   const [result, setResult] = useState<Result | null>(null);
+  useEffect(() => {
+    if (!result?.good) return undefined;
+    const timer = setTimeout(() => setResult(null), resultStays); // what the card of the check says is newer then
+    return () => clearTimeout(timer);
+  }, [result]);
   const tab: Tab = tabs.find((t) => t.name === parameter('tab'))?.name ?? '';
   const show = (name: Tab) => setParameters({ tab: name });
 
@@ -48,7 +55,6 @@ function Page({ service }: { service: string }) {
     const r = await check(service);
     setChecking(false);
     setResult(r);
-    tell(r.good ? 'good' : 'bad', r.text);
   };
   const live = () => moment.peek() === null && board.entries.has(service);
   useKeys([
@@ -68,7 +74,7 @@ function Page({ service }: { service: string }) {
         <div class="svc-title">
           <p class="muted"><a href="/">Board</a>{entry?.layer && <> / {entry.layer}</>}</p>
           <h1>{service}</h1>
-          {entry?.description && <p class="muted">{entry.description}</p>}
+          {entry?.description && <p class="muted"><Outside text={entry.description} /></p>}
         </div>
         {entry && <Actions entry={entry} act={act} setAct={setAct} checking={checking} runCheck={() => void runCheck()} result={result} />}
       </header>

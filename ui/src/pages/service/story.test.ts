@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Config, EventKind, ServiceEvent } from '../../wire';
-import { changesBefore, configThen, measures, mergeEvents, openings } from './story';
+import { changesBefore, configThen, measures, mergeEvents, opener, openings, retries, tries } from './story';
 
 const t0 = Date.UTC(2026, 10, 23, 16, 0, 0);
 
@@ -56,6 +56,44 @@ describe('openings', () => {
     expect(o!.begin).toBe(forced);
     expect(o!.attempts).toHaveLength(1);
     expect(o!.end?.to).toBe('closed');
+  });
+
+  it('are one, whatever fails in between, and know of more than is there by what each transition tells', () => {
+    const at = new Date(t0 - 3_600_000).toISOString();
+    const outage = (openings: number) => ({ outage: { began_at: at, rule: 'failure_rate', failures: 40, successes: 2, last_error: 'refused', openings } });
+    const late = [
+      moves(1_000, 'open', 'half_open', { transition: 40, ...outage(20) }),
+      moves(1_000, 'half_open', 'open', { transition: 41, rule: 'health_check', last_error: 'HTTP 503', ...outage(21) }),
+      moves(9_000, 'open', 'half_open', { transition: 42, ...outage(21) }),
+    ];
+    late[1]!.seq = 3; // of an earlier run of the manager
+    const [o, ...others] = openings(late);
+    expect(others).toEqual([]);
+    expect([o!.since, o!.partial, o!.opened, o!.end]).toEqual([t0 - 3_600_000, true, null, null]);
+    expect(opener(o!)).toMatchObject({ at, from: 'closed', evidence: { rule: 'failure_rate', failures: 40, last_error: 'refused' } });
+    expect(retries(o!)).toEqual({ failed: 20, latest: late[1] });
+    expect(tries(o!)).toBe(21);
+    const [over] = openings([...late, moves(20_000, 'half_open', 'closed', { transition: 43, ...outage(21) })]);
+    expect([over!.since, over!.end?.to, tries(over!)]).toEqual([t0 - 3_600_000, 'closed', 21]);
+  });
+
+  it('are two where one ended unseen, and the older is not said to go on', () => {
+    const outage = (began: number, openings: number) => ({ outage: { began_at: new Date(t0 + began).toISOString(), rule: 'slow_calls', failures: 0, successes: 0, last_error: null, openings } });
+    const list = openings([moves(0, 'closed', 'open', outage(0, 1)), moves(5_000, 'open', 'half_open', outage(4_000, 1))]);
+    expect(list.map((o) => [o.since - t0, o.partial, o.lost])).toEqual([[4_000, true, false], [0, false, true]]);
+    expect(openings([moves(0, 'closed', 'open'), moves(9_000, 'closed', 'open')]).map((o) => o.lost)).toEqual([false, true]);
+    expect(openings([moves(7_000, 'half_open', 'closed', outage(6_000, 3))]).map((o) => [o.since - t0, o.end?.to])).toEqual([[6_000, 'closed']]);
+  });
+
+  it('count the opening after an order as none of the recoveries that failed', () => {
+    const began = { outage: { began_at: new Date(t0 + 4_000).toISOString(), rule: 'recovery_failure', failures: 1, successes: 0, last_error: 'x', openings: 1 } };
+    const [o] = openings([event(1_000, 'override', 'auto', 'forced_open', { actor: 'bob' }), moves(3_000, 'closed', 'half_open'), moves(4_000, 'half_open', 'open', began)]);
+    expect([o!.begin.kind, o!.since - t0, o!.opened?.at, retries(o!).failed]).toEqual(['override', 1_000, began.outage.began_at, 0]);
+  });
+
+  it('end where what was only forced open is forced closed', () => {
+    const [o] = openings([event(1_000, 'override', 'auto', 'forced_open'), event(2_000, 'override', 'forced_open', 'forced_closed'), event(3_000, 'override_expired', 'forced_closed', 'auto')]);
+    expect(o!.end?.to).toBe('forced_closed');
   });
 
   it('make none of overrides that let everything in', () => {

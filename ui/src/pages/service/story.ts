@@ -1,7 +1,9 @@
+import { isOpening, outageOf, type OutageThen } from '../time/outage';
 import type { Config, ConfigVersion, ServiceEvent } from '../../wire';
 
 // The events of one service, told as openings: what opened the circuit, each
-// recovery attempt, and how it ended.
+// recovery attempt, and how it ended. A recovery that fails is a part of its
+// opening and never one of its own.
 
 export interface Attempt {
   /** The transition to half-open. */
@@ -12,71 +14,103 @@ export interface Attempt {
 
 export interface Opening {
   key: string;
-  /** The transition that opened the circuit, or the override that forced it open. */
+  /** Since when, in milliseconds: as early as is known. */
+  since: number;
+  /** The transition that opened the circuit, the override that forced it open, or the first event that is there. */
   begin: ServiceEvent;
+  /** The transition that first opened the circuit, which an override or an order may precede; null where it is not there. */
+  opened: ServiceEvent | null;
+  /** What the latest of its transitions tells of the whole; null where that was not stored. */
+  outage: OutageThen | null;
   /** Its beginning is older than the events that are there. */
   partial: boolean;
   attempts: Attempt[];
   /** Resets and overrides between the opening and its end. */
   orders: ServiceEvent[];
-  /** The transition that closed it; null while it goes on. */
+  /** The event that ended it; null while it goes on. */
   end: ServiceEvent | null;
+  /** It is over, for another began, but its end is not there. */
+  lost: boolean;
 }
 
 /** The openings, newest first, of events in either order. */
 export function openings(events: readonly ServiceEvent[]): Opening[] {
-  const list = [...events].sort((a, b) => Date.parse(a.at) - Date.parse(b.at) || a.seq - b.seq);
   const out: Opening[] = [];
   let now: Opening | null = null;
-  const begin = (e: ServiceEvent, partial = false): Opening => {
-    now = { key: `${e.at} ${e.kind}`, begin: e, partial, attempts: [], orders: [], end: null };
-    out.push(now);
-    return now;
-  };
-  for (const e of list) {
-    const current = now as Opening | null;
-    switch (e.kind) {
-      case 'transition':
-        now = moved(e, current, begin);
-        break;
-      case 'override':
-      case 'override_expired':
-      case 'reset':
-        if (current) current.orders.push(e);
-        else if (e.kind === 'override' && e.to === 'forced_open') begin(e);
-        break;
+  for (const e of [...events].sort(inOrder)) {
+    const next: Opening | null = e.kind === 'transition' ? moved(e, now) : ordered(e, now);
+    if (next && next !== now) {
+      if (now) now.lost = true;
+      out.push(next);
     }
+    now = next?.end ? null : next;
   }
   return out.reverse();
 }
 
-function moved(e: ServiceEvent, current: Opening | null, begin: (e: ServiceEvent, partial?: boolean) => Opening): Opening | null {
-  const last = current?.attempts.at(-1);
-  switch (e.to) {
-    case 'open': {
-      if (current && last && !last.end) {
-        last.end = e;
-        return current;
-      }
-      if (e.from === 'half_open') {
-        const found = current ?? begin(e, true);
-        return found;
-      }
-      return begin(e);
-    }
-    case 'half_open': {
-      const opening = current ?? begin(e, true);
-      if (last && !last.end) last.end = e;
-      opening.attempts.push({ begin: e, end: null });
-      return opening;
-    }
-    default: {
-      if (!current) return null;
-      if (last && !last.end) last.end = e;
-      current.end = e;
-      return null;
-    }
+const transition = (e: ServiceEvent): number => number(e.evidence?.['transition']);
+
+/** Of one moment transitions stand as they are numbered: a restarted manager counts its messages anew. */
+const inOrder = (a: ServiceEvent, b: ServiceEvent): number =>
+  Date.parse(a.at) - Date.parse(b.at) || (transition(a) > 0 && transition(b) > 0 ? transition(a) - transition(b) : 0) || a.seq - b.seq;
+
+function begin(e: ServiceEvent, partial: boolean): Opening {
+  const outage = outageOf(e);
+  const since = Math.min(Date.parse(e.at), outage ? Date.parse(outage.began_at) : Infinity);
+  return {
+    key: `${since} ${e.kind === 'override' ? 'override' : ''}`, since, begin: e, opened: isOpening(e) ? e : null, outage, partial,
+    attempts: [], orders: [], end: null, lost: false,
+  };
+}
+
+/** The opening that goes on after a transition, or that it ends. */
+function moved(e: ServiceEvent, current: Opening | null): Opening | null {
+  const outage = outageOf(e);
+  const other = current?.outage && outage && current.outage.began_at !== outage.began_at;
+  if (e.to === 'closed') {
+    if (!current && !outage) return null;
+    const ended = current && !other ? current : begin(e, true);
+    const last = ended.attempts.at(-1);
+    if (last && !last.end) last.end = e;
+    return Object.assign(ended, { end: e, outage: outage ?? ended.outage });
   }
+  if (!current || other || (e.to === 'open' && e.from === 'closed')) current = begin(e, e.to === 'open' ? !isOpening(e) : e.from !== 'closed');
+  current.outage = outage ?? current.outage;
+  const last = current.attempts.at(-1);
+  if (last && !last.end) last.end = e;
+  if (e.to === 'half_open') current.attempts.push({ begin: e, end: null });
+  else if (isOpening(e)) current.opened ??= e;
+  return current;
+}
+
+/** The opening that goes on after an order. */
+function ordered(e: ServiceEvent, current: Opening | null): Opening | null {
+  if (e.kind !== 'override' && e.kind !== 'override_expired' && e.kind !== 'reset') return current;
+  if (!current) return e.kind === 'override' && e.to === 'forced_open' ? begin(e, false) : null;
+  if (e === current.begin) return current;
+  current.orders.push(e);
+  // What was only forced open is over when it is forced closed: at its end nothing moves.
+  if (e.to === 'forced_closed' && current.begin.kind === 'override' && !current.opened && current.attempts.length === 0) current.end = e;
+  return current;
+}
+
+/** What opened the circuit at first: the transition itself, or as the later ones tell of it. Null: it is not known, or was not opened. */
+export function opener(o: Opening): ServiceEvent | null {
+  if (o.opened || !o.outage) return o.opened;
+  const { rule, failures, successes, last_error, began_at: at } = o.outage;
+  return { ...o.begin, id: null, kind: 'transition', from: 'closed', to: 'open', at, actor: null, reason: null, evidence: { rule, failures, successes, last_error } };
+}
+
+/** How many of its recoveries failed, and the last that did, where that is there. */
+export function retries(o: Opening): { failed: number; latest: ServiceEvent | null } {
+  const failed = o.attempts.filter((a) => a.end?.to === 'open' && a.end !== o.opened);
+  return { failed: Math.max(failed.length, (o.outage?.openings ?? 1) - 1), latest: failed.at(-1)?.end ?? null };
+}
+
+/** How often a recovery was tried; more than are there where the outage tells so. */
+export function tries(o: Opening): number {
+  const last = o.attempts.at(-1);
+  return Math.max(o.attempts.length, retries(o).failed + (last && last.end?.to !== 'open' ? 1 : 0));
 }
 
 const number = (v: unknown): number => (typeof v === 'number' && Number.isFinite(v) ? v : 0);
@@ -104,10 +138,10 @@ export function measures(event: ServiceEvent, config: Config | null): Measure[] 
     out.push({ name, value, threshold, share, reached: threshold > 0 && value >= threshold, decisive: on.includes(rule) });
   add('failures', number(e['failures']), c('failureThreshold'), ['failure_threshold', 'failure_rate']);
   if (c('failureRateThreshold') > 0) add('rate', total > 0 ? number(e['failures']) / total : 0, c('failureRateThreshold'), ['failure_rate'], true);
-  if (c('consecutiveFailureThreshold') > 0) {
+  if (c('consecutiveFailureThreshold') > 0 && 'consecutive_failures' in e) {
     add('consecutive', number(e['consecutive_failures']), c('consecutiveFailureThreshold'), ['consecutive_failures']);
   }
-  if (c('slowCallRateThreshold') > 0 && c('slowCallDurationMs') > 0) {
+  if (c('slowCallRateThreshold') > 0 && c('slowCallDurationMs') > 0 && 'slow' in e) {
     add('slow', total > 0 ? number(e['slow']) / total : 0, c('slowCallRateThreshold'), ['slow_calls'], true);
   }
   if (c('failureRateThreshold') > 0 || c('slowCallRateThreshold') > 0) {
@@ -137,7 +171,7 @@ const mostBefore = 6;
  * itself what was done to it and how it was checked, of its dependencies all.
  */
 export function changesBefore(opening: Opening, events: readonly ServiceEvent[], service: string): { list: ServiceEvent[]; more: number } {
-  const until = Date.parse(opening.begin.at);
+  const until = opening.since;
   const telling = events.filter((e) => {
     const at = Date.parse(e.at);
     if (at > until || at < until - justBefore || sameEvent(e, opening.begin)) return false;

@@ -22,6 +22,11 @@ describe('summary', () => {
     const again: Band[] = [{ from: 0, to: 2_000, kind: 'open' }, { from: 2_000, to: 2_100, kind: 'half_open' }, { from: 2_100, to: 4_000, kind: 'open' }, { from: 4_000, to: 5_000, kind: 'gap' }, { from: 5_000, to: 6_000, kind: 'open' }];
     expect(summary(line([1, 1]), again, 'x')).toContain('open once, for 5s');
   });
+  it('counts an opening once that an override or the config cuts in two, and two with the circuit closed between', () => {
+    const cut = (kind: Band['kind']): Band[] => [{ from: 0, to: 2_000, kind: 'open' }, { from: 2_000, to: 3_000, kind }, { from: 3_000, to: 3_002, kind: 'open' }, { from: 3_002, to: 5_000, kind: 'half_open' }];
+    for (const kind of ['forced_open', 'disabled', 'gap'] as const) expect(summary(line([1]), cut(kind), 'x'), kind).toContain('open once');
+    for (const kind of ['closed', 'forced_closed'] as const) expect(summary(line([1]), cut(kind), 'x'), kind).toContain('open 2 times');
+  });
   it('tells of the time without a manager', () => {
     expect(summary(line([1]), [{ from: 0, to: 60_000, kind: 'gap' }], 'x')).toContain('For 1m 00s no manager ran.');
   });

@@ -28,8 +28,7 @@ export function summary(t: Timeline, bands: readonly Band[], words: string): str
   const peak = highest(t.p95);
   const last = t.p95.findLast((n) => n !== null);
   if (last !== undefined && last !== null) out.push(`The 95th percentile is ${duration(last)}, at most ${duration(peak)}.`);
-  // One that opens again after a recovery is no other, nor is one that outlived a manager.
-  const opened = bands.filter((b) => b.kind !== 'gap').filter((b, i, all) => b.kind === 'open' && all[i - 1]?.kind !== 'half_open' && all[i - 1]?.kind !== 'open').length;
+  const opened = timesOpen(bands);
   if (opened > 0) out.push(`The circuit was open ${opened === 1 ? 'once' : `${opened} times`}, for ${span(lasting(bands, 'open'))} in all.`);
   else if (bands.some((b) => b.kind === 'closed')) out.push('The circuit was never open.');
   for (const kind of ['forced_open', 'forced_closed', 'disabled', 'gap'] as const) {
@@ -37,6 +36,17 @@ export function summary(t: Timeline, bands: readonly Band[], words: string): str
     if (ms > 0) out.push(kind === 'gap' ? `For ${span(ms)} no manager ran.` : `It was ${standingWords[kind]} for ${span(ms)}.`);
   }
   return out.join(' ');
+}
+
+/** How often the circuit opened: whatever cuts an opening in two, a recovery, an override or the end of a manager, it is one until it has closed. */
+function timesOpen(bands: readonly Band[]): number {
+  let [n, down] = [0, false];
+  for (const { kind } of bands) {
+    if (kind === 'open' && !down) n++;
+    if (kind === 'open') down = true;
+    else if (kind === 'closed' || kind === 'forced_closed') down = false;
+  }
+  return n;
 }
 
 const upper = (s: string) => s.charAt(0).toUpperCase() + s.slice(1);

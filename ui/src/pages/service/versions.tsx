@@ -5,6 +5,7 @@ import { may } from '../../live/live';
 import { Dialog } from '../../parts/dialog';
 import { tell } from '../../parts/notice';
 import { When } from '../../parts/moment';
+import { Outside } from '../../parts/outside';
 import { moment } from '../../route';
 import type { ConfigVersion, Entry } from '../../wire';
 import { Buttons, Reason } from './actions';
@@ -47,8 +48,8 @@ export function Versions({ data, entry }: { data: ServiceData; entry: Entry }) {
                 <tr key={v.version} class={v.version === entry.config_version ? 'is-on' : ''}>
                   <th scope="row">{v.version}{v.version === entry.config_version && <span class="svc-tag">in force</span>}</th>
                   <td><When at={v.at} /></td>
-                  <td>{v.actor}</td>
-                  <td class="svc-wrap">{v.reason || <span class="muted">–</span>}</td>
+                  <td><Outside text={v.actor} /></td>
+                  <td class="svc-wrap">{v.reason ? <Outside text={v.reason} /> : <span class="muted">–</span>}</td>
                   <td class="svc-wrap mono">{previous ? changed.join(', ') || 'nothing' : <span class="muted">–</span>}</td>
                   <td class="svc-row-buttons">
                     {previous && <button type="button" class="button quiet" onClick={() => setPair({ before: v.version - 1, after: v.version })} aria-label={`Diff of version ${v.version}`}>Diff</button>}

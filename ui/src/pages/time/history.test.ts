@@ -9,14 +9,14 @@ vi.mock('../../live/live', async () => {
 });
 vi.mock('../../api', () => ({ api: { events: () => Promise.reject(new Error('not by the tests')) } }));
 
-const { load, loaded, stepFrom } = await import('./history');
+const { load, loaded, stepFrom, TooFar } = await import('./history');
 
 const start = Date.UTC(2026, 10, 1);
 
 /** A manager with an event each ten seconds, or as often as is said, every 50th of them an opening. */
-function manager(n: number, every = 10_000) {
+function manager(n: number, every = 10_000, from = 'closed') {
   const all: ServiceEvent[] = Array.from({ length: n }, (_, i) => ({
-    id: i, seq: i, service: 's', kind: 'transition' as const, from: 'closed', to: i % 50 === 0 ? 'open' : 'closed',
+    id: i, seq: i, service: 's', kind: 'transition' as const, from, to: i % 50 === 0 ? 'open' : 'closed',
     at: new Date(start + every * i).toISOString(), actor: null, reason: null, evidence: null, durable: true,
   })).reverse();
   const asked: EventQuery[] = [];
@@ -65,4 +65,11 @@ it('finds the very next event where an hour holds more than a page', async () =>
   const { ask, end } = manager(9_000, 1_000);
   expect((await stepFrom(start + 700_000, false, false, end, [], end, ask))?.id).toBe(701);
   expect((await stepFrom(start + 700_000, false, true, end, [], end, ask))?.id).toBe(750);
+});
+
+it('steps over recoveries that fail, and does not say that there is no opening where it has not looked', async () => {
+  const retries = manager(3_000, 10_000, 'half_open');
+  expect(await stepFrom(retries.end, true, true, retries.end, [], retries.end, retries.ask)).toBeNull();
+  const storm = manager(12_000, 10, 'half_open');
+  await expect(stepFrom(storm.end, true, true, storm.end, [], storm.end, storm.ask)).rejects.toBeInstanceOf(TooFar);
 });

@@ -3,7 +3,8 @@ import { effect, signal } from '@preact/signals';
 import { api, type EventQuery, type Page } from '../../api';
 import { board } from '../../live/live';
 import type { EventKind, ServiceEvent } from '../../wire';
-import { asked, markOf, nextTo } from './marks';
+import { asked, nextTo } from './marks';
+import { isOpening } from './outage';
 
 /** Gives a page of events, the newest first. */
 export type Ask = (query: EventQuery, signal?: AbortSignal) => Promise<Page<ServiceEvent>>;
@@ -67,9 +68,17 @@ effect(() => {
 
 /** What a step stops at. */
 export const stops = (openings: boolean) => (event: ServiceEvent): boolean =>
-  asked.includes(event.kind) && (!openings || markOf(event) === 'opening');
+  asked.includes(event.kind) && (!openings || isOpening(event));
 
-/** The event next to a moment: of those at hand, else of those that the manager has. Null: there is none. */
+const pagesBack = 10;
+
+/** There may be one, but it is further away than one step looks. */
+export class TooFar extends Error {}
+
+/**
+ * The event next to a moment: of those at hand, else of those that the manager has. Null: there is none.
+ * Throws TooFar where only asking for very many could tell.
+ */
 export async function stepFrom(at: number, back: boolean, openings: boolean, now: number, known: readonly ServiceEvent[], since: number, ask: Ask = api.events): Promise<ServiceEvent | null> {
   const only = stops(openings);
   const found = nextTo(known, at, back, only);
@@ -80,12 +89,15 @@ export async function stepFrom(at: number, back: boolean, openings: boolean, now
 
 async function before(at: number, only: (event: ServiceEvent) => boolean, kinds: EventKind, ask: Ask): Promise<ServiceEvent | null> {
   let cursor: string | null = '';
-  for (let page = 0; page < 10 && cursor !== null; page++) {
+  let seen = 0;
+  for (let page = 0; page < pagesBack && cursor !== null; page++) {
     const got: Page<ServiceEvent> = await ask({ kind: kinds, until: new Date(at).toISOString(), limit: page === 0 ? 50 : pageSize, cursor });
     const found = nextTo(got.items, at, true, only);
     if (found) return found;
+    seen += got.items.length;
     cursor = got.next;
   }
+  if (cursor !== null) throw new TooFar(`None is among the ${seen} events before. Go to an earlier time and step on from there.`);
   return null;
 }
 
@@ -104,5 +116,6 @@ async function after(at: number, only: (event: ServiceEvent) => boolean, kinds: 
     if (found) return found;
     [from, span] = [to - 1, span * 4];
   }
+  if (from < now - 1) throw new TooFar('None is among the many events after. Go to a later time and step on from there.');
   return null;
 }

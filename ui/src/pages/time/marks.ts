@@ -1,23 +1,24 @@
 import type { EventKind, ServiceEvent, Status } from '../../wire';
+import { isOpening } from './outage';
 
 /** What an event is on the bar: its shape. */
-export type MarkKind = 'opening' | 'recovering' | 'recovery' | 'override' | 'config' | 'health' | 'other';
+export type MarkKind = 'opening' | 'retry' | 'recovering' | 'recovery' | 'override' | 'config' | 'health' | 'other';
 
 /** The kinds by weight: where several share a place, the first of these is shown. */
-export const kinds: MarkKind[] = ['opening', 'override', 'config', 'health', 'recovering', 'recovery', 'other'];
+export const kinds: MarkKind[] = ['opening', 'override', 'config', 'health', 'recovery', 'retry', 'recovering', 'other'];
 
 export const kindNames: Record<MarkKind, string> = {
-  opening: 'opening', recovering: 'try of a recovery', recovery: 'recovery', override: 'override', config: 'config change',
-  health: 'health check', other: 'other',
+  opening: 'opening', retry: 'failed recovery', recovering: 'try of a recovery', recovery: 'recovery', override: 'override',
+  config: 'config change', health: 'health check', other: 'other',
 };
 
 /** The kinds of events that are asked for. */
 export const asked: EventKind[] = ['transition', 'override', 'override_expired', 'reset', 'config_changed', 'health_failed', 'health_recovered', 'removed'];
 
-export function markOf(event: Pick<ServiceEvent, 'kind' | 'to'>): MarkKind {
+export function markOf(event: Pick<ServiceEvent, 'kind' | 'from' | 'to' | 'evidence'>): MarkKind {
   switch (event.kind) {
     case 'transition':
-      return event.to === 'open' ? 'opening' : event.to === 'half_open' ? 'recovering' : 'recovery';
+      return isOpening(event) ? 'opening' : event.to === 'open' ? 'retry' : event.to === 'half_open' ? 'recovering' : 'recovery';
     case 'override':
     case 'override_expired':
     case 'reset':
@@ -119,5 +120,5 @@ export function openSpans(events: readonly ServiceEvent[], openAtEnd: Iterable<s
 
 /** The status whose shape and colour a mark has. */
 export const markStatus: Partial<Record<MarkKind, Status | 'forced'>> = {
-  opening: 'circuit_open', recovering: 'degraded', recovery: 'healthy', override: 'forced', health: 'unhealthy',
+  opening: 'circuit_open', retry: 'circuit_open', recovering: 'degraded', recovery: 'healthy', override: 'forced', health: 'unhealthy',
 };

@@ -52,8 +52,18 @@ describe('marks', () => {
   it('leaves out what is outside', () => expect(marks([event(1, 200), event(2, -5)], now - 100_000, now, 10)).toEqual([]));
 
   it('knows openings from recoveries', () => {
-    expect([markOf({ kind: 'transition', to: 'open' }), markOf({ kind: 'transition', to: 'half_open' }), markOf({ kind: 'transition', to: 'closed' }), markOf({ kind: 'reset', to: null })])
+    const of = (kind: EventKind, from: string | null, to: string | null, evidence: ServiceEvent['evidence'] = null) => markOf({ kind, from, to, evidence });
+    expect([of('transition', 'closed', 'open'), of('transition', 'open', 'half_open'), of('transition', 'half_open', 'closed'), of('reset', null, null)])
       .toEqual(['opening', 'recovering', 'recovery', 'override']);
+  });
+
+  it('take a recovery that failed for no opening, unless the outage begins with it', () => {
+    const outage = (openings: number) => ({ outage: { began_at: new Date(now).toISOString(), rule: 'failure_threshold', failures: 3, successes: 0, last_error: null, openings } });
+    const of = (from: string, evidence: ServiceEvent['evidence']) => markOf({ kind: 'transition', from, to: 'open', evidence });
+    expect([of('half_open', null), of('half_open', outage(7)), of('half_open', outage(1)), of('closed', outage(1)), of('closed', { outage: 'of tomorrow' })])
+      .toEqual(['retry', 'retry', 'opening', 'opening', 'opening']);
+    const storm = [event(3, 10, 'transition', 'half_open', 'open'), event(2, 11, 'transition', 'open', 'half_open'), event(1, 12, 'transition', 'half_open', 'closed', 'b')];
+    expect(marks(storm, now - 100_000, now, 2).map((mark) => mark.kind)).toEqual(['recovery']);
   });
 });
 

@@ -10,7 +10,7 @@ import { moment, travel } from '../../route';
 import { eventText } from '../../words';
 import type { ServiceEvent } from '../../wire';
 import { useCalm } from '../map/calm';
-import { load, loaded, loadError, stepFrom } from './history';
+import { load, loaded, loadError, stepFrom, TooFar } from './history';
 import { asked, merge } from './marks';
 import { said } from './said';
 import { ranges, windowOf, type Range } from './ticks';
@@ -70,7 +70,8 @@ export function TimeBar() {
       else if (!back && moment.peek() !== null) lookAt(null);
       else tell('good', back ? `There is no ${openings ? 'opening' : 'event'} before.` : 'You are at the newest already.');
     } catch (err) {
-      tell('bad', `The next event could not be asked for: ${err instanceof Error ? err.message : String(err)}`);
+      if (err instanceof TooFar) tell('good', err.message);
+      else tell('bad', `The next event could not be asked for: ${err instanceof Error ? err.message : String(err)}`);
     } finally {
       stepping.current = false;
     }

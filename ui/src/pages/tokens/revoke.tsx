@@ -4,6 +4,7 @@ import { api, ApiError } from '../../api';
 import { session } from '../../live/live';
 import { Dialog } from '../../parts/dialog';
 import { tell } from '../../parts/notice';
+import { isolated } from '../../parts/outside';
 import type { Token } from '../../wire';
 
 /** Asks why, says what follows, and revokes. */
@@ -18,11 +19,11 @@ export function RevokeToken({ token, close, done }: { token: Token; close: () =>
     setBusy(true);
     try {
       await api.revokeToken(token.id, reason.trim());
-      tell('good', `The token of ${token.name} is revoked.`);
+      tell('good', `The token of ${isolated(token.name)} is revoked.`);
       done();
     } catch (err) {
       if (err instanceof ApiError && err.status === 404) {
-        tell('good', `The token of ${token.name} was revoked already.`);
+        tell('good', `The token of ${isolated(token.name)} was revoked already.`);
         return done();
       }
       setWrong(err instanceof ApiError && err.fields[0] ? err.fields[0].message : `It was not revoked: ${err instanceof Error ? err.message : String(err)}`);
@@ -32,7 +33,7 @@ export function RevokeToken({ token, close, done }: { token: Token; close: () =>
     return undefined;
   };
   return (
-    <Dialog title={`Revoke the token of ${token.name}?`} close={close}>
+    <Dialog title={`Revoke the token of ${isolated(token.name)}?`} close={close}>
       <form class="stack" onSubmit={(event) => void revoke(event)} noValidate>
         <p>Whoever uses it is shut out within a second, and so are the log-ins that it opened. It does not come back.</p>
         {token.name === session.value?.name && <p class="lists-wrong">You are logged in under this name: if it is the token that you used, you are logged out.</p>}

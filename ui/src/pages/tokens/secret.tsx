@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 
 import { CopyButton } from '../../parts/copy';
+import { Outside } from '../../parts/outside';
 import type { NewToken } from '../../wire';
 
 /** The secret of a token that was just made; it stays until it is said to be taken. */
@@ -15,7 +16,7 @@ export function Secret({ token, done }: { token: NewToken; done: () => void }) {
   }, []);
   return (
     <section class="card tokens-secret" ref={part} tabIndex={-1} aria-labelledby="tokens-secret">
-      <h2 id="tokens-secret">The token of {token.name}</h2>
+      <h2 id="tokens-secret">The token of <Outside text={token.name} /></h2>
       <p>Copy it now. It is shown this once, and nobody can show it again.</p>
       <div class="row">
         <input ref={field} class="mono spread" readOnly value={token.token} aria-label="The secret of the token" spellcheck={false} onFocus={(event) => event.currentTarget.select()} />
