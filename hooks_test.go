@@ -188,6 +188,11 @@ func TestHooks_ThatDoNotReturnWedgeNothing(t *testing.T) {
 	t.Parallel()
 	for name, misbehave := range map[string]func(){"panic": explode, "exit": runtime.Goexit} {
 		t.Run(name, bubble(func(t *testing.T) {
+			alone := func(f func()) {
+				if v := apart(f); v != nil {
+					t.Errorf("the panic of a hook reaches the caller: %v", v)
+				}
+			}
 			hooks := &Hooks{
 				Rejected:   func(context.Context, *OpenError) { misbehave() },
 				Opened:     func(context.Context, *OpenError) { misbehave() },
@@ -195,14 +200,14 @@ func TestHooks_ThatDoNotReturnWedgeNothing(t *testing.T) {
 				TraceID:    func(context.Context) string { misbehave(); return "" },
 			}
 			b := newBreaker(t, Config{FailureThreshold: 1, ResetTimeout: time.Second, MinHealthyPeriod: time.Second, ProbeTimeout: time.Hour, Jitter: -1, Hooks: hooks})
-			apart(func() { _ = through(b, "it", errBoom) })
+			alone(func() { _ = through(b, "it", errBoom) })
 			wantState(t, b, Open)
 			for range 2 {
-				apart(func() { _ = through(b, "it", nil) })
-				apart(func() { _, _ = b.Allow(from("it")) })
+				alone(func() { _ = through(b, "it", nil) })
+				alone(func() { _, _ = b.Allow(from("it")) })
 			}
 			wait(time.Second)
-			apart(func() {
+			alone(func() {
 				p, err := b.Allow(from("it"))
 				mustNot(t, err)
 				p.Done(Ignore(errBoom))
