@@ -12,9 +12,10 @@ import (
 // not called, and what has no context (a nil one, RecordSuccess, HandleError) is
 // told to none. See Breaker.Observe for all transitions, whoever brought them about.
 //
-// They are called outside every lock, at the time and in the goroutine of the
-// operation, which they delay; so they must not wait for anything. A panic in one
-// is swallowed. The operation is not changed by what they do.
+// They are called outside every lock, in the goroutine of the operation, which they
+// delay, and of a probe whose context ends in another; so they must not wait for
+// anything, and be safe for concurrent use. A panic in one is swallowed. The
+// operation is not changed by what they do.
 type Hooks struct {
 	// Rejected is an operation that was not let in. e is the error that its
 	// caller gets, and must not be changed. With it, a rejection by Do takes a few

@@ -22,7 +22,7 @@ func TestKeyed_CountsEveryOperationWhileKeysComeAndGo(t *testing.T) {
 			k := newKeyed(t, KeyedConfig{
 				Config: Config{
 					FailureThreshold: 2, ResetTimeout: time.Millisecond, MaxResetTimeout: 2 * time.Millisecond,
-					MinHealthyPeriod: 2 * time.Millisecond, ProbeTimeout: time.Hour, HalfOpenFailureThreshold: 3,
+					MinHealthyPeriod: 2 * time.Millisecond, ProbeTimeout: time.Hour, HalfOpenFailureThreshold: 3, Hooks: idle(),
 				},
 				MaxKeys: most, OpenShare: 0.6, MinimumKeys: 10,
 			})

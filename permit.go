@@ -41,13 +41,16 @@ func (t timing) stripe() uint64 { return t.tags & 0xFF }
 // and an *OpenError, which wraps ErrOpen; fn is then not called.
 func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error)) (T, error) {
 	word := b.word.Load()
-	if word&countsPlain == 0 {
+	if word&countsBare == 0 {
 		if word&(rejects|endsSoon|ofKey) == rejects {
 			var none T
 			if word&hooked != 0 {
 				return none, b.rejectTold(ctx, word)
 			}
 			return none, b.reject(word)
+		}
+		if word&hooked != 0 {
+			return doHooked(ctx, b, word, fn)
 		}
 		if !b.member.admits(word) {
 			return doAllowed(ctx, b, noNumber, fn)
@@ -61,7 +64,7 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 		return doAllowed(ctx, b, number, fn)
 	}
 	returned := false
-	defer b.abandonUnless(ctx, &returned, word)
+	defer b.abandonUnless(&returned, word)
 	v, err := fn(ctx)
 	returned = true
 	if err != nil || b.word.Load() != word || !s.succeed(n) {
@@ -85,11 +88,41 @@ func (b *Breaker) end(ctx context.Context, word uint64, s *stripe, err error) {
 }
 
 // abandonUnless settles an operation that was not timed and did not return.
-func (b *Breaker) abandonUnless(ctx context.Context, returned *bool, word uint64) {
+func (b *Breaker) abandonUnless(returned *bool, word uint64) {
 	if !*returned {
-		p := Permit{b: b, ctx: ctx, word: word}
+		p := Permit{b: b, word: word}
 		p.abandon()
 	}
+}
+
+// doHooked is Do where there are hooks: of an operation that panics they are told
+// with its context, which costs something to have at hand.
+func doHooked[T any](ctx context.Context, b *Breaker, word uint64, fn func(context.Context) (T, error)) (T, error) {
+	if word&countsPlain == 0 && !b.member.admits(word) {
+		return doAllowed(ctx, b, noNumber, fn)
+	}
+	all := b.striping.Load()
+	number := all.number()
+	s := &all.all[number]
+	n := s.successes.Load()
+	if n >= s.next.Load() {
+		return doAllowed(ctx, b, number, fn)
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			p := Permit{b: b, ctx: ctx, word: word}
+			p.abandon()
+		}
+	}()
+	v, err := fn(ctx)
+	returned = true
+	if err != nil || b.word.Load() != word || !s.succeed(n) {
+		b.end(ctx, word, s, err)
+	} else if word&ofKey != 0 {
+		b.counted(word)
+	}
+	return v, err
 }
 
 // doAllowed is Do with a permit. number is that of the stripe that was asked, if
