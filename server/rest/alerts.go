@@ -141,10 +141,36 @@ func (a *API) acknowledge(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.mayAcknowledge(alerts, found.Incident); err != nil {
+		return err
+	}
 	if found, err = alerts.Acknowledge(c.r.Context(), found.ID, c.actor(reason)); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, view.Alert(&found))
+}
+
+// mayAcknowledge refuses a token that is not for all services of an incident: the
+// others would not be told again, on the word of somebody who does not see them.
+func (c *call) mayAcknowledge(alerts Alerts, incident string) error {
+	if !c.id.Limited() {
+		return nil
+	}
+	for q := (fleet.AlertQuery{Status: fleet.FiringAlerts, Incident: incident, Limit: maxLimit}); ; {
+		some, err := alerts.Alerts(c.r.Context(), q)
+		if err != nil {
+			return err
+		}
+		for i := range some {
+			if !c.id.Sees(some[i].Service) {
+				return problem.Status(http.StatusForbidden, "the incident %s has alerts of services that the token is not for", incident)
+			}
+			q.Before = some[i].ID
+		}
+		if len(some) < q.Limit {
+			return nil
+		}
+	}
 }
 
 // acknowledgeAgain answers with the present alert.

@@ -191,3 +191,21 @@ func TestReceivers_AreShownAndTried(t *testing.T) {
 		t.Errorf("%s", list.raw)
 	}
 }
+
+func TestAlerts_ATokenAcknowledgesNoIncidentOfWhichItSeesAPart(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.reported("us:db")
+	b.admin(201, "PUT", "/api/v2/services/eu:market", `{"config":{"failureThreshold":2},"dependencies":["us:db"]}`)
+	secret := b.admin(201, "POST", "/api/v2/tokens", `{"name":"eu","role":"operator","services":["eu:*"]}`).text("token")
+	b.fail("us:db")
+	b.fail("eu:market")
+	id := b.firstAlert("eu:market")
+	if got := b.with(secret, "POST", "/api/v2/alerts/"+id+"/acknowledge", ""); got.status != 403 || strings.Contains(got.raw, "us:db") {
+		t.Errorf("in part its own: %d %s", got.status, got.raw)
+	}
+	if by := b.admin(200, "GET", "/api/v2/alerts/"+b.firstAlert("us:db"), "").body["acknowledged_by"]; by != nil {
+		t.Errorf("the root's alert was acknowledged by %v", by)
+	}
+	b.admin(200, "POST", "/api/v2/alerts/"+id+"/acknowledge", "")
+}
