@@ -2,7 +2,6 @@ package switchgear
 
 import (
 	"context"
-	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -379,29 +378,4 @@ func (p *Permit) abandon() {
 		o.text = "the operation panicked"
 	}
 	b.recordTold(p.ctx, &o)
-}
-
-// recordTold is record, of which the hooks are told with the operation's context.
-func (b *Breaker) recordTold(ctx context.Context, o *outcome) {
-	opened := b.record(*o)
-	if b.word.Load()&hooked != 0 {
-		b.tellEnded(ctx, o, opened)
-	}
-}
-
-func exiting() bool {
-	var pcs [8]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
-	for {
-		frame, more := frames.Next()
-		switch frame.Function {
-		case "runtime.Goexit":
-			return true
-		case "runtime.gopanic":
-			return false
-		}
-		if !more {
-			return false
-		}
-	}
 }

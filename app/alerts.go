@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/degenduel/switchgear/alert"
 	"github.com/degenduel/switchgear/alert/alertmanager"
@@ -62,7 +63,7 @@ func (a *App) applyAlerts(ctx context.Context, file *config.Alerts) error {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
 	if err := before.all(ctx); err != nil {
-		a.log.WarnContext(ctx, "a receiver that is there no more does not end", "error", err)
+		a.log.WarnContext(ctx, "a receiver that is there no more does not end", slog.Any("error", err))
 	}
 	return nil
 }
