@@ -3,6 +3,7 @@ package app_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -68,26 +69,30 @@ func TestAlerts_ComeThroughABadReceiverAndKills(t *testing.T) {
 	}
 }
 
-// TestAlerts_OfARootAndAllThatDependOnItAreOneMessage has the root fail after the
-// first of what depends on it, and the last of that when all was told.
+// TestAlerts_OfARootAndAllThatDependOnItAreOneMessage has the root fail beside
+// what depends on it, and the last of that when all was told.
 func TestAlerts_OfARootAndAllThatDependOnItAreOneMessage(t *testing.T) {
 	t.Parallel()
 	const dependants = 14
 	h := runningHook(t)
-	file := alerting("groupWaitMs: 2000, resolveAfterMs: 300", to("ops", h.url())) +
-		"defaults: { failureThreshold: 3, resetTimeoutMs: 600000, maxResetTimeoutMs: 600000 }\n" +
-		"services:\n  db: {}\n  other: {}\n  s01: { dependencies: [db] }\n"
-	names := []string{"s01"}
-	for i := 2; i <= dependants; i++ {
-		name := fmt.Sprintf("s%02d", i)
-		names = append(names, name)
-		file += fmt.Sprintf("  %s: { dependencies: [%s] }\n", name, []string{"db", names[i/2-1]}[i%2])
+	var file strings.Builder
+	file.WriteString(alerting("groupWaitMs: 2000, resolveAfterMs: 300", to("ops", h.url())))
+	file.WriteString("defaults: { failureThreshold: 3, resetTimeoutMs: 600000, maxResetTimeoutMs: 600000 }\n")
+	file.WriteString("services:\n  db: {}\n  other: {}\n")
+	names := []string{"db"}
+	for i := 1; i <= dependants; i++ {
+		names = append(names, fmt.Sprintf("s%02d", i))
+		fmt.Fprintf(&file, "  %s: { dependencies: [%s] }\n", names[i], []string{"db", names[i/2]}[i%2])
 	}
-	p := serve(t, alertPlace(t, file))
-	early, late := append(names[:dependants-1:dependants-1], "db"), names[dependants-1]
+	p := serve(t, alertPlace(t, file.String()))
+	late := names[dependants]
 	var failing sync.WaitGroup
-	for _, name := range early {
-		failing.Go(func() { p.fail(t, name) })
+	for _, name := range slices.Backward(names[:dependants]) {
+		failing.Go(func() {
+			if err := p.open(t.Context(), name); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 	failing.Wait()
 	h.hears(1)
@@ -98,7 +103,7 @@ func TestAlerts_OfARootAndAllThatDependOnItAreOneMessage(t *testing.T) {
 			t.Errorf("%s of %s is in %s, of %s, which drags down %v", a.Kind, a.Service, a.Incident, *a.Root, a.Affects)
 		}
 	}
-	for _, name := range append(early, late) {
+	for _, name := range names {
 		p.heal(t, name)
 	}
 	h.hears(2)

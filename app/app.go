@@ -45,6 +45,12 @@ type Options struct {
 	// Reload asks, with every value, to read the config file again; nil: never.
 	Reload <-chan os.Signal
 
+	// Guard is given, by New, the client that receivers of alerts are reached
+	// with, for what reaches some of them by the clients of package http: see
+	// notify.Guard. It is for a program whose only app this is. nil: that
+	// reaches whatever it is told to.
+	Guard func(*http.Client)
+
 	Stdout, Stderr io.Writer
 	Version        wire.Version
 }

@@ -22,6 +22,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/degenduel/switchgear/alert/notify"
 	"github.com/degenduel/switchgear/app"
 	"github.com/degenduel/switchgear/client"
 	"github.com/degenduel/switchgear/config"
@@ -46,6 +47,7 @@ func TestMain(m *testing.M) {
 	signal.Notify(reload, syscall.SIGHUP)
 	err := app.Serve(ctx, app.Options{
 		Reload:     reload,
+		Guard:      notify.Guard,
 		Settings:   config.Settings{Listen: "127.0.0.1:0", Data: data},
 		ConfigPath: filepath.Join(data, "..", "switchgear.yaml"),
 		AdminToken: token, Stdout: os.Stdout, Stderr: os.Stderr,

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/degenduel/switchgear/alert"
 	"github.com/degenduel/switchgear/alert/notify"
 	"github.com/degenduel/switchgear/app"
 	"github.com/degenduel/switchgear/config"
@@ -96,7 +95,7 @@ func (c *serveCmd) Run(ctx context.Context, p *process) error {
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
 	return app.Serve(ctx, app.Options{
-		Settings: c.settings().Or(env.Settings), ConfigPath: path, AdminToken: env.AdminToken, Reload: reload,
+		Settings: c.settings().Or(env.Settings), ConfigPath: path, AdminToken: env.AdminToken, Reload: reload, Guard: notify.Guard,
 		Stdout: p.stdout, Stderr: p.stderr, Version: buildVersion(),
 	})
 }
