@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/degenduel/switchgear/fleet"
@@ -82,6 +83,10 @@ type Deps struct {
 	// Series keeps how the services were over time; nil: nobody does, and who
 	// asks is told so (503).
 	Series *series.Recorder
+
+	// Tracer makes spans of the requests that give orders, below those that their
+	// traceparent names; nil: there are none.
+	Tracer trace.Tracer
 
 	// Registry is what /metrics shows; New adds to it. nil: one of its own.
 	Registry *prometheus.Registry
@@ -161,7 +166,7 @@ func New(d Deps, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	api := rest.New(rest.Deps{
-		Manager: d.Manager, Auth: d.Auth, Problems: s.problems, AllowedOrigins: cfg.AllowedOrigins, Info: s.info, Series: d.Series,
+		Manager: d.Manager, Auth: d.Auth, Problems: s.problems, AllowedOrigins: cfg.AllowedOrigins, Info: s.info, Series: d.Series, Tracer: d.Tracer,
 	})
 	s.mux.Handle("/api/v2", api) // where the mux would send to the one below
 	s.mux.Handle("/api/v2/", api)
