@@ -248,3 +248,42 @@ func TestRules_AskForWhatIsThere(t *testing.T) {
 		}
 	}
 }
+
+var documented = regexp.MustCompile("`([a-z_]+)`")
+
+func TestOperations_NamesEveryMetricAndNoOther(t *testing.T) {
+	t.Parallel()
+	known := shown(t)
+	_, section, ok := strings.Cut(read(t, "../docs/operations.md"), "| metric `switchgear_…` |")
+	if !ok {
+		t.Fatal("there is no table of metrics")
+	}
+	section, _, _ = strings.Cut(section, "\n\n")
+	named := make(map[string]bool)
+	for row := range strings.Lines(section) {
+		cells := strings.Split(row, "|")
+		if len(cells) < 4 {
+			continue
+		}
+		for _, m := range documented.FindAllStringSubmatch(cells[1], -1) {
+			named["switchgear_"+m[1]] = true
+		}
+	}
+	for name := range named {
+		if known[name] == nil {
+			t.Errorf("there is no %s", name)
+		}
+	}
+	for name := range known {
+		if base, of := strings.CutSuffix(name, "_bucket"); of {
+			for _, suffix := range []string{"", "_bucket", "_sum", "_count"} {
+				named[base+suffix] = named[base]
+			}
+		}
+	}
+	for name := range known {
+		if strings.HasPrefix(name, "switchgear_") && !named[name] {
+			t.Errorf("%s is not in the table", name)
+		}
+	}
+}

@@ -152,11 +152,10 @@ func (m *manager) live(t *testing.T) {
 		t.Fatal(err)
 	}
 	socket := "ws" + strings.TrimPrefix(m.url, "http") + "/api/v2/ws/circuit-breaker"
-	conn, answer, err := websocket.Dial(t.Context(), socket, &websocket.DialOptions{
-		HTTPHeader: http.Header{"Authorization": {"Bearer " + adminToken}},
-	})
+	header := http.Header{"Authorization": {"Bearer " + adminToken}}
+	conn, _, err := websocket.Dial(t.Context(), socket, &websocket.DialOptions{HTTPHeader: header}) //nolint:bodyclose // of a socket there is none
 	if err != nil {
-		t.Fatal(err, answer)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.CloseNow() })
 	if err := conn.Write(t.Context(), websocket.MessageText, []byte(`{"type":"ping"}`)); err != nil {

@@ -89,7 +89,7 @@ func (l *layers) decide(services int) bool {
 		l.on = true
 	case ByService:
 		l.on = false
-	default:
+	case Auto, "":
 		l.on = services > manyServices || l.on && services > fewServices
 	}
 	if !l.on {

@@ -46,7 +46,7 @@ var spreads = func() (all [len(switchgear.DurationBounds)]spread) {
 	last := nativeOf(low) + 1
 	all[len(all)-1] = spread{first: last}
 	for n := range all[len(all)-1].dealt {
-		all[len(all)-1].dealt[n] = []uint64{uint64(n)} //nolint:gosec // 64 at most
+		all[len(all)-1].dealt[n] = []uint64{uint64(n)}
 	}
 	return all
 }()
@@ -60,7 +60,7 @@ func newSpread(low, high float64) spread {
 	counts := make([]uint64, room)
 	for n := range shares {
 		s.dealt[n] = append([]uint64(nil), counts...)
-		place := (float64(bits.Reverse8(uint8(n))>>(8-shareBits)) + 0.5) / shares //nolint:gosec // below 64
+		place := (float64(bits.Reverse8(uint8(n))>>(8-shareBits)) + 0.5) / shares
 		counts[nativeOf(low+place*(high-low))-s.first]++
 	}
 	s.dealt[shares] = counts
@@ -94,7 +94,7 @@ func encodeNative(to *dto.Histogram, first int32, counts []uint64) {
 		if n == 0 {
 			continue
 		}
-		at := first + int32(i) //nolint:gosec // few
+		at := first + int32(i)
 		if len(to.PositiveSpan) == 0 || at > end {
 			gap, none := at-end, uint32(0)
 			to.PositiveSpan = append(to.PositiveSpan, &dto.BucketSpan{Offset: &gap, Length: &none})

@@ -92,7 +92,7 @@ func TestHistogram_ShowsClassicAndNativeBucketsOfTheSameOperations(t *testing.T)
 func TestHistogram_NativeQuantilesAreThoseOfTheClassicBuckets(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 200 {
+	for range 100 {
 		median := math.Exp(r.Float64()*8.5) * float64(time.Millisecond) // to 5 s
 		var all []time.Duration
 		for range 1 + r.IntN(2000) {
@@ -117,7 +117,7 @@ func TestHistogram_NativeCountsNeverFall(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	var d switchgear.Durations
 	before := nativeCounts(t, metrics.Histogram(d))
-	for range 3000 {
+	for range 1000 {
 		d.Counts[r.IntN(len(d.Counts))] += uint64(r.IntN(4))
 		now := nativeCounts(t, metrics.Histogram(d))
 		total := uint64(0)

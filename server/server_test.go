@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/metrics"
 	"github.com/degenduel/switchgear/server"
 	"github.com/degenduel/switchgear/store/memory"
 	"github.com/degenduel/switchgear/wire"
@@ -88,6 +89,25 @@ func TestServer_ShowsMetricsHereAndToWhoMayLook(t *testing.T) {
 	open := b.ask("GET", "/metrics", here, "", "Host", "127.0.0.1", "Accept", "application/openmetrics-text; version=1.0.0")
 	if !strings.HasPrefix(open.Header().Get("Content-Type"), "application/openmetrics-text") || !strings.HasSuffix(open.Body.String(), "# EOF\n") {
 		t.Errorf("OpenMetrics: %v", open.Header())
+	}
+}
+
+func TestServer_ShowsWhatItRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, server.Config{Durations: metrics.ByLayer})
+	for range 12 { // of which ten are told that the token is bad
+		b.ask("GET", "/api/v2/services", there, "", "Authorization", "Bearer no-token-that-is-known-here")
+	}
+	b.ask("GET", "/api/v2/services/none", there, "", "Authorization", bearer)
+	text := b.ask("GET", "/metrics", there, "", "Authorization", bearer).Body.String()
+	for _, want := range []string{
+		`switchgear_http_problems_total{status="401"} 10`, `switchgear_http_problems_total{status="404"} 1`,
+		`switchgear_http_problems_total{status="429"} 2`,
+		`switchgear_logins_failed_total{result="failed"} 10`, `switchgear_logins_failed_total{result="limited"} 2`,
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("there is no %s in\n%s", want, text)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"bytes"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,9 +42,7 @@ func (t *tally[K]) with(k K) *map[K]*atomic.Uint64 {
 	defer t.mu.Unlock()
 	next := make(map[K]*atomic.Uint64)
 	if of := t.of.Load(); of != nil {
-		for other, n := range *of {
-			next[other] = n
-		}
+		maps.Copy(next, *of)
 	}
 	if next[k] == nil {
 		next[k] = new(atomic.Uint64)
