@@ -13,7 +13,6 @@ import (
 	"github.com/degenduel/switchgear/alert/notify"
 	"github.com/degenduel/switchgear/app"
 	"github.com/degenduel/switchgear/config"
-	"github.com/degenduel/switchgear/probe"
 )
 
 // defaultConfig is the config file that is taken, if it is there, where none
@@ -85,11 +84,6 @@ func (c *serveCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	targets, err := probe.NewTargets(nil, true)
-	if err != nil {
-		return err
-	}
-	notify.Guard(alert.NewClient(targets.Control))
 	path := configPath(cmp.Or(c.Config, env.Config))
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
