@@ -210,14 +210,6 @@ func (b *Breaker) judgeWindow(now int64, o outcome) {
 	b.openCircuit(now, b.evidence(rule, t), o.asked)
 }
 
-// recordTold is record, of which the hooks are told with the operation's context.
-func (b *Breaker) recordTold(ctx context.Context, o *outcome) {
-	opened := b.record(*o)
-	if b.word.Load()&hooked != 0 {
-		b.tellEnded(ctx, o, opened)
-	}
-}
-
 // exiting reports whether the function that was deferred is run by runtime.Goexit.
 func exiting() bool {
 	var pcs [8]uintptr

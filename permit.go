@@ -94,36 +94,6 @@ func (b *Breaker) abandonUnless(returned *bool, word uint64) {
 	}
 }
 
-// doHooked is Do where there are hooks: of an operation that panics they are told
-// with its context, which costs something to have at hand.
-func doHooked[T any](ctx context.Context, b *Breaker, word uint64, fn func(context.Context) (T, error)) (T, error) {
-	if word&countsPlain == 0 && !b.member.admits(word) {
-		return doAllowed(ctx, b, noNumber, fn)
-	}
-	all := b.striping.Load()
-	number := all.number()
-	s := &all.all[number]
-	n := s.successes.Load()
-	if n >= s.next.Load() {
-		return doAllowed(ctx, b, number, fn)
-	}
-	returned := false
-	defer func() {
-		if !returned {
-			p := Permit{b: b, ctx: ctx, word: word}
-			p.abandon()
-		}
-	}()
-	v, err := fn(ctx)
-	returned = true
-	if err != nil || b.word.Load() != word || !s.succeed(n) {
-		b.end(ctx, word, s, err)
-	} else if word&ofKey != 0 {
-		b.counted(word)
-	}
-	return v, err
-}
-
 // doAllowed is Do with a permit. number is that of the stripe that was asked, if
 // one was.
 func doAllowed[T any](ctx context.Context, b *Breaker, number uint64, fn func(context.Context) (T, error)) (T, error) {
