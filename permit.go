@@ -2,7 +2,6 @@ package switchgear
 
 import (
 	"context"
-	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -93,36 +92,6 @@ func (b *Breaker) abandonUnless(returned *bool, word uint64) {
 		p := Permit{b: b, word: word}
 		p.abandon()
 	}
-}
-
-// doHooked is Do where there are hooks: of an operation that panics they are told
-// with its context, which costs something to have at hand.
-func doHooked[T any](ctx context.Context, b *Breaker, word uint64, fn func(context.Context) (T, error)) (T, error) {
-	if word&countsPlain == 0 && !b.member.admits(word) {
-		return doAllowed(ctx, b, noNumber, fn)
-	}
-	all := b.striping.Load()
-	number := all.number()
-	s := &all.all[number]
-	n := s.successes.Load()
-	if n >= s.next.Load() {
-		return doAllowed(ctx, b, number, fn)
-	}
-	returned := false
-	defer func() {
-		if !returned {
-			p := Permit{b: b, ctx: ctx, word: word}
-			p.abandon()
-		}
-	}()
-	v, err := fn(ctx)
-	returned = true
-	if err != nil || b.word.Load() != word || !s.succeed(n) {
-		b.end(ctx, word, s, err)
-	} else if word&ofKey != 0 {
-		b.counted(word)
-	}
-	return v, err
 }
 
 // doAllowed is Do with a permit. number is that of the stripe that was asked, if
@@ -379,29 +348,4 @@ func (p *Permit) abandon() {
 		o.text = "the operation panicked"
 	}
 	b.recordTold(p.ctx, &o)
-}
-
-// recordTold is record, of which the hooks are told with the operation's context.
-func (b *Breaker) recordTold(ctx context.Context, o *outcome) {
-	opened := b.record(*o)
-	if b.word.Load()&hooked != 0 {
-		b.tellEnded(ctx, o, opened)
-	}
-}
-
-func exiting() bool {
-	var pcs [8]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
-	for {
-		frame, more := frames.Next()
-		switch frame.Function {
-		case "runtime.Goexit":
-			return true
-		case "runtime.gopanic":
-			return false
-		}
-		if !more {
-			return false
-		}
-	}
 }

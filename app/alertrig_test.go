@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -271,12 +272,21 @@ func (p *process) hangUp(t *testing.T) {
 	}
 }
 
-// fail opens the circuit of a service.
+// open opens the circuit of a service.
+func (p *process) open(ctx context.Context, service string) error {
+	failure := wire.OperationOutcome{Outcome: "failure", DurationMs: 1, Error: "refused"}
+	r, err := p.Report(ctx, service, failure, failure, failure)
+	if err == nil && r.State != "open" {
+		err = fmt.Errorf("%s is %s", service, r.State)
+	}
+	return err
+}
+
+// fail opens it, or ends the test.
 func (p *process) fail(t *testing.T, service string) {
 	t.Helper()
-	failure := wire.OperationOutcome{Outcome: "failure", DurationMs: 1, Error: "refused"}
-	if r, err := p.Report(t.Context(), service, failure, failure, failure); err != nil || r.State != "open" {
-		t.Fatalf("%s: %+v, %v", service, r, err)
+	if err := p.open(t.Context(), service); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/degenduel/switchgear/alert"
 	"github.com/degenduel/switchgear/alert/alertmanager"
@@ -19,6 +20,9 @@ import (
 // name.
 func (a *App) watchForAlerts(ctx context.Context, store fleet.AlertStore, targets probe.Targets) error {
 	a.alertClient = alert.NewClient(targets.Control)
+	if a.opts.Guard != nil {
+		a.opts.Guard(a.alertClient)
+	}
 	cfg, closing, err := a.alertConfig(&a.file.Alerts)
 	if err != nil {
 		return err
@@ -47,24 +51,26 @@ func (c closers) all(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// applyAlerts puts a section of alerts in force that was read again. One that is
-// refused changes nothing.
-func (a *App) applyAlerts(ctx context.Context, file *config.Alerts) error {
+// nextAlerts makes ready a section of alerts that was read again, and returns what
+// puts it in force. The error names the receiver that cannot be.
+func (a *App) nextAlerts(file *config.Alerts) (put func(context.Context) error, err error) {
 	cfg, closing, err := a.alertConfig(file)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := a.alerts.Configure(cfg); err != nil {
-		return err
-	}
-	before := a.closeReceivers
-	a.closeReceivers = closing
-	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
-	defer cancel()
-	if err := before.all(ctx); err != nil {
-		a.log.WarnContext(ctx, "a receiver that is there no more does not end", "error", err)
-	}
-	return nil
+	return func(ctx context.Context) error {
+		if err := a.alerts.Configure(cfg); err != nil {
+			return err
+		}
+		before := a.closeReceivers
+		a.closeReceivers = closing
+		ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+		defer cancel()
+		if err := before.all(ctx); err != nil {
+			a.log.WarnContext(ctx, "a receiver that is there no more does not end", slog.Any("error", err))
+		}
+		return nil
+	}, nil
 }
 
 // alertConfig is how the file has alerts found and sent.

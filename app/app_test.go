@@ -22,6 +22,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/degenduel/switchgear/alert/notify"
 	"github.com/degenduel/switchgear/app"
 	"github.com/degenduel/switchgear/client"
 	"github.com/degenduel/switchgear/config"
@@ -46,6 +47,7 @@ func TestMain(m *testing.M) {
 	signal.Notify(reload, syscall.SIGHUP)
 	err := app.Serve(ctx, app.Options{
 		Reload:     reload,
+		Guard:      notify.Guard,
 		Settings:   config.Settings{Listen: "127.0.0.1:0", Data: data},
 		ConfigPath: filepath.Join(data, "..", "switchgear.yaml"),
 		AdminToken: token, Stdout: os.Stdout, Stderr: os.Stderr,
@@ -65,8 +67,14 @@ type process struct {
 
 func serve(t *testing.T, data string) *process {
 	t.Helper()
+	return serveWith(t, data)
+}
+
+// serveWith is serve with more in the environment.
+func serveWith(t *testing.T, data string, vars ...string) *process {
+	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), serveEnv+"="+data)
+	cmd.Env = append(append(os.Environ(), serveEnv+"="+data), vars...)
 	log, err := os.OpenFile(data+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)

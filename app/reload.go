@@ -67,10 +67,7 @@ func (a *App) reload(ctx context.Context) error {
 	case len(file.Services) == 0 && len(a.file.Services) > 0:
 		err = errNoServices
 	default:
-		err = a.applyAlerts(ctx, &file.Alerts)
-		if err == nil {
-			err = a.manager.ApplyFile(ctx, file.Services)
-		}
+		err = a.apply(ctx, file)
 	}
 	if err != nil {
 		a.log.ErrorContext(ctx, "the config file was not put in force", slog.Any("error", err))
@@ -79,11 +76,23 @@ func (a *App) reload(ctx context.Context) error {
 	before := a.file.Settings
 	a.file = file
 	a.warn(ctx, file)
-	a.log.InfoContext(ctx, "the services of the config file are in force", slog.Int("services", len(file.Services)))
+	a.log.InfoContext(ctx, "the services and alerts of the config file are in force", slog.Int("services", len(file.Services)))
 	if !reflect.DeepEqual(before, file.Settings) {
 		a.log.WarnContext(ctx, "server, store, auth and log of the config file have changed too: they count at the next start")
 	}
 	return nil
+}
+
+// apply puts alerts and services of a file in force: both, or neither.
+func (a *App) apply(ctx context.Context, file *config.File) error {
+	putAlerts, err := a.nextAlerts(&file.Alerts)
+	if err != nil {
+		return err
+	}
+	if err := a.manager.ApplyFile(ctx, file.Services); err != nil {
+		return err
+	}
+	return putAlerts(ctx)
 }
 
 // warn logs what the lint has to say of the file.

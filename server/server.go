@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/degenduel/switchgear/alert"
@@ -87,6 +88,10 @@ type Deps struct {
 	// Alerts are the alerts of the manager; nil: nobody watches for them, and who
 	// asks is told so (503).
 	Alerts *alert.Engine
+
+	// Tracer makes spans of the requests that give orders, below those that their
+	// traceparent names; nil: there are none.
+	Tracer trace.Tracer
 
 	// Registry is what /metrics shows; New adds to it. nil: one of its own.
 	Registry *prometheus.Registry
@@ -167,7 +172,7 @@ func New(d Deps, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	deps := rest.Deps{
-		Manager: d.Manager, Auth: d.Auth, Problems: s.problems, AllowedOrigins: cfg.AllowedOrigins, Info: s.info, Series: d.Series,
+		Manager: d.Manager, Auth: d.Auth, Problems: s.problems, AllowedOrigins: cfg.AllowedOrigins, Info: s.info, Series: d.Series, Tracer: d.Tracer,
 	}
 	if d.Alerts != nil {
 		deps.Alerts = d.Alerts

@@ -10,11 +10,9 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/degenduel/switchgear/alert"
 	"github.com/degenduel/switchgear/alert/notify"
 	"github.com/degenduel/switchgear/app"
 	"github.com/degenduel/switchgear/config"
-	"github.com/degenduel/switchgear/probe"
 )
 
 // defaultConfig is the config file that is taken, if it is there, where none
@@ -86,17 +84,12 @@ func (c *serveCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	targets, err := probe.NewTargets(nil, true)
-	if err != nil {
-		return err
-	}
-	notify.Guard(alert.NewClient(targets.Control))
 	path := configPath(cmp.Or(c.Config, env.Config))
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
 	return app.Serve(ctx, app.Options{
-		Settings: c.settings().Or(env.Settings), ConfigPath: path, AdminToken: env.AdminToken, Reload: reload,
+		Settings: c.settings().Or(env.Settings), ConfigPath: path, AdminToken: env.AdminToken, Reload: reload, Guard: notify.Guard,
 		Stdout: p.stdout, Stderr: p.stderr, Version: buildVersion(),
 	})
 }
