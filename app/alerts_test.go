@@ -117,18 +117,19 @@ func TestAlerts_OfARootAndAllThatDependOnItAreOneMessage(t *testing.T) {
 	}
 }
 
-// TestAlerts_OfAServiceThatFlapsAreOneMessage opens a circuit and closes it, five
+// TestAlerts_OfAServiceThatFlapsAreOneMessage opens a circuit and closes it, three
 // times a second. Each time is over before the next.
 func TestAlerts_OfAServiceThatFlapsAreOneMessage(t *testing.T) {
 	t.Parallel()
 	h := runningHook(t)
-	p := serve(t, alertPlace(t, alerting("groupWaitMs: 1500, resolveAfterMs: 50, rules: { flapping: { withinMs: 3000 } }", to("ops", h.url()))+three))
-	flap := time.NewTicker(200 * time.Millisecond)
+	p := serve(t, alertPlace(t, alerting("groupWaitMs: 1500, resolveAfterMs: 20, rules: { flapping: { withinMs: 3000 } }", to("ops", h.url()))+three))
+	flap := time.NewTicker(150 * time.Millisecond)
 	defer flap.Stop()
-	for range 14 {
+	for range 10 {
 		p.fail(t, "db")
 		<-flap.C
 		p.heal(t, "db")
+		<-flap.C
 	}
 	h.hears(2)
 	p.fail(t, "web")
