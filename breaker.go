@@ -27,9 +27,10 @@ const (
 	asksParent  = 1 << 11 // what it lets in must be let in by the parent too
 	admitsBelow = 1 << 12 // what admitsPlain is to others, if the parent admits
 
-	hooked = 1 << 13 // there are Hooks
+	hooked     = 1 << 13 // there are Hooks
+	countsBare = 1 << 14 // what countsPlain is, and there are none
 
-	generationShift = 14
+	generationShift = 15
 )
 
 // never is the time of what has not happened.

@@ -211,6 +211,9 @@ func (b *Breaker) setWord() {
 			word |= countsFast
 			if !slowRule {
 				word |= countsPlain
+				if word&hooked == 0 {
+					word |= countsBare
+				}
 			}
 		}
 	}

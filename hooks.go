@@ -12,9 +12,10 @@ import (
 // not called, and what has no context (a nil one, RecordSuccess, HandleError) is
 // told to none. See Breaker.Observe for all transitions, whoever brought them about.
 //
-// They are called outside every lock, at the time and in the goroutine of the
-// operation, which they delay; so they must not wait for anything. A panic in one
-// is swallowed. The operation is not changed by what they do.
+// They are called outside every lock, in the goroutine of the operation, which they
+// delay, and of a probe whose context ends in another; so they must not wait for
+// anything, and be safe for concurrent use. A panic in one is swallowed. The
+// operation is not changed by what they do.
 type Hooks struct {
 	// Rejected is an operation that was not let in. e is the error that its
 	// caller gets, and must not be changed. With it, a rejection by Do takes a few
@@ -133,6 +134,36 @@ func (h *Hooks) traceID(ctx context.Context) (id string) {
 	return h.TraceID(ctx)
 }
 
+// doHooked is Do where there are hooks: of an operation that panics they are told
+// with its context, which costs something to have at hand.
+func doHooked[T any](ctx context.Context, b *Breaker, word uint64, fn func(context.Context) (T, error)) (T, error) {
+	if word&countsPlain == 0 && !b.member.admits(word) {
+		return doAllowed(ctx, b, noNumber, fn)
+	}
+	all := b.striping.Load()
+	number := all.number()
+	s := &all.all[number]
+	n := s.successes.Load()
+	if n >= s.next.Load() {
+		return doAllowed(ctx, b, number, fn)
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			p := Permit{b: b, ctx: ctx, word: word}
+			p.abandon()
+		}
+	}()
+	v, err := fn(ctx)
+	returned = true
+	if err != nil || b.word.Load() != word || !s.succeed(n) {
+		b.end(ctx, word, s, err)
+	} else if word&ofKey != 0 {
+		b.counted(word)
+	}
+	return v, err
+}
+
 // tellAdmitted tells the hooks what was decided of an operation.
 func (b *Breaker) tellAdmitted(ctx context.Context, p *Permit, err error) {
 	h := b.config.Load().Hooks
@@ -192,6 +223,14 @@ func (b *Breaker) admission(r *recovery, now int64) Admission {
 // opening is what an outcome opened, if anything.
 type opening struct {
 	own, parent *OpenError
+}
+
+// recordTold is record, of which the hooks are told with the operation's context.
+func (b *Breaker) recordTold(ctx context.Context, o *outcome) {
+	opened := b.record(*o)
+	if b.word.Load()&hooked != 0 {
+		b.tellEnded(ctx, o, opened)
+	}
 }
 
 // tellEnded tells the hooks of an operation that was recorded.

@@ -29,9 +29,9 @@ func from(name string) context.Context {
 }
 
 // listening are hooks that write down what they are told.
-func listening(list *[]told) *Hooks {
+func listening(list *record[told]) *Hooks {
 	add := func(what string, ctx context.Context, e *OpenError) {
-		*list = append(*list, told{what, ctx.Value(callerKey{}), e.State, e.Mode, e.Key, e.Cause.Rule})
+		list.add(told{what, ctx.Value(callerKey{}), e.State, e.Mode, e.Key, e.Cause.Rule})
 	}
 	return &Hooks{
 		Rejected: func(ctx context.Context, e *OpenError) { add("rejected", ctx, e) },
@@ -41,17 +41,34 @@ func listening(list *[]told) *Hooks {
 			if !a.Probe {
 				what = "share"
 			}
-			*list = append(*list, told{what, ctx.Value(callerKey{}), HalfOpen, Auto, a.Key, a.Cause.Rule})
+			list.add(told{what, ctx.Value(callerKey{}), HalfOpen, Auto, a.Key, a.Cause.Rule})
 		},
 	}
 }
 
-func wantTold(t *testing.T, got *[]told, want ...told) {
+// idle are hooks that do nothing.
+func idle() *Hooks {
+	return &Hooks{
+		Rejected:   func(context.Context, *OpenError) {},
+		Opened:     func(context.Context, *OpenError) {},
+		Recovering: func(context.Context, Admission) {},
+		TraceID:    func(context.Context) string { return "a trace" },
+	}
+}
+
+func wantTold(t *testing.T, got *record[told], want ...told) {
 	t.Helper()
-	if diff := cmp.Diff(want, *got, cmp.AllowUnexported(told{})); diff != "" {
+	if diff := cmp.Diff(want, got.taken(), cmp.AllowUnexported(told{})); diff != "" {
 		t.Errorf("the hooks are told (-want +got)\n%s", diff)
 	}
-	*got = nil
+}
+
+// taken is what was added since it was last asked for.
+func (r *record[T]) taken() (list []T) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list, r.list = r.list, nil
+	return list
 }
 
 // through runs an operation of a caller.
@@ -63,7 +80,7 @@ func through(b *Breaker, caller string, err error) error {
 func TestHooks_AreToldWithTheCallersOwnContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var list []told
+		var list record[told]
 		b := newBreaker(t, Config{FailureThreshold: 2, ResetTimeout: time.Minute, MinHealthyPeriod: time.Minute, Jitter: -1, Hooks: listening(&list)})
 		for range 100 {
 			mustNot(t, through(b, "well", nil))
@@ -126,13 +143,16 @@ func TestHooks_Opened(t *testing.T) {
 		},
 	} {
 		t.Run(name, bubble(func(t *testing.T) {
-			var list []told
+			var list record[told]
 			b := newBreaker(t, Config{FailureThreshold: 1, Hooks: listening(&list)})
-			succeed(b) // the next one is not the first, and not timed in another way
+			for range 200 { // so many that the next one is not timed
+				succeed(b)
+			}
 			end(from("it"), b)
 			wantState(t, b, Open)
-			if n := len(list); n == 0 || list[n-1].what != "opened" || list[n-1].caller != "it" {
-				t.Errorf("the hooks are told %+v", list)
+			all := list.taken()
+			if n := len(all); n == 0 || all[n-1].what != "opened" || all[n-1].caller != "it" {
+				t.Errorf("the hooks are told %+v", all)
 			}
 		}))
 	}
@@ -141,9 +161,9 @@ func TestHooks_Opened(t *testing.T) {
 func TestHooks_OfAKeyAndItsParent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var list []told
+		var list record[told]
 		k, all := family(t, KeyedConfig{Config: Config{Hooks: listening(&list), ResetTimeout: time.Minute, Jitter: -1}, OpenShare: 0.5}, 3, 1)
-		list = nil
+		list.taken()
 		_ = through(all[1], "it", errBoom)
 		wantTold(t, &list,
 			told{"opened", "it", Open, Auto, "key1", RuleFailureThreshold},
@@ -168,6 +188,11 @@ func TestHooks_ThatDoNotReturnWedgeNothing(t *testing.T) {
 	t.Parallel()
 	for name, misbehave := range map[string]func(){"panic": explode, "exit": runtime.Goexit} {
 		t.Run(name, bubble(func(t *testing.T) {
+			alone := func(f func()) {
+				if v := apart(f); v != nil {
+					t.Errorf("the panic of a hook reaches the caller: %v", v)
+				}
+			}
 			hooks := &Hooks{
 				Rejected:   func(context.Context, *OpenError) { misbehave() },
 				Opened:     func(context.Context, *OpenError) { misbehave() },
@@ -175,14 +200,14 @@ func TestHooks_ThatDoNotReturnWedgeNothing(t *testing.T) {
 				TraceID:    func(context.Context) string { misbehave(); return "" },
 			}
 			b := newBreaker(t, Config{FailureThreshold: 1, ResetTimeout: time.Second, MinHealthyPeriod: time.Second, ProbeTimeout: time.Hour, Jitter: -1, Hooks: hooks})
-			apart(func() { _ = through(b, "it", errBoom) })
+			alone(func() { _ = through(b, "it", errBoom) })
 			wantState(t, b, Open)
 			for range 2 {
-				apart(func() { _ = through(b, "it", nil) })
-				apart(func() { _, _ = b.Allow(from("it")) })
+				alone(func() { _ = through(b, "it", nil) })
+				alone(func() { _, _ = b.Allow(from("it")) })
 			}
 			wait(time.Second)
-			apart(func() {
+			alone(func() {
 				p, err := b.Allow(from("it"))
 				mustNot(t, err)
 				p.Done(Ignore(errBoom))
@@ -233,7 +258,7 @@ func TestHooks_AreCalledOutsideEveryLock(t *testing.T) {
 func TestHooks_AreToldNothingOfWhatHasNoContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var list []told
+		var list record[told]
 		b := newBreaker(t, Config{FailureThreshold: 1, Hooks: listening(&list)})
 		p, err := b.Allow(nil) //nolint:staticcheck // it is what is tested
 		mustNot(t, err)
@@ -249,24 +274,24 @@ func TestHooks_AreToldNothingOfWhatHasNoContext(t *testing.T) {
 func TestHooks_ComeAndGoWithTheConfig(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var list []told
+		var list record[told]
 		b := opened(t, Config{})
 		mustNot(t, b.Configure(Config{Hooks: listening(&list)}))
 		_ = through(b, "it", nil)
-		if len(list) != 1 {
-			t.Errorf("the hooks are told %+v", list)
+		if all := list.all(); len(all) != 1 {
+			t.Errorf("the hooks are told %+v", all)
 		}
 		next, err := b.Config().Replace([]byte(`{"failureThreshold": 7}`))
 		mustNot(t, err)
 		mustNot(t, b.Configure(next))
 		_ = through(b, "it", nil)
-		if len(list) != 2 {
-			t.Errorf("after a config in JSON the hooks are told %+v", list)
+		if all := list.all(); len(all) != 2 {
+			t.Errorf("after a config in JSON the hooks are told %+v", all)
 		}
 		mustNot(t, b.Configure(Config{}))
 		_ = through(b, "it", nil)
-		if len(list) != 2 {
-			t.Errorf("without hooks they are told %+v", list)
+		if all := list.all(); len(all) != 2 {
+			t.Errorf("without hooks they are told %+v", all)
 		}
 	})
 }

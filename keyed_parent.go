@@ -53,7 +53,7 @@ func (k *Keyed) tooManyOpen() bool {
 // A breaker whose key went takes no shortcut: all that it counts is to get into the
 // sums, and it has no timer.
 func (m *member) word(word uint64) uint64 {
-	word = word&^countsPlain | ofKey
+	word = word&^(countsPlain|countsBare) | ofKey
 	if m.counted != nil {
 		if word &^= countsFast; word&rejects != 0 {
 			word |= endsSoon

@@ -22,7 +22,7 @@ func TestKeyed_CountsEveryOperationWhileKeysComeAndGo(t *testing.T) {
 			k := newKeyed(t, KeyedConfig{
 				Config: Config{
 					FailureThreshold: 2, ResetTimeout: time.Millisecond, MaxResetTimeout: 2 * time.Millisecond,
-					MinHealthyPeriod: 2 * time.Millisecond, ProbeTimeout: time.Hour, HalfOpenFailureThreshold: 3,
+					MinHealthyPeriod: 2 * time.Millisecond, ProbeTimeout: time.Hour, HalfOpenFailureThreshold: 3, Hooks: idle(),
 				},
 				MaxKeys: most, OpenShare: 0.6, MinimumKeys: 10,
 			})
@@ -114,7 +114,8 @@ func TestKeyed_KnowsAKeyOnceThatMayHaveComeMeanwhile(t *testing.T) {
 		quiet(b)
 		n++
 	}
-	if n != most || k.Len() != most {
+	// The last of them may have let a key go for nothing.
+	if n != k.Len() || n > most || n < most-free {
 		t.Errorf("%d keys are known, %d are counted, of %d", n, k.Len(), most)
 	}
 }

@@ -71,6 +71,7 @@ func drawConfig(r *rapid.T) Config {
 		Jitter:                   sample(r, "jitter", -1, 0.1, 1),
 		RecoverySteps:            sample(r, "steps", []float64{}, []float64{0.05, 0.2, 0.5}, []float64{0.5, 1}),
 		Classify:                 classifyTest,
+		Hooks:                    sample(r, "hooks", nil, &Hooks{}, idle()),
 		Version:                  rapid.IntRange(0, 9).Draw(r, "version"),
 	}
 	if rapid.Bool().Draw(r, "row rule") {

@@ -115,11 +115,13 @@ func TestLaw09_OneASecondOfAThousand(t *testing.T) {
 // every way while the breaker moves: each is counted once.
 func TestLaw02_PermitsAreConserved(t *testing.T) {
 	t.Parallel()
+	var started, rejected, told atomic.Uint64
+	hooks := idle()
+	hooks.Rejected = func(context.Context, *OpenError) { told.Add(1) }
 	b := newBreaker(t, Config{
 		FailureThreshold: 20, ResetTimeout: time.Millisecond, MaxResetTimeout: 2 * time.Millisecond,
-		MinHealthyPeriod: 2 * time.Millisecond, ProbeTimeout: time.Hour, HalfOpenFailureThreshold: 3,
+		MinHealthyPeriod: 2 * time.Millisecond, ProbeTimeout: time.Hour, HalfOpenFailureThreshold: 3, Hooks: hooks,
 	})
-	var started, rejected atomic.Uint64
 	together(func(i int) {
 		r := rand.New(rand.NewPCG(uint64(i), 1))
 		for range 30 {
@@ -156,6 +158,9 @@ func TestLaw02_PermitsAreConserved(t *testing.T) {
 	if ended := got.Total() + got.Ignored; ended != started.Load() || got.Rejected != rejected.Load() {
 		t.Errorf("%d of %d operations and %d of %d rejections are counted: %+v",
 			ended, started.Load(), got.Rejected, rejected.Load(), got)
+	}
+	if told.Load() != got.Rejected {
+		t.Errorf("the hooks are told of %d rejections of %d", told.Load(), got.Rejected)
 	}
 	if r := b.recovery.Load(); r != nil && r.inFlight() != 0 {
 		t.Errorf("%d operations are in flight for ever", r.inFlight())

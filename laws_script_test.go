@@ -239,6 +239,16 @@ func TestLaw02_EveryEndingSettlesOnce(t *testing.T) {
 			return b
 		},
 		"disabled": func(t *testing.T) *Breaker { t.Helper(); return newBreaker(t, Config{Disabled: true}) },
+		"hooked": func(t *testing.T) *Breaker {
+			t.Helper()
+			with := cfg
+			with.Hooks = idle()
+			b := newBreaker(t, with)
+			for range 200 { // so many that the next one is not timed
+				succeed(b)
+			}
+			return b
+		},
 	}
 	for where, make := range begin {
 		for how, end := range endings {

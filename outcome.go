@@ -3,6 +3,7 @@ package switchgear
 import (
 	"context"
 	"errors"
+	"runtime"
 	"time"
 )
 
@@ -207,4 +208,22 @@ func (b *Breaker) judgeWindow(now int64, o outcome) {
 		return
 	}
 	b.openCircuit(now, b.evidence(rule, t), o.asked)
+}
+
+// exiting reports whether the function that was deferred is run by runtime.Goexit.
+func exiting() bool {
+	var pcs [8]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	for {
+		frame, more := frames.Next()
+		switch frame.Function {
+		case "runtime.Goexit":
+			return true
+		case "runtime.gopanic":
+			return false
+		}
+		if !more {
+			return false
+		}
+	}
 }

@@ -2,7 +2,6 @@ package switchgear
 
 import (
 	"context"
-	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -41,13 +40,16 @@ func (t timing) stripe() uint64 { return t.tags & 0xFF }
 // and an *OpenError, which wraps ErrOpen; fn is then not called.
 func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error)) (T, error) {
 	word := b.word.Load()
-	if word&countsPlain == 0 {
+	if word&countsBare == 0 {
 		if word&(rejects|endsSoon|ofKey) == rejects {
 			var none T
 			if word&hooked != 0 {
 				return none, b.rejectTold(ctx, word)
 			}
 			return none, b.reject(word)
+		}
+		if word&hooked != 0 {
+			return doHooked(ctx, b, word, fn)
 		}
 		if !b.member.admits(word) {
 			return doAllowed(ctx, b, noNumber, fn)
@@ -61,7 +63,7 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 		return doAllowed(ctx, b, number, fn)
 	}
 	returned := false
-	defer b.abandonUnless(ctx, &returned, word)
+	defer b.abandonUnless(&returned, word)
 	v, err := fn(ctx)
 	returned = true
 	if err != nil || b.word.Load() != word || !s.succeed(n) {
@@ -85,9 +87,9 @@ func (b *Breaker) end(ctx context.Context, word uint64, s *stripe, err error) {
 }
 
 // abandonUnless settles an operation that was not timed and did not return.
-func (b *Breaker) abandonUnless(ctx context.Context, returned *bool, word uint64) {
+func (b *Breaker) abandonUnless(returned *bool, word uint64) {
 	if !*returned {
-		p := Permit{b: b, ctx: ctx, word: word}
+		p := Permit{b: b, word: word}
 		p.abandon()
 	}
 }
@@ -346,29 +348,4 @@ func (p *Permit) abandon() {
 		o.text = "the operation panicked"
 	}
 	b.recordTold(p.ctx, &o)
-}
-
-// recordTold is record, of which the hooks are told with the operation's context.
-func (b *Breaker) recordTold(ctx context.Context, o *outcome) {
-	opened := b.record(*o)
-	if b.word.Load()&hooked != 0 {
-		b.tellEnded(ctx, o, opened)
-	}
-}
-
-func exiting() bool {
-	var pcs [8]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
-	for {
-		frame, more := frames.Next()
-		switch frame.Function {
-		case "runtime.Goexit":
-			return true
-		case "runtime.gopanic":
-			return false
-		}
-		if !more {
-			return false
-		}
-	}
 }

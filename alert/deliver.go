@@ -35,6 +35,7 @@ const (
 
 // deliver brings a receiver its messages until ctx ends.
 func (o *outbox) deliver(ctx context.Context, l *line) {
+	defer poke(l.wake) // what woke this one may have been for who serves it next
 	for ctx.Err() == nil {
 		p, t, wait := o.next(l, time.Now())
 		if p == nil {
@@ -45,10 +46,18 @@ func (o *outbox) deliver(ctx context.Context, l *line) {
 		}
 		err := o.attempt(ctx, l, func(ctx context.Context) error { return o.send(ctx, t, &p.Delivery) })
 		if errors.Is(err, errEnding) {
+			o.putBack(l, p)
 			return
 		}
 		o.outcome(ctx, l, p, err, time.Now())
 	}
+}
+
+// putBack leaves a message that was not tried to who serves the receiver next.
+func (o *outbox) putBack(l *line, p *parcel) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p.sending = false
 }
 
 // pause waits, until it is woken or ctx ends; false: that has. 0 is until woken.

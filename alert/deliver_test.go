@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/degenduel/switchgear/alert"
@@ -97,6 +98,7 @@ func TestDeliver_BacksOffFromAReceiverThatFails(t *testing.T) {
 		time.Sleep(time.Second)
 		r.fail("db", 5)
 		time.Sleep(3 * time.Hour)
+		synctest.Wait()
 		between := func(from, to time.Duration) (n int) {
 			for _, a := range at {
 				if d := a.Sub(at[0]); d >= from && d < to {
@@ -182,6 +184,7 @@ func TestDeliver_LeavesAReceiverAloneForAsLongAsItAsks(t *testing.T) {
 		r.fail("db", 5)
 		r.fail("web", 5)
 		time.Sleep(5 * time.Minute)
+		synctest.Wait()
 		if len(at) != 3 || at[1].Sub(at[0]) < 90*time.Second {
 			t.Errorf("attempts at %v, want the second 90 s after the first", at)
 		}

@@ -39,7 +39,8 @@
 //     which all is acknowledged is so, too, unless it is graver than all in it.
 //   - A silenced alert is kept, and not told. When its last silence ends, and it
 //     fires, it is told at that moment: as firing, or again, unless it was
-//     acknowledged. What was told before it was silenced is told to be over, though.
+//     acknowledged. What was told before it was silenced is told to be over, though:
+//     at once, where all else of its incident that fires is silenced.
 //   - When nothing fires any more, those that were told are told so, once.
 //
 // # Promises

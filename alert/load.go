@@ -144,6 +144,10 @@ func (e *Engine) restoreIncident(ctx context.Context, in *incident) error {
 		}
 	}
 	in.before = told
+	if len(in.open()) == 0 && !in.toldFires() { // that it is over was told
+		in.anew()
+		in.before = nil
+	}
 	return nil
 }
 

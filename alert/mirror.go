@@ -2,6 +2,7 @@ package alert
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ const (
 
 // mirror keeps a mirror as the alerts are, until ctx ends.
 func (o *outbox) mirror(ctx context.Context, l *line) {
+	defer poke(l.wake) // what woke this one may have been for who serves it next
 	for {
 		wait := o.mirrorWait(l, time.Now())
 		if wait > 0 && !pause(ctx, l.wake, wait) || ctx.Err() != nil {
@@ -44,6 +46,9 @@ func (o *outbox) mirror(ctx context.Context, l *line) {
 		err := o.attempt(ctx, l, func(ctx context.Context) error {
 			return o.sync(ctx, l, t)
 		})
+		if errors.Is(err, errEnding) {
+			return
+		}
 		o.mirrored(ctx, l, err, time.Now())
 	}
 }

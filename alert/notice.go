@@ -42,10 +42,7 @@ func (e *Engine) consider(in *incident, now time.Time) []notice {
 	}
 	open := in.open()
 	if len(open) == 0 {
-		if !in.began {
-			in.waits = time.Time{}
-		}
-		return nil
+		return e.quiet(in, now)
 	}
 	if !in.began {
 		if in.waits.IsZero() {
@@ -58,6 +55,36 @@ func (e *Engine) consider(in *incident, now time.Time) []notice {
 		in.began, in.toldAt = true, now
 	}
 	return e.tellMore(in, open, now)
+}
+
+// quiet is what becomes of an incident of which all that fires is silenced. Where
+// all that was told is over, so is the incident to those who were told: else nobody
+// would hear of it, nor of the next that is wrong, while the silence lasts.
+func (e *Engine) quiet(in *incident, now time.Time) []notice {
+	in.waits = time.Time{}
+	if !in.began || in.toldFires() {
+		return nil
+	}
+	made := e.tellEnd(in, now)
+	in.anew()
+	return made
+}
+
+// toldFires reports whether something fires that was told.
+func (in *incident) toldFires() bool {
+	for a := range in.firing {
+		if !a.ToldAt.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// anew makes an incident one that nobody was told of.
+func (in *incident) anew() {
+	in.began, in.worst, in.waits, in.toldAt, in.moved = false, "", time.Time{}, time.Time{}, time.Time{}
+	clear(in.told)
+	clear(in.past)
 }
 
 // open are the alerts that fire and are not silenced.

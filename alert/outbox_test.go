@@ -95,6 +95,7 @@ func TestOutbox_TellsTheStoreAllThatItMissed(t *testing.T) {
 		if left, err := s.Deliveries(t.Context(), 10_000); err != nil || len(left) > 0 {
 			t.Errorf("%d are left in the store, %v", len(left), err)
 		}
+		synctest.Wait()
 		if len(o.done) > 0 {
 			t.Errorf("%d are still to be told", len(o.done))
 		}

@@ -92,13 +92,7 @@ func (s *service) judge(kind int, r *rule, now time.Time) (verdict, time.Time) {
 	case circuit:
 		return s.judgeCircuit(r), time.Time{}
 	case failures:
-		n := max(b.ConsecutiveFailures, s.view.Health.ConsecutiveFailures)
-		switch {
-		case n >= r.count:
-			return bad, time.Time{}
-		case n == 0 && b.State == switchgear.Closed:
-			return calm, time.Time{}
-		}
+		return s.judgeFailures(r, now)
 	case recovery:
 		switch {
 		case b.State == switchgear.Closed:
@@ -111,13 +105,52 @@ func (s *service) judge(kind int, r *rule, now time.Time) (verdict, time.Time) {
 	case slowness:
 		return s.judgeSlowness(r, now)
 	case unknown:
-		if in := s.view.Instances; in.Total > 0 && in.Stale == in.Total || s.known && s.view.Status == fleet.StatusUnknown {
-			return bad, time.Time{}
-		}
-		return calm, time.Time{}
+		return s.judgeUnknown(now)
 	}
 	return between, time.Time{}
 }
+
+// judgeFailures forgets failed operations where the window has gone by since the
+// last, as the circuit does: nobody uses the service any more, and the alert would
+// never end. An open circuit is not calm for that.
+func (s *service) judgeFailures(r *rule, now time.Time) (verdict, time.Time) {
+	b := &s.view.Breaker
+	n, until := b.ConsecutiveFailures, time.Time{}
+	if n > 0 && b.State == switchgear.Closed {
+		if until = b.LastFailure.Add(s.view.Config.Resolved().MonitoringWindow); !now.Before(until) {
+			n, until = 0, time.Time{}
+		}
+	}
+	n = max(n, s.view.Health.ConsecutiveFailures)
+	switch {
+	case n >= r.count:
+		return bad, until
+	case n == 0 && b.State == switchgear.Closed:
+		return calm, time.Time{}
+	}
+	return between, until
+}
+
+// judgeUnknown does not take for news of a service that was silent before a restart
+// that nobody has had the time yet to find it silent after it.
+func (s *service) judgeUnknown(now time.Time) (verdict, time.Time) {
+	if in := s.view.Instances; in.Total > 0 && in.Stale == in.Total || s.known && s.view.Status == fleet.StatusUnknown {
+		return bad, time.Time{}
+	}
+	if s.conds[unknown].alert != nil && s.view.ReportInterval > 0 && s.operatedAt.IsZero() {
+		if until := s.cameAt.Add(silentAfter*s.view.ReportInterval + leastSilent); now.Before(until) {
+			return between, until
+		}
+	}
+	return calm, time.Time{}
+}
+
+const (
+	// silentAfter is how many reports a service misses before the manager finds it
+	// silent, and leastSilent until when, after that, it has said so.
+	silentAfter = 3
+	leastSilent = 5 * time.Second
+)
 
 func (s *service) judgeCircuit(r *rule) verdict {
 	b := &s.view.Breaker

@@ -23,6 +23,7 @@ type service struct {
 	known      bool        // it has had another status than unknown
 	operations uint64
 	operatedAt time.Time // when operations were seen to end last
+	cameAt     time.Time // when its first view came
 
 	due time.Time // when to look at it though nothing is told of it; zero: never
 }
@@ -55,6 +56,8 @@ func (s *service) see(v *fleet.View, now time.Time) {
 	if n := v.Breaker.Operations.Total(); s.view == nil || n != s.operations {
 		if s.view != nil {
 			s.operatedAt = now
+		} else {
+			s.cameAt = now
 		}
 		s.operations = n
 	}
@@ -151,7 +154,11 @@ func (e *Engine) apply(s *service, kind int, what verdict, now time.Time) {
 			s.due = sooner(s.due, at)
 			return
 		}
-		e.resolve(s, kind, now, "")
+		why := ""
+		if kind == failures && s.view.Breaker.ConsecutiveFailures > 0 {
+			why = "nobody uses it any more"
+		}
+		e.resolve(s, kind, now, why)
 	case between, standing:
 		c.since, c.calm = time.Time{}, time.Time{}
 	}

@@ -37,7 +37,7 @@ func describe(s *service, kind int, r *rule, since time.Time, users int) (summar
 		if b.Outage != nil {
 			text = fmt.Sprintf("%s does not recover since %s: %d attempts failed%s",
 				s.name, b.Outage.BeganAt.UTC().Format("15:04 MST"), b.FailedRecoveries, inBrackets(b.LastError))
-			seen["began_at"] = b.Outage.BeganAt
+			seen["began_at"] = fleet.Time{Time: b.Outage.BeganAt}
 		}
 	case slowness:
 		p95, limit := b.Performance.P95, s.limit(r)
@@ -48,7 +48,11 @@ func describe(s *service, kind int, r *rule, since time.Time, users int) (summar
 		seen["instances"], seen["silent"], seen["report_interval_ms"] = s.view.Instances.Total, s.view.Instances.Stale, inMs(s.view.ReportInterval)
 	case flapping:
 		text = fmt.Sprintf("%s flaps: its circuit opened %d times within %s", s.name, r.count, round(r.within))
-		seen["openings"], seen["threshold"], seen["within_ms"] = s.openings[max(len(s.openings)-r.count, 0):], r.count, inMs(r.within)
+		var openings []fleet.Time
+		for _, at := range s.openings[max(len(s.openings)-r.count, 0):] {
+			openings = append(openings, fleet.Time{Time: at})
+		}
+		seen["openings"], seen["threshold"], seen["within_ms"] = openings, r.count, inMs(r.within)
 	}
 	switch {
 	case users == 1:
@@ -73,7 +77,7 @@ func circuitCause(v *fleet.View, seen map[string]any) string {
 	e := &o.Cause
 	seen["rule"], seen["failures"], seen["successes"], seen["slow"] = e.Rule, e.Failures, e.Successes, e.Slow
 	seen["consecutive_failures"], seen["last_error"], seen["config_version"] = e.ConsecutiveFailures, orNull(e.LastError), e.ConfigVersion
-	seen["began_at"], seen["openings"] = o.BeganAt, o.Openings
+	seen["began_at"], seen["openings"] = fleet.Time{Time: o.BeganAt}, o.Openings
 	if v.TripEventID != 0 {
 		seen["event_id"] = v.TripEventID
 	}

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/degenduel/switchgear/alert"
@@ -123,6 +124,13 @@ func (a *App) join(ctx context.Context) (err error) {
 	if a.auth, err = a.authenticator(); err != nil { // before anything is made that stays
 		return err
 	}
+	// Closed last: what happened to the end is sent then, and delays nothing else.
+	registry := prometheus.NewRegistry()
+	telemetry, err := startTelemetry(ctx, a.log, registry, a.opts.Version.Version)
+	if err != nil {
+		return err
+	}
+	a.cleanUps.Push("telemetry", telemetry.Close)
 	store, err := sqlite.Open(ctx, a.settings.Data, sqlite.Options{})
 	if err != nil {
 		return err
@@ -148,8 +156,9 @@ func (a *App) join(ctx context.Context) (err error) {
 			if by == fleet.SourceFile {
 				targets = file
 			}
-			return probe.New(hc, probe.Options{Version: a.opts.Version.Version, Control: targets.Control})
+			return probe.New(hc, probe.Options{Version: a.opts.Version.Version, Control: targets.Control, Inject: telemetry.inject})
 		},
+		AroundCheck: telemetry.aroundCheck,
 	}, fleet.Config{MaxServices: a.settings.MaxServices})
 	if err != nil {
 		return err
@@ -170,7 +179,7 @@ func (a *App) join(ctx context.Context) (err error) {
 		return err
 	}
 	a.server, err = server.New(server.Deps{
-		Manager: a.manager, Auth: a.auth, Series: a.series, Alerts: a.alerts, Logger: a.log,
+		Manager: a.manager, Auth: a.auth, Series: a.series, Alerts: a.alerts, Logger: a.log, Registry: registry, Tracer: telemetry.tracer,
 	}, server.Config{
 		AllowedOrigins:    a.settings.AllowedOrigins,
 		MessagesPerMinute: a.settings.Limits.MessagesPerMinute, SocketsPerIdentity: a.settings.Limits.SocketsPerIdentity,

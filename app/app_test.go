@@ -67,8 +67,14 @@ type process struct {
 
 func serve(t *testing.T, data string) *process {
 	t.Helper()
+	return serveWith(t, data)
+}
+
+// serveWith is serve with more in the environment.
+func serveWith(t *testing.T, data string, vars ...string) *process {
+	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), serveEnv+"="+data)
+	cmd.Env = append(append(os.Environ(), serveEnv+"="+data), vars...)
 	log, err := os.OpenFile(data+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,8 @@ type Settings struct {
 
 	// PublicURL is where browsers find the dashboard, for the links of messages
 	// (server.publicUrl): an http or https URL without user, query and fragment,
-	// of up to 2 048 bytes. Empty, the default: where it listens.
+	// of up to 2 048 bytes; Or takes a slash at its end away. Empty, the default:
+	// where it listens.
 	PublicURL string
 
 	// AllowedOrigins are the web pages, beside the server's own, that may open
@@ -131,6 +132,7 @@ func (s Settings) Or(next Settings) Settings {
 	}
 	or(&s.Listen, next.Listen)
 	or(&s.PublicURL, next.PublicURL)
+	s.PublicURL = strings.TrimRight(s.PublicURL, "/") // links go on with one
 	or(&s.Data, next.Data)
 	or(&s.MetricsDurations, next.MetricsDurations)
 	or(&s.LogLevel, next.LogLevel)

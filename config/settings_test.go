@@ -14,7 +14,7 @@ func TestSettings_OrTakesWhatIsNotSaidFromTheNext(t *testing.T) {
 	t.Parallel()
 	flags := config.Settings{Listen: "127.0.0.1:1", AllowedOrigins: []string{}, AllowedTargets: []string{"loopback"}}
 	environment := config.Settings{
-		Listen: "127.0.0.1:2", PublicURL: "http://env", Data: "/env", AllowedOrigins: []string{"http://env"}, AllowedTargets: []string{"private"},
+		Listen: "127.0.0.1:2", PublicURL: "http://env/", Data: "/env", AllowedOrigins: []string{"http://env"}, AllowedTargets: []string{"private"},
 		Limits: config.Limits{MessagesPerMinute: 100},
 	}
 	file := config.Settings{

@@ -69,6 +69,7 @@ type manager struct {
 }
 
 const fleetFile = `
+alerts: { groupWaitMs: 0, receivers: { ops: { webhook: { url: %q } } } }
 services:
   web:
     layer: edge
@@ -77,6 +78,7 @@ services:
   job:
     layer: data
     config: { failureThreshold: 3, resetTimeoutMs: 3600000, jitter: 0 }
+    alerts: { consecutive_failures: { threshold: 1 } }
 `
 
 func start(t *testing.T, durations string) *manager {
@@ -148,6 +150,10 @@ func (m *manager) report(t *testing.T, outcomes ...string) {
 func (m *manager) live(t *testing.T) {
 	t.Helper()
 	m.report(t, "success", "failure", "ignored")
+	eventually(t, "the message of an alert", func() bool {
+		r, err := m.Receivers(t.Context())
+		return err == nil && r.Receivers[0].Delivered > 0
+	})
 	if _, err := m.Override(t.Context(), "web", wire.OverrideRequest{Mode: "forced_open", Reason: "a test", TTLMs: 3_600_000}); err != nil {
 		t.Fatal(err)
 	}

@@ -34,10 +34,11 @@ type Deps struct {
 	// the transitions, are kept. Empty: Auto.
 	Durations Grouping
 
-	// Stream, Series and Access say how the server's parts are; nil: there is no
+	// Stream, Series, Alerts and Access say how the server's parts are; nil: there is no
 	// metric of that part.
 	Stream func() Stream
 	Series func() Series
+	Alerts func() Alerts
 	Access func() Access
 
 	Version wire.Version
@@ -95,6 +96,10 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	}
 	if c.deps.Series != nil {
 		s.recorder(c.deps.Series())
+	}
+	if c.deps.Alerts != nil {
+		a := c.deps.Alerts()
+		s.alerts(&a)
 	}
 	if c.deps.Access != nil {
 		s.access(c.deps.Access())

@@ -103,6 +103,7 @@ func (s *sink) manager(m *fleet.Measures) {
 	s.histogram(commits, &m.Commits, nil)
 	s.gauge(backlog, float64(m.Backlog))
 	s.counter(eventsLost, m.EventsDropped)
+	s.counter(lost, m.AlertsDropped)
 	s.counter(abandoned, m.ChangesAbandoned)
 	s.counter(unlisted, m.RefusalsDropped)
 	s.counter(unlistedRun, m.ChecksUnlisted)

@@ -33,6 +33,7 @@ type httpChecker struct {
 	body      string
 	client    http.Client
 	transport *http.Transport
+	inject    func(context.Context, http.Header)
 	closed    atomic.Bool
 }
 
@@ -52,7 +53,7 @@ func newHTTP(c *config.HTTPCheck, dialer *net.Dialer, opts Options) (*httpChecke
 	request.Host = request.Header.Get("Host") // empty: that of the URL
 	request.Header.Del("Host")
 	h := &httpChecker{
-		request: request, want: c.ExpectStatus, body: c.ExpectBody,
+		request: request, want: c.ExpectStatus, body: c.ExpectBody, inject: opts.Inject,
 		transport: &http.Transport{
 			DialContext:            dialer.DialContext,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: opts.RootCAs},
@@ -83,7 +84,11 @@ func (h *httpChecker) check(ctx context.Context) error {
 	if h.closed.Load() {
 		return errClosed
 	}
-	response, err := h.client.Do(h.request.Clone(ctx))
+	request := h.request.Clone(ctx)
+	if h.inject != nil {
+		h.inject(ctx, request.Header)
+	}
+	response, err := h.client.Do(request)
 	if err != nil {
 		return err
 	}

@@ -287,3 +287,31 @@ func TestProbe_ErrorsWrapTheirCause(t *testing.T) {
 		t.Errorf("got %v, want an error that is ECONNREFUSED", err)
 	}
 }
+
+func TestHTTP_InjectsHeadersIntoEveryRequest(t *testing.T) {
+	t.Parallel()
+	var got []string
+	s := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Header.Get("Traceparent")+r.Header.Get("X-Own"))
+	})
+	check := httpCheck(s.URL)
+	check.HTTP.Headers = map[string]string{"X-Own": "!"}
+	p, err := probe.New(check, probe.Options{Inject: func(ctx context.Context, h http.Header) {
+		h.Set("Traceparent", fmt.Sprint(ctx.Value(injected{})))
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.Close() }()
+	for _, trace := range []string{"one", "two"} {
+		if err := p.Check(context.WithValue(t.Context(), injected{}, trace)); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(got) != 2 || got[0] != "one!" || got[1] != "two!" {
+		t.Errorf("the requests have %q", got)
+	}
+}
+
+// injected is the key of what a check is to inject.
+type injected struct{}

@@ -27,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"syscall"
 	"time"
 
@@ -46,6 +47,11 @@ type Options struct {
 	// Targets keeps checks away from where they have no business; without it
 	// they go everywhere.
 	Control func(network, address string, c syscall.RawConn) error
+
+	// Inject, if not nil, may add headers to each request of a check over HTTP, such
+	// as those that say which trace it is a part of. The section's own headers are
+	// there already.
+	Inject func(ctx context.Context, h http.Header)
 
 	// Resolver looks up the names of hosts; nil: that of the system.
 	Resolver *net.Resolver

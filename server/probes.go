@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/degenduel/switchgear/alert"
 	"github.com/degenduel/switchgear/metrics"
 	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/server/internal/problem"
@@ -98,7 +99,25 @@ func (s *Server) measured(version wire.Version) metrics.Deps {
 			return metrics.Series{Points: done.Points, Written: done.Chunks, Dropped: done.Dropped, Waiting: done.Waiting}
 		}
 	}
+	if s.alerts != nil {
+		d.Alerts = func() metrics.Alerts { return alertMeasures(s.alerts.Stats()) }
+	}
 	return d
+}
+
+func alertMeasures(is alert.Stats) metrics.Alerts {
+	a := metrics.Alerts{Firing: make(map[metrics.AlertClass]int), Incidents: is.Incidents, Silences: is.Silences}
+	for _, f := range is.Firing {
+		a.Firing[metrics.AlertClass{Kind: string(f.Kind), Severity: string(f.Severity)}] = f.Count
+	}
+	for i := range is.Receivers {
+		r := &is.Receivers[i]
+		a.Receivers = append(a.Receivers, metrics.Receiver{
+			Name: r.Name, Waiting: r.Waiting, Delivered: r.Delivered, Failed: r.Failed, GivenUp: r.GivenUp, Dropped: r.Dropped,
+			Working: r.LastError == nil, LastSuccess: r.LastSuccessAt.Time,
+		})
+	}
+	return a
 }
 
 // mayScrape lets in who is on this machine, and who may look.

@@ -36,8 +36,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/degenduel/switchgear/alert"
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/metrics"
 	"github.com/degenduel/switchgear/series"
@@ -85,7 +87,11 @@ type Deps struct {
 
 	// Alerts are the alerts of the manager; nil: nobody watches for them, and who
 	// asks is told so (503).
-	Alerts rest.Alerts
+	Alerts *alert.Engine
+
+	// Tracer makes spans of the requests that give orders, below those that their
+	// traceparent names; nil: there are none.
+	Tracer trace.Tracer
 
 	// Registry is what /metrics shows; New adds to it. nil: one of its own.
 	Registry *prometheus.Registry
@@ -126,6 +132,7 @@ type Server struct {
 	version  wire.Version
 	started  time.Time
 	series   *series.Recorder
+	alerts   *alert.Engine
 
 	durations metrics.Grouping
 }
@@ -145,7 +152,7 @@ func New(d Deps, cfg Config) (*Server, error) {
 		manager: d.Manager, auth: d.Auth, log: d.Logger, problems: problem.New(d.Logger),
 		origins: http.NewCrossOriginProtection(), mux: http.NewServeMux(), timeouts: defaultTimeouts,
 		allowed: slices.Clone(cfg.AllowedOrigins), version: cfg.Version, started: time.Now(),
-		series: d.Series, durations: cfg.Durations,
+		series: d.Series, alerts: d.Alerts, durations: cfg.Durations,
 	}
 	s.version.Go = cmp.Or(s.version.Go, runtime.Version())
 	for _, origin := range cfg.AllowedOrigins {
@@ -164,9 +171,13 @@ func New(d Deps, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	api := rest.New(rest.Deps{
-		Manager: d.Manager, Auth: d.Auth, Problems: s.problems, AllowedOrigins: cfg.AllowedOrigins, Info: s.info, Series: d.Series, Alerts: d.Alerts,
-	})
+	deps := rest.Deps{
+		Manager: d.Manager, Auth: d.Auth, Problems: s.problems, AllowedOrigins: cfg.AllowedOrigins, Info: s.info, Series: d.Series, Tracer: d.Tracer,
+	}
+	if d.Alerts != nil {
+		deps.Alerts = d.Alerts
+	}
+	api := rest.New(deps)
 	s.mux.Handle("/api/v2", api) // where the mux would send to the one below
 	s.mux.Handle("/api/v2/", api)
 	s.mux.HandleFunc(streamPath, s.openStream)

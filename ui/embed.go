@@ -33,7 +33,7 @@ var dist embed.FS
 
 // pages are the paths at which the program starts, as patterns of a mux: it
 // finds by itself which of its pages is meant.
-var pages = []string{"/{$}", "/service/{service}", "/map", "/events", "/audit", "/tokens", "/server"}
+var pages = []string{"/{$}", "/service/{service}", "/map", "/alerts", "/events", "/audit", "/tokens", "/server"}
 
 const (
 	index     = "/index.html"

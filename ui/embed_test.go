@@ -68,7 +68,7 @@ func texts(t *testing.T) []string {
 func TestHandler_ServesThePageAtEachOfItsPaths(t *testing.T) {
 	t.Parallel()
 	page := get("GET", "/").body
-	for _, path := range []string{"/", "/service/market_data:eu.1", "/map", "/events", "/audit", "/tokens", "/server"} {
+	for _, path := range []string{"/", "/service/market_data:eu.1", "/map", "/alerts", "/events", "/audit", "/tokens", "/server"} {
 		r := get("GET", path)
 		if r.status != 200 || r.header.Get("Content-Type") != "text/html; charset=utf-8" || !bytes.Equal(r.body, page) {
 			t.Errorf("%s: %d %v", path, r.status, r.header)

@@ -49,6 +49,7 @@ type Entry struct {
 	ConfigDiffersFromFile bool            `json:"config_differs_from_file"` // what is in force is not what the file says
 	HealthCheck           json.RawMessage `json:"health_check"`             // the section's, or null
 	ReportIntervalMs      float64         `json:"report_interval_ms"`
+	Alerts                json.RawMessage `json:"alerts"` // the section's rules, or null
 }
 
 // CircuitBreaker is the breaker's part of an Entry.

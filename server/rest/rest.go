@@ -26,6 +26,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/degenduel/switchgear"
 	"github.com/degenduel/switchgear/fleet"
@@ -51,6 +54,9 @@ type Deps struct {
 	// Alerts are the alerts; nil: nobody watches for them.
 	Alerts Alerts
 
+	// Tracer makes spans of requests that give orders; nil: there are none.
+	Tracer trace.Tracer
+
 	// Info says how the server is; nil: nobody knows.
 	Info func(ctx context.Context) wire.ServerInfo
 }
@@ -64,6 +70,7 @@ type API struct {
 	allowed  []string
 	series   *series.Recorder
 	alerts   Alerts
+	tracer   trace.Tracer
 	info     func(ctx context.Context) wire.ServerInfo
 	mux      *http.ServeMux
 	answers  answers
@@ -72,8 +79,8 @@ type API struct {
 // New makes an API.
 func New(d Deps) *API {
 	a := &API{
-		manager: d.Manager, auth: d.Auth, problems: d.Problems, allowed: d.AllowedOrigins, series: d.Series, alerts: d.Alerts, info: d.Info,
-		mux: http.NewServeMux(),
+		manager: d.Manager, auth: d.Auth, problems: d.Problems, allowed: d.AllowedOrigins, series: d.Series, alerts: d.Alerts,
+		tracer: d.Tracer, info: d.Info, mux: http.NewServeMux(),
 	}
 	if a.info == nil {
 		a.info = func(context.Context) wire.ServerInfo { return wire.ServerInfo{} }
@@ -107,13 +114,20 @@ type call struct {
 
 func (a *API) handler(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, began := r.Context(), time.Now()
 		c, err := a.admit(rt, r)
+		if err == nil && a.tracer != nil && rt.orders() {
+			var span *orderSpan
+			ctx, span = a.traced(ctx, rt, w, c, began)
+			defer span.end()
+			w, c.r = span, r.WithContext(ctx)
+		}
 		if err == nil {
-			err = a.once(r.Context(), rt, w, c)
+			err = a.once(ctx, rt, w, c)
 		}
 		if err != nil {
 			a.noteRefusal(rt, c, err)
-			a.problems.Write(w, r, err)
+			a.problems.Write(w, c.r, err)
 		}
 	})
 }

@@ -89,14 +89,29 @@ func TestServices_NamesEveryBadFieldOfASection(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	got := b.admin(400, "PUT", "/api/v2/services/market?reason=%00", `{"layer":"No Layer","colour":1,"dependencies":["market"],`+
-		`"config":{"failureThreshold":0,"resetTimeoutMs":"soon"},"healthCheck":{"command":{"argv":["id"]},"timeoutMs":-1}}`)
+		`"config":{"failureThreshold":0,"resetTimeoutMs":"soon"},"healthCheck":{"command":{"argv":["id"]},"timeoutMs":-1},"alerts":{"flapping":{"openings":1},"late":{}}}`)
 	for _, name := range []string{
 		"reason", "layer", "colour", "dependencies[0]", "config.failureThreshold", "config.resetTimeoutMs",
-		"healthCheck.command", "healthCheck.timeoutMs",
+		"healthCheck.command", "healthCheck.timeoutMs", "alerts.flapping.openings", "alerts.late",
 	} {
 		if !slices.Contains(got.fields(), name) {
 			t.Errorf("%s is not named in %v", name, got.fields())
 		}
+	}
+}
+
+func TestServices_TakeRulesOfAlerts(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const rules = `{"circuit_state_change":{"enabled":false,"forMs":0},"consecutive_failures":{"threshold":5,"severity":"info"},"recovery_failure":null,` +
+		`"performance_degradation":{"p95Ms":500.5,"forMs":1000},"service_unknown":{"forMs":86400000},"flapping":{"openings":2,"withinMs":1000}}`
+	b.admin(201, "PUT", "/api/v2/services/market", `{"alerts":`+rules+`}`)
+	v, err := b.manager.Service("market")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := v.Alerts; len(got) != 5 || got["flapping"].Openings != 2 || got["performance_degradation"].P95.Microseconds() != 500500 {
+		t.Errorf("got the rules %v", got)
 	}
 }
 

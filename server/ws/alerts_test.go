@@ -88,11 +88,9 @@ func TestPromiseB_ComingBackGivesTheAlertsThatWereMissed(t *testing.T) {
 	_ = p.conn.CloseNow()
 	f.alert(alertOf("1", "prices", true))
 	f.alert(alertOf("2", "prices", false))
-	f.open(t, "prices")
 	back := f.dial(t, "viewer", "?epoch="+status.Epoch+"&seq="+number(first.Seq))
 	back.want(wire.TypeConnectionStatus)
 	if diff := cmp.Diff([]string{"1", "2"}, back.alerts(2)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	back.find(wire.TypeServiceEvent)
 }

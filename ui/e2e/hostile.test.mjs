@@ -90,7 +90,7 @@ test('the page may load and run nothing but its own', async (t) => {
   /** @type {Set<string>} */
   const origins = new Set();
   page.on('request', (request) => origins.add(new URL(request.url()).origin));
-  for (const path of ['/', '/map', '/events', '/audit', '/tokens', '/server', '/service/prices', '/service/prices?tab=config']) {
+  for (const path of ['/', '/map', '/alerts', '/events', '/audit', '/tokens', '/server', '/service/prices', '/service/prices?tab=config']) {
     await page.goto(manager.url + path);
     await see(page, '#main > *');
   }

@@ -50,7 +50,8 @@ test('who only looks is offered no orders, and is refused those that are given a
   const page = await open(t, manager, { token: viewer.token, path: '/service/prices?tab=config' });
   await see(page, '.svc-value');
   assert.deepEqual(await page.getByRole('button', { name: /reset|override|check now|edit|roll back/i }).allInnerTexts(), []);
-  assert.deepEqual(await page.locator('.head-nav a').allInnerTexts(), ['Board', 'Map', 'Events', 'Server']);
+  await see(page, '.head-nav a', 'Alerts'); // once it is known that there are some to watch for
+  assert.deepEqual(await page.locator('.head-nav a').allInnerTexts(), ['Board', 'Map', 'Alerts', 'Events', 'Server']);
   for (const key of ['r', 'o', 'c', 'e']) await page.keyboard.press(key);
   assert.equal(await page.locator('dialog, form.svc-form').count(), 0);
 

@@ -1,6 +1,6 @@
 import type {
-  AuditEntry, Config, ConfigInForce, ConfigVersion, Entry, EventKind, FieldMessage, HealthCheckResult, Mode, Moment,
-  NewToken, Problem, ResetResult, Role, Series, SeriesOfMany, ServerInfo, ServiceEvent, Session, Token,
+  Alert, AuditEntry, Config, ConfigInForce, ConfigVersion, Entry, EventKind, FieldMessage, HealthCheckResult, Matcher, Mode, Moment,
+  NewToken, Problem, Receiver, ResetResult, Role, Series, SeriesOfMany, ServerInfo, ServiceEvent, Session, Silence, Token,
 } from './wire';
 
 /** What the manager answered instead of what was asked for. */
@@ -28,14 +28,16 @@ interface Call {
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
+  /** How long to wait for the answer, in milliseconds, where that is not as usual. */
+  wait?: number;
 }
 
-async function call<T>(path: string, { method = 'GET', query = {}, body, headers = {}, signal }: Call = {}): Promise<T> {
+async function call<T>(path: string, { method = 'GET', query = {}, body, headers = {}, signal, wait = patience }: Call = {}): Promise<T> {
   const url = new URL(root + path, location.origin);
   for (const [key, value] of Object.entries(query)) {
     if (value !== undefined && value !== '') url.searchParams.set(key, String(value));
   }
-  const deadline = AbortSignal.timeout(patience);
+  const deadline = AbortSignal.timeout(wait);
   let response: Response;
   try {
     response = await fetch(url, {
@@ -115,6 +117,21 @@ export const api = {
     call<NewToken>('/tokens', { method: 'POST', body: token, headers: once() }),
   revokeToken: (id: string, reason: string) =>
     call<void>(`/tokens/${encodeURIComponent(id)}`, { method: 'DELETE', query: { reason } }),
+
+  async alerts(query: { status?: 'firing' | 'resolved'; service?: string; limit?: number; cursor?: string | undefined }, signal?: AbortSignal): Promise<Page<Alert>> {
+    const page = await call<{ alerts: Alert[]; next_cursor: string | null }>('/alerts', { query: { ...query }, signal });
+    return { items: page.alerts, next: page.next_cursor };
+  },
+  acknowledge: (alert: string, reason: string) =>
+    call<Alert>(`/alerts/${encodeURIComponent(alert)}/acknowledge`, { method: 'POST', body: reason === '' ? {} : { reason }, headers: once() }),
+  silences: async (signal?: AbortSignal) => (await call<{ silences: Silence[] }>('/silences', { signal })).silences,
+  silence: (silence: { matchers: Matcher[]; reason: string; starts_at?: Moment; ends_at: Moment }) =>
+    call<Silence>('/silences', { method: 'POST', body: silence, headers: once() }),
+  endSilence: (id: string) => call<void>(`/silences/${encodeURIComponent(id)}`, { method: 'DELETE' }),
+  receivers: async (signal?: AbortSignal) => (await call<{ receivers: Receiver[] }>('/receivers', { signal })).receivers,
+  /** It is answered when the receiver has answered. */
+  testReceiver: (name: string) =>
+    call<void>(`/receivers/${encodeURIComponent(name)}/test`, { method: 'POST', headers: once(), wait: 60_000 }),
 
   check: (service: string) => call<HealthCheckResult>(of(service, '/health-check'), { method: 'POST', headers: once() }),
   reset: (service: string, reason: string, to: 'closed' | 'half_open') =>

@@ -10,6 +10,7 @@ import { Shell } from './shell';
 const ServicePage = lazy(() => import('./pages/service/service').then((m) => m.ServicePage));
 const MapPage = lazy(() => import('./pages/map/map').then((m) => m.MapPage));
 const EventsPage = lazy(() => import('./pages/events').then((m) => m.EventsPage));
+const AlertsPage = lazy(() => import('./pages/alerts').then((m) => m.AlertsPage));
 const AuditPage = lazy(() => import('./pages/audit').then((m) => m.AuditPage));
 const TokensPage = lazy(() => import('./pages/tokens').then((m) => m.TokensPage));
 const ServerPage = lazy(() => import('./pages/server').then((m) => m.ServerPage));
@@ -25,6 +26,8 @@ function Page() {
       return <MapPage />;
     case 'events':
       return <EventsPage />;
+    case 'alerts':
+      return <AlertsPage />;
     case 'audit':
       return <AuditPage />;
     case 'tokens':

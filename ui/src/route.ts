@@ -12,7 +12,7 @@ export const path = computed(() => here.value.pathname);
 export const parameter = (name: string): string => here.value.searchParams.get(name) ?? '';
 
 /** Pages that show the present only. A moment in the URL stays there for the others. */
-export const timeless = ['/audit', '/tokens', '/server'];
+export const timeless = ['/alerts', '/audit', '/tokens', '/server'];
 
 /** The moment that is looked at; null is now. */
 export const moment = computed<number | null>(() => {

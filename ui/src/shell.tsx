@@ -1,9 +1,10 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
+import { Banner } from './banner';
 import { Help } from './help';
 import { useKeys } from './keys';
-import { board, loginEnded, logOut, may, now, session, staged } from './live/live';
+import { alerts, board, incidents, loginEnded, logOut, may, now, session, staged } from './live/live';
 import { summary } from './live/summary';
 import { count, local, span } from './format';
 import { wall } from './pages/board/view';
@@ -22,6 +23,7 @@ import './shell.css';
 const pages: { to: string; name: string; key: string; role: Role }[] = [
   { to: '/', name: 'Board', key: 'b', role: 'viewer' },
   { to: '/map', name: 'Map', key: 'm', role: 'viewer' },
+  { to: '/alerts', name: 'Alerts', key: 'l', role: 'viewer' },
   { to: '/events', name: 'Events', key: 'e', role: 'viewer' },
   { to: '/audit', name: 'Audit', key: 'a', role: 'admin' },
   { to: '/tokens', name: 'Tokens', key: 't', role: 'admin' },
@@ -31,7 +33,7 @@ const pages: { to: string; name: string; key: string; role: Role }[] = [
 /** What is around every page. A screen on the wall has nothing around it. */
 export function Shell({ children }: { children: ComponentChildren }) {
   const [help, setHelp] = useState(false);
-  const open = pages.filter((page) => may(page.role));
+  const open = pages.filter((page) => may(page.role) && (page.to !== '/alerts' || alerts.present.value === true));
   useTitle();
   useKeys([
     { key: '?', does: 'show or hide this help', run: () => setHelp(true) },
@@ -45,13 +47,14 @@ export function Shell({ children }: { children: ComponentChildren }) {
         <a class="head-home" href="/" aria-label="Switchgear, the board"><Mark /><span>Switchgear</span></a>
         <nav class="head-nav" aria-label="Pages">
           {open.map((page) => (
-            <a key={page.to} href={page.to} {...(isAt(page.to) ? { 'aria-current': 'page' as const } : {})}>{page.name}</a>
+            <a key={page.to} href={page.to} {...(isAt(page.to) ? { 'aria-current': 'page' as const } : {})}>{page.name}{page.to === '/alerts' && <Firing />}</a>
           ))}
         </nav>
         <Counts />
         <Connection />
         <Person help={() => setHelp(true)} />
       </header>
+      <Banner />
       {timed() && <TimeBar />}
       <main id="main" tabIndex={-1}>{children}</main>
       {help && <Help close={() => setHelp(false)} />}
@@ -63,6 +66,15 @@ export function Shell({ children }: { children: ComponentChildren }) {
 const timed = (): boolean => !timeless.includes(path.value);
 
 const isAt = (to: string): boolean => (to === '/' ? path.value === '/' || path.value.startsWith('/service/') : path.value.startsWith(to));
+
+/** How many incidents there are: those that nobody has seen, or else all of them. */
+function Firing() {
+  const all = incidents.value;
+  const loud = all.filter((incident) => incident.loud).length;
+  if (all.length === 0) return null;
+  const n = count(loud || all.length);
+  return <span class={loud > 0 ? 'head-firing loud' : 'head-firing'} aria-label={loud > 0 ? `, ${n} not acknowledged` : `, ${n} acknowledged or silenced`} role="img">{n}</span>;
+}
 
 /** How many of what, the worst first; the healthy ones are no news. */
 function Counts() {

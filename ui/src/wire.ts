@@ -260,6 +260,66 @@ export interface ServerInfo {
   goroutines: number;
 }
 
+export type AlertKind =
+  | 'circuit_state_change' | 'consecutive_failures' | 'recovery_failure' | 'performance_degradation' | 'service_unknown' | 'flapping';
+export type Severity = 'critical' | 'warning' | 'info';
+
+/** One thing that is wrong with one service, from its beginning to its end. */
+export interface Alert {
+  id: string;
+  /** The ID of the first alert of the incident. */
+  incident: string;
+  kind: AlertKind;
+  service: string;
+  status: 'firing' | 'resolved';
+  severity: Severity;
+  summary: string;
+  starts_at: Moment;
+  ends_at: Moment | null;
+  updated_at: Moment;
+  /** The service that the incident comes from. */
+  root: string | null;
+  /** Those that depend on the root, directly or not; the first hundred. */
+  affects: string[];
+  evidence: Record<string, unknown> | null;
+  silenced_by: string[];
+  acknowledged_by: string | null;
+  acknowledged_at: Moment | null;
+  url: string;
+}
+
+export interface Matcher {
+  field: string;
+  op: string;
+  value: string;
+}
+
+export interface Silence {
+  id: string;
+  matchers: Matcher[];
+  reason: string;
+  author: string;
+  starts_at: Moment;
+  ends_at: Moment;
+  created_at: Moment;
+  status: 'pending' | 'active' | 'expired';
+}
+
+/** Where alerts are sent, and how that has gone since the manager started. */
+export interface Receiver {
+  name: string;
+  kind: string;
+  waiting: number;
+  delivered: number;
+  failed: number;
+  given_up: number;
+  dropped: number;
+  last_success_at: Moment | null;
+  /** Null after a success. */
+  last_error: string | null;
+  last_error_at: Moment | null;
+}
+
 // The stream.
 
 export type Message =
@@ -267,6 +327,7 @@ export type Message =
   | { type: 'services:state'; timestamp: Moment; epoch: string; seq: number; page: number; pages: number; services: Entry[] }
   | ({ type: 'service:update'; timestamp: Moment; epoch: string; seq: number } & Entry)
   | { type: 'service:event'; timestamp: Moment; epoch: string; seq: number; event: ServiceEvent }
+  | { type: 'alert:firing' | 'alert:resolved'; timestamp: Moment; epoch: string; seq: number; alert: Alert }
   | { type: 'services:heartbeat'; timestamp: Moment; epoch: string; seq: number }
   | { type: 'pong'; timestamp: Moment }
   | { type: 'error'; timestamp: Moment; code: number; message: string };

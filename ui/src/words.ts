@@ -1,4 +1,4 @@
-import type { CircuitBreaker, CircuitState, Entry, EventKind, Mode, Moment, ServiceEvent, Status, Trip } from './wire';
+import type { AlertKind, CircuitBreaker, CircuitState, Entry, EventKind, Mode, Moment, ServiceEvent, Status, Trip } from './wire';
 
 /** The order of the statuses, the worst first. */
 export const worstFirst: Status[] = ['circuit_open', 'unhealthy', 'degraded', 'unknown', 'healthy'];
@@ -42,6 +42,14 @@ export const kindWords: Record<EventKind, string> = {
   config_changed: 'config changed', config_warning: 'config warning', health_failed: 'health check failed',
   health_recovered: 'health check passed again', registered: 'registered', declared: 'described anew', removed: 'removed',
 };
+
+/** What an alert says of its service. */
+export const alertWords: Record<AlertKind, string> = {
+  circuit_state_change: 'circuit open', consecutive_failures: 'failures in a row', recovery_failure: 'does not recover',
+  performance_degradation: 'slow', service_unknown: 'not heard of', flapping: 'flaps',
+};
+
+export const alertText = (kind: string): string => alertWords[kind as AlertKind] ?? kind.replaceAll('_', ' ');
 
 /** How a circuit stands, in words: the mode where it is not auto, else the state. */
 export function circuitWords(breaker: Pick<CircuitBreaker, 'state' | 'mode'>): string {

@@ -22,6 +22,12 @@ func Entry(v *fleet.View) (wire.Entry, error) {
 	if err != nil {
 		return wire.Entry{}, err
 	}
+	rules := json.RawMessage("null")
+	if len(v.Alerts) > 0 {
+		if rules, err = json.Marshal(v.Alerts); err != nil {
+			return wire.Entry{}, err
+		}
+	}
 	s := &v.Breaker
 	return wire.Entry{
 		Service: v.Service, Status: string(v.Status), Running: v.Running,
@@ -37,7 +43,7 @@ func Entry(v *fleet.View) (wire.Entry, error) {
 		},
 		Health: Health(v.Health), Config: cfg, ConfigVersion: v.ConfigVersion,
 		Instances: wire.Instances(v.Instances), Source: string(v.Source),
-		ConfigDiffersFromFile: v.DiffersFromFile, HealthCheck: check, ReportIntervalMs: Ms(v.ReportInterval),
+		ConfigDiffersFromFile: v.DiffersFromFile, HealthCheck: check, ReportIntervalMs: Ms(v.ReportInterval), Alerts: rules,
 	}, nil
 }
 

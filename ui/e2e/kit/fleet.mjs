@@ -12,6 +12,7 @@ export async function fleet(t) {
   const nobody = { tcp: { address: '127.0.0.1:1' } };
   const manager = await Manager.start(t, {
     defaults: config,
+    alerts: { groupWaitMs: 0, receivers: { ops: { webhook: { url: 'http://127.0.0.1:1/' } } } },
     services: {
       token_sync: { layer: 'data', description: 'Brings tokens in from the chain', config: { healthCheckIntervalMs: 300 }, healthCheck: nobody },
       market_data: { layer: 'data', description: 'Prices, every second', dependencies: ['token_sync'] },
@@ -31,9 +32,26 @@ export async function fleet(t) {
   await manager.report('wallet', 1);
   await manager.api('PUT', '/services/payments/override', { mode: 'forced_open', reason: 'the bank is being moved', ttl_ms: 3_600_000 });
   await manager.api('PATCH', '/services/web/config', { config: { failureThreshold: 8 }, reason: 'it is busy' }, { 'If-Match': '"1"' });
+  await acknowledge(manager, 'wallet');
+  const until = new Date(Date.now() + 7_200_000).toISOString();
+  await manager.api('POST', '/silences', { matchers: [{ field: 'service', op: '=', value: 'cache' }], reason: 'it is being moved', ends_at: until });
+  await manager.api('POST', '/silences', { matchers: [{ field: 'layer', op: '=~', value: 'data|edge' }], reason: 'new disks', starts_at: new Date(Date.now() + 3_600_000).toISOString(), ends_at: until });
   await manager.api('POST', '/tokens', { name: 'wall in the office', role: 'viewer' });
   await manager.api('POST', '/tokens', { name: 'market', role: 'agent', services: ['market_*'], expires_at: new Date(Date.now() + 3_600_000).toISOString() });
   return manager;
+}
+
+/**
+ * Acknowledges what fires of a service, as soon as something does.
+ * @param {Manager} manager
+ * @param {string} service
+ */
+async function acknowledge(manager, service) {
+  for (const until = Date.now() + 10_000; Date.now() < until; await new Promise((resume) => setTimeout(resume, 50))) {
+    const { alerts } = await manager.api('GET', `/alerts?status=firing&service=${service}`);
+    if (alerts.length > 0) return manager.api('POST', `/alerts/${alerts[0].id}/acknowledge`, { reason: 'the gas is on its way' });
+  }
+  throw new Error(`nothing fires of ${service}`);
 }
 
 /**
@@ -69,6 +87,11 @@ export const views = [
   { name: 'the order to reset', path: '/service/token_sync', ready: 'dialog .svc-effect', act: press('Reset') },
   { name: 'the order to override', path: '/service/market_data', ready: 'dialog .svc-effect', act: press('Override') },
   { name: 'the order to end an override', path: '/service/payments', ready: 'dialog .svc-effect', act: press('End override') },
+  { name: 'the alerts', path: '/alerts', ready: '.incident-seen' },
+  { name: 'the alerts, one of which is meant', path: '/alerts', ready: '.incident.meant', act: (page) => page.goto(page.url().replace('/alerts', '/')).then(() => page.locator('.banner-line > a').first().click()) },
+  { name: 'the silences and receivers', path: '/alerts', ready: '.alerts-receivers', act: (page) => page.locator('.silence').first().scrollIntoViewIfNeeded() },
+  { name: 'the question before an alert is acknowledged', path: '/alerts', ready: 'dialog', act: press('Acknowledge token_sync') },
+  { name: 'the form of a silence', path: '/alerts', ready: 'dialog .wrong:not(:empty)', act: silence },
   { name: 'the events', path: '/events', ready: '.events-table tbody tr' },
   { name: 'the audit log', path: '/audit', ready: '.audit-table tbody tr' },
   { name: 'the tokens', path: '/tokens', ready: '.tokens-table tbody tr' },
@@ -76,6 +99,15 @@ export const views = [
   { name: 'the question before a token is revoked', path: '/tokens', ready: 'dialog', act: press('Revoke market') },
   { name: 'the server', path: '/server', ready: '.server-facts' },
 ];
+
+/** @param {import('playwright-core').Page} page */
+async function silence(page) {
+  await press('Silence token_sync')(page);
+  const dialog = page.locator('dialog');
+  await dialog.getByRole('button', { name: 'later …' }).click();
+  await dialog.getByRole('button', { name: '+ and …' }).click();
+  await dialog.getByRole('button', { name: 'Silence', exact: true }).click();
+}
 
 /** @param {import('playwright-core').Page} page */
 async function wrongConfig(page) {

@@ -16,6 +16,7 @@ const patience = 20_000; // milliseconds for a start or an end
  * @property {Record<string, Section>} [services]
  * @property {Section} [defaults]
  * @property {Record<string, unknown>} [server] what the file says of the server, beside where it listens
+ * @property {Section} [alerts]
  */
 
 /** A real manager: the program that was built, on a directory of its own. */
@@ -54,8 +55,8 @@ export class Manager {
    * Writes the config file; JSON is YAML.
    * @param {Setting} setting
    */
-  async configure({ services = {}, defaults = {}, server = {} }) {
-    await writeFile(join(this.folder, 'switchgear.yaml'), JSON.stringify({ server, defaults, services }));
+  async configure({ services = {}, defaults = {}, server = {}, alerts = {} }) {
+    await writeFile(join(this.folder, 'switchgear.yaml'), JSON.stringify({ server, defaults, services, alerts }));
   }
 
   get url() {

@@ -220,7 +220,7 @@ export function lastMoment(entry: Entry | undefined): number {
 }
 
 /** Before the next frame, or soon where there are none, as in a hidden tab. */
-function soon(flush: () => void): void {
+export function soon(flush: () => void): void {
   if (document.visibilityState === 'visible') requestAnimationFrame(flush);
   else setTimeout(flush, 250);
 }

@@ -3,13 +3,21 @@ import { computed, effect, signal } from '@preact/signals';
 import { api, ApiError } from '../api';
 import { moment } from '../route';
 import type { Entry, Role, Session } from '../wire';
+import { AlertBook } from './alerts';
 import { Board, View } from './board';
+import { incidentsOf } from './incidents';
 import { PastBoard } from './past';
 import { Stream } from './socket';
 
 // What all pages share: who is here, the live board, and the board as it was.
 
 export const board = new Board();
+
+/** The alerts that fire now. */
+export const alerts = new AlertBook((cursor, signal) => api.alerts({ status: 'firing', limit: 500, cursor }, signal));
+
+/** What they are parts of: what matters most comes first. */
+export const incidents = computed(() => incidentsOf(alerts.firing.value));
 
 /** Who is logged in; null: nobody; undefined: not known yet. */
 export const session = signal<Session | null | undefined>(undefined);
@@ -27,7 +35,10 @@ export const loginEnded = signal(false);
 
 const stream = new Stream({
   open: (query) => new WebSocket(`${location.origin.replace(/^http/, 'ws')}/api/v2/ws/circuit-breaker${query}`),
-  take: (message) => board.take(message),
+  take: (message) => {
+    board.take(message);
+    alerts.take(message);
+  },
   lost: (ended) => {
     board.lost(ended);
     void identify().then(() => {
@@ -75,6 +86,7 @@ effect(() => {
   const somebody = identity.value !== '';
   stream.stop();
   board.clear();
+  alerts.clear();
   if (somebody && !staged) stream.start();
 });
 

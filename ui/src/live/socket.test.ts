@@ -60,6 +60,19 @@ describe('Stream', () => {
     expect(sockets[1]!.query).toBe('?epoch=e%201&seq=12');
   });
 
+  it.each(['alert:firing', 'alert:resolved'])('passes on %s, and takes it for a place to come back to', (type) => {
+    const { stream, sockets, taken } = streaming();
+    stream.start();
+    sockets[0]!.hear(status('e', 7));
+    sockets[0]!.hear(page('e', 7));
+    sockets[0]!.hear({ type, epoch: 'e', seq: 8, alert: { id: '1' }, ...at() });
+    sockets[0]!.hear({ type: 'something:new', epoch: 'e', seq: 9, ...at() }); // of a newer manager
+    expect(taken.slice(2).map((message) => message.type)).toEqual([type, 'something:new']);
+    sockets[0]!.end();
+    vi.advanceTimersByTime(250);
+    expect(sockets[1]!.query).toBe('?epoch=e&seq=8');
+  });
+
   it('takes half a snapshot for no place to come back to', () => {
     const { stream, sockets } = streaming();
     stream.start();

@@ -92,6 +92,8 @@ export class Stream {
         break;
       case 'service:update':
       case 'service:event':
+      case 'alert:firing':
+      case 'alert:resolved':
       case 'services:heartbeat':
         if (this.epoch !== '') this.seq = message.seq;
         break;

@@ -3,11 +3,13 @@ import { useEffect, useRef } from 'preact/hooks';
 
 import { api } from '../api';
 import { count, rate, span } from '../format';
-import { board, now } from '../live/live';
+import { alerts, board, now } from '../live/live';
 import { Shape } from '../parts/badge';
 import { Ago, When } from '../parts/moment';
 import { Spark } from '../parts/spark';
 import type { Bar } from '../live/ring';
+import { BrokenReceivers } from './alerts/receivers';
+import { seesAll } from './lists/told';
 import { bytes, rates, troubles, type Look } from './server/figures';
 import './server/server.css';
 
@@ -46,6 +48,7 @@ export function ServerPage() {
         <button type="button" class="button" onClick={() => void look()}>Ask now</button>
       </header>
       {error.value !== '' && <p class="server-trouble grave" role="alert"><b>The manager did not say how it is: {error.value}</b> {last && <span>What you see is {span(now.value - last.at)} old.</span>}</p>}
+      {alerts.present.value === true && seesAll() && <BrokenReceivers />}
       {last ? <Shown look={last} looks={looks.value} /> : error.value === '' && <p class="muted">Asking …</p>}
     </div>
   );

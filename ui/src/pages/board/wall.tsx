@@ -2,9 +2,10 @@ import { useEffect, useState } from 'preact/hooks';
 
 import { count, local, rate, span } from '../../format';
 import { useKeys } from '../../keys';
-import { board, countedAt, entries, now, shownAt, turnedAt } from '../../live/live';
+import { board, countedAt, entries, incidents, now, shownAt, turnedAt } from '../../live/live';
 import { summary } from '../../live/summary';
 import { Shape } from '../../parts/badge';
+import { Outside } from '../../parts/outside';
 import { Spark } from '../../parts/spark';
 import { statusWords, worstFirst } from '../../words';
 import { recent } from './figures';
@@ -92,9 +93,16 @@ function Big({ wrong }: { wrong: Wrong }) {
       <Errors entry={entry} at={shownAt.value} name="big-error" />
       <Spark bars={recent(ringOf(entry.service), countedAt.value)} label="" />
       <p class="big-drags"><Drags wrong={wrong} /></p>
+      <Seen service={entry.service} />
       <p class="big-advice"><Advice entry={entry} at={shownAt.value} /></p>
     </article>
   );
+}
+
+/** Who has acknowledged the alerts of a root, where somebody has. */
+function Seen({ service }: { service: string }) {
+  const by = incidents.value.find((incident) => incident.root === service)?.acknowledged?.by;
+  return by === undefined ? null : <p class="big-seen">acknowledged by <Outside text={by} /></p>;
 }
 
 /** How many big tiles there is room for. */

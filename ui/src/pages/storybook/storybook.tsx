@@ -2,13 +2,15 @@ import { signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
-import { board, loginEnded, session } from '../../live/live';
+import { alerts, board, loginEnded, session } from '../../live/live';
 import { Notices, tell } from '../../parts/notice';
 import { parameter } from '../../route';
 import { Shell } from '../../shell';
-import type { Entry, Role } from '../../wire';
+import type { Alert, Entry, Role } from '../../wire';
+import { AlertSheet, QuietSheet } from './alertsheet';
 import { BoardPage } from '../board/board';
 import { LoginPage } from '../login';
+import { hostileAlerts, madeAlerts, manyAlerts } from './madealerts';
 import { before, everyState, fleet, flipped, hostile, later, made, told, updated } from './made';
 import { Parts, Tilesheet } from './sheets';
 import './storybook.css';
@@ -21,6 +23,7 @@ interface Story {
   every?: number;
   change?: (entry: Entry) => Entry;
   role?: Role;
+  alerts?: () => Alert[];
   /** After all has been told: the connection is lost, for example. */
   then?: () => void;
   page?: ComponentType;
@@ -42,6 +45,15 @@ const stories: Record<string, Story> = {
   'board-storm': { name: 'Board: 10 000, one opens or closes every 10 ms', entries: () => fleet(10_000), every: 10, change: flipped },
   'board-5': { name: 'Board: five failing', entries: () => [...everyState.filter((e) => ['payments_db', 'quotes', 'invoices', 'mail_gateway', 'risk_scores', 'geo_lookup', 'payments_api'].includes(e.service)), ...well(40)] },
   'board-close': { name: 'Board: close to failing', entries: () => [...everyState.filter((e) => ['images', 'stamps', 'meters'].includes(e.service)), ...well(40)] },
+  banner: { name: 'Banner: two incidents', entries: () => everyState, alerts: () => madeAlerts().filter((alert) => alert.acknowledged_by === null).slice(0, 8) },
+  'banner-more': { name: 'Banner: many incidents', entries: () => everyState, alerts: () => manyAlerts(60) },
+  'banner-hostile': { name: 'Banner: hostile texts', entries: () => hostile, alerts: hostileAlerts },
+  'banner-viewer': { name: 'Banner: for a viewer', entries: () => everyState, alerts: madeAlerts, role: 'viewer' },
+  alerts: { name: 'Alerts: incidents, silences, receivers', entries: () => everyState, alerts: madeAlerts, page: AlertSheet },
+  'alerts-none': { name: 'Alerts: nothing fires', entries: () => everyState, alerts: () => [], page: QuietSheet },
+  'alerts-many': { name: 'Alerts: a thousand', entries: () => everyState, alerts: () => manyAlerts(1_000), page: AlertSheet },
+  'alerts-hostile': { name: 'Alerts: hostile texts', entries: () => hostile, alerts: hostileAlerts, page: AlertSheet },
+  'alerts-viewer': { name: 'Alerts: for a viewer', entries: () => everyState, alerts: madeAlerts, role: 'viewer', page: AlertSheet },
   lost: { name: 'Board: connection lost', entries: () => everyState, then: () => board.lost(false) },
   ended: { name: 'Board: log-in ended', entries: () => everyState, then: () => board.lost(true) },
   waiting: { name: 'Board: before the first answer' },
@@ -72,6 +84,9 @@ export function Storybook() {
     loginEnded.value = false;
     for (const message of list ? told(list) : []) board.take(message);
     for (const entry of list ?? []) board.ring(entry.service).prepend(before(entry), 4_000);
+    alerts.clear();
+    if (story.alerts) alerts.present.value = true;
+    for (const alert of story.alerts?.() ?? []) alerts.put(alert);
     const stop = list && story.every ? keepChanging(list.map((e) => e.service), story.every, story.change ?? later) : () => undefined;
     story.then?.();
     setReady(name);
