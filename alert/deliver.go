@@ -46,7 +46,7 @@ func (o *outbox) deliver(ctx context.Context, l *line) {
 		}
 		err := o.attempt(ctx, l, func(ctx context.Context) error { return o.send(ctx, t, &p.Delivery) })
 		if errors.Is(err, errEnding) {
-			o.putBack(l, p)
+			o.putBack(p)
 			return
 		}
 		o.outcome(ctx, l, p, err, time.Now())
@@ -54,7 +54,7 @@ func (o *outbox) deliver(ctx context.Context, l *line) {
 }
 
 // putBack leaves a message that was not tried to who serves the receiver next.
-func (o *outbox) putBack(l *line, p *parcel) {
+func (o *outbox) putBack(p *parcel) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	p.sending = false
