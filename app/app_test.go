@@ -226,6 +226,7 @@ func load(t *testing.T, p *process, newest, event *atomic.Int64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
+	versions, events := newest.Load(), event.Load()
 	var workers sync.WaitGroup
 	workers.Go(func() {
 		stream, err := p.Stream(ctx, nil)
@@ -274,7 +275,10 @@ func load(t *testing.T, p *process, newest, event *atomic.Int64) {
 			}
 		})
 	}
-	for acknowledged.Load() < 400 && ctx.Err() == nil {
+	enough := func() bool {
+		return acknowledged.Load() >= 400 && newest.Load() >= versions+4 && event.Load() >= events+20
+	}
+	for !enough() && ctx.Err() == nil {
 		if _, err := p.Service(ctx, "job"); err != nil {
 			t.Error(err)
 			break

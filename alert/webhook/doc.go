@@ -15,7 +15,8 @@
 // # Promises
 //
 //  1. A message comes at least once. Every try of it has the same delivery ID and
-//     the same bytes as its body; the signature's time is that of the try.
+//     the same bytes as its body, unless the dashboard's address, which its links
+//     begin with, has changed; the signature's time is that of the try.
 //  2. Messages of one incident come in order.
 //  3. No error has the URL or the secret in it.
 //
