@@ -35,18 +35,51 @@ func (e *Engine) give() { <-e.pen }
 // Alerts returns what the query asks for, newest first. Those that fire are known
 // without the store.
 func (e *Engine) Alerts(ctx context.Context, q fleet.AlertQuery) ([]fleet.Alert, error) {
-	if q.Status != fleet.FiringAlerts {
+	switch q.Status {
+	case fleet.AnyAlerts:
+		return e.allAlerts(ctx, q)
+	case fleet.ResolvedAlerts:
 		return e.store.Alerts(ctx, q)
+	case fleet.FiringAlerts:
 	}
 	const most = 1000
 	if q.Limit < 1 || q.Limit > most {
 		return nil, failure(fleet.Invalid, "alerts", "a limit of %d is not in 1 to %d", q.Limit, most)
 	}
-	all := e.Active()
-	all = slices.DeleteFunc(all, func(a fleet.Alert) bool {
+	all := e.activeOf(q)
+	return all[:min(len(all), q.Limit)], nil
+}
+
+// allAlerts are the stored ones, with those that fire and are on their way there:
+// else some would be missing from all that are among those that fire.
+func (e *Engine) allAlerts(ctx context.Context, q fleet.AlertQuery) ([]fleet.Alert, error) {
+	all, err := e.store.Alerts(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	stored := make(map[string]bool, len(all))
+	oldest := ""
+	for i := range all {
+		stored[all[i].ID] = true
+	}
+	if len(all) == q.Limit {
+		oldest = all[len(all)-1].ID // older ones are on the next page
+	}
+	for _, a := range e.activeOf(q) {
+		if !stored[a.ID] && a.ID > oldest {
+			all = append(all, a)
+		}
+	}
+	slices.SortFunc(all, func(a, b fleet.Alert) int { return strings.Compare(b.ID, a.ID) })
+	return all[:min(len(all), q.Limit)], nil
+}
+
+// activeOf are the alerts that fire of those that a query asks for, newest first,
+// whatever its limit.
+func (e *Engine) activeOf(q fleet.AlertQuery) []fleet.Alert {
+	return slices.DeleteFunc(e.Active(), func(a fleet.Alert) bool {
 		return q.Service != "" && a.Service != q.Service || q.Incident != "" && a.Incident != q.Incident || q.Before != "" && a.ID >= q.Before
 	})
-	return all[:min(len(all), q.Limit)], nil
 }
 
 // Alert returns one; NotFound if there is none.
