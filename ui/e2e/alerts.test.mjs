@@ -24,6 +24,12 @@ const shop = (t, more = {}) => Manager.start(t, {
  */
 const close = (manager, service) => manager.api('POST', `/services/${service}/reset`, { reason: 'it is well again', to: 'closed' });
 
+/**
+ * Waits until a dialog has the focus.
+ * @param {import('playwright-core').Page} page
+ */
+const asked = (page) => page.waitForFunction(() => document.activeElement?.closest('dialog[open]'));
+
 /** The incident of a service on the page. */
 const incident = (/** @type {import('playwright-core').Page} */ page, /** @type {string} */ root) => page.locator('.incident', { has: page.locator('h2', { hasText: root }) });
 
@@ -245,6 +251,7 @@ test('who may less sees less, and nothing that is not for them is offered', asyn
   assert.equal(await page.locator('#alerts-silences, #alerts-receivers, .incident h2:has-text("prices")').count(), 0);
   assert.equal(await page.getByRole('button', { name: /Silence|Test/ }).count(), 0);
   await page.getByRole('button', { name: 'Acknowledge mail' }).click();
+  await asked(page);
   await page.keyboard.press('Enter');
   await see(page, '.incident-seen', 'mailers');
 });
@@ -268,6 +275,7 @@ test('it is all there for who has a keyboard alone, and in the past it says that
   await keys.press('Tab');
   await keys.press('Enter');
   await see(page, 'dialog', 'Acknowledge');
+  await asked(page);
   await keys.type('seen');
   await keys.press('Enter');
   await see(page, '.incident-seen', 'admin');
@@ -298,7 +306,7 @@ test('texts of others are text, in the banner, on the page and in what is asked'
   await see(page, '.incident', '<img src=x onerror=');
   await see(page, '.silence', '<img src=x onerror=');
   await page.getByRole('button', { name: 'Acknowledge target' }).click();
-  await see(page, 'dialog');
+  await asked(page);
   await page.keyboard.press('Enter');
   await see(page, '.incident-seen', '<img src=x onerror=');
   await page.keyboard.press('s');
