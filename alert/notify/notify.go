@@ -167,6 +167,9 @@ func (r *Receiver) try(s types.Service, text string, params types.Params) (used 
 		}
 	}
 	err = s.Send(text, &params)
+	if r.titled {
+		return nil, err // it would keep the title, for all that comes after
+	}
 	return s, err
 }
 

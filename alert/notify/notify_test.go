@@ -61,6 +61,24 @@ func TestReceiver_TellsWebServices(t *testing.T) {
 	}
 }
 
+func TestReceiver_GivesEachMessageATitleOfItsOwn(t *testing.T) {
+	t.Parallel()
+	host, got := web(t, http.StatusOK)
+	r := receiver(t, "ntfy://"+host+"/topic?scheme=http")
+	for reason, want := range map[alert.Reason]string{
+		alert.Test: "Test of Switchgear", alert.Firing: "Firing: db (critical)", alert.Resolved: "Resolved: db",
+	} {
+		m := message()
+		m.Reason = reason
+		if err := r.Send(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		if title := (<-got).header.Get("Title"); title != want {
+			t.Errorf("the message that is %s has the title %q, want %q", reason, title, want)
+		}
+	}
+}
+
 // hidden stands in a URL wherever something can.
 const hidden = "hdn4s7cretx"
 
