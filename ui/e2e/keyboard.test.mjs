@@ -78,7 +78,7 @@ test('who has a keyboard alone logs in, finds a service, and does all that can b
     await see(page, 'dialog');
     await focused('dialog input[name=mode]:checked');
     await keys.press('ArrowDown');
-    await see(page, 'dialog .svc-effect', 'All operations are let in');
+    await see(page, 'dialog .svc-effect', 'The circuit cannot open until it ends');
     await tabTo(page, 'dialog input[name=end]');
     await keys.press('Space');
     await keys.press('ArrowRight'); // an hour
