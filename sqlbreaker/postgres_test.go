@@ -186,7 +186,7 @@ func hung(t *testing.T, server *testpg.Server) {
 // The callers have no deadline, and hang where pgx looks after pooled
 // connections that have been idle.
 func hungInFlight(t *testing.T, server *testpg.Server) {
-	b := newBreaker(t, switchgear.Config{SlowCallDuration: 100 * time.Millisecond, SlowCallRateThreshold: 0.2, MinimumOperations: 4})
+	b := newBreaker(t, switchgear.Config{SlowCallDuration: 400 * time.Millisecond, SlowCallRateThreshold: 0.3, MinimumOperations: 4})
 	become := states(t, b)
 	db := openPostgres(t, server.Database(t), b)
 	warm(t, db, 4)
