@@ -32,7 +32,7 @@ export function Acknowledge({ incident, close }: { incident: Incident; close: ()
           <input id="alerts-ack-reason" autofocus value={reason} maxLength={1024} autocomplete="off" placeholder="if you like: for the audit log" onInput={(event) => setReason(event.currentTarget.value)} />
         </div>
         {wrong !== '' && <p class="lists-wrong" role="alert">It was not acknowledged: {wrong}</p>}
-        <footer class="row alerts-foot">
+        <footer class="row dialog-foot">
           <button type="button" class="button" onClick={close}>Cancel</button>
           <button type="submit" class="button primary" disabled={busy}>{busy ? 'One moment …' : 'Acknowledge'}</button>
         </footer>
