@@ -2,8 +2,8 @@ import { useState } from 'preact/hooks';
 
 import { acknowledge } from './acknowledge';
 import { shortSpan } from './format';
-import { incidents, may, now } from './live/live';
-import { dependText, type Incident } from './live/incidents';
+import { board, incidents, may, now } from './live/live';
+import { dependText, rootStands, type Incident } from './live/incidents';
 import { tell } from './parts/notice';
 import { isolated, Outside } from './parts/outside';
 import { SeverityShape } from './parts/severity';
@@ -47,13 +47,14 @@ function Line({ incident, others, last }: { incident: Incident; others: number; 
   };
   const first = incident.alerts[0]!;
   const depend = dependText(incident);
+  const stands = rootStands(incident, board.entries.get(incident.root)?.status);
   return (
     <li class={`banner-line on-${incident.severity}`}>
       <a href={`/alerts?incident=${encodeURIComponent(incident.id)}`}>
         <SeverityShape severity={incident.severity} />
         {moment.value !== null && <span>now:</span>}
         <b><Outside text={incident.root} /></b>
-        <span class="banner-what">{first.service === incident.root ? alertText(first.kind) : <>fails, and with it <Outside text={first.service} /></>}</span>
+        <span class="banner-what">{stands === 'alert' ? alertText(first.kind) : <>{stands === 'well' ? 'is well again, and not yet' : 'fails, and with it'} <Outside text={first.service} /></>}</span>
         <span class="banner-since"><span class="hidden-visually">since </span>{shortSpan(now.value - incident.since)}</span>
         {incident.seen ? <span class="banner-new">{incident.unseen} new<span class="banner-depend"> since <Outside text={incident.seen.by} /> saw it</span></span> : depend && <span class="banner-depend">{depend}</span>}
         <span class="banner-open" aria-hidden="true">Look ›</span>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Alert } from '../wire';
-import { dependText, incidentsOf } from './incidents';
+import { dependText, incidentsOf, rootStands } from './incidents';
 
 const at = (minute: number) => new Date(Date.UTC(2026, 10, 23, 12, minute)).toISOString();
 
@@ -40,6 +40,12 @@ describe('incidents', () => {
     expect(incidentsOf([alertOf('1', 'a', seen), alertOf('2', 'a'), alertOf('3', 'a')])[0]).toMatchObject({ loud: true, seen: { by: 'ana', at: at(7) }, unseen: 2 });
     expect(incidentsOf([alertOf('1', 'a')])[0]).toMatchObject({ loud: true, seen: null, unseen: 1 });
     expect(incidentsOf([alertOf('1', 'a', seen), alertOf('2', 'a', { silenced_by: ['x', 'y'] })])[0]).toMatchObject({ loud: false, unseen: 1, silences: ['x', 'y'] });
+  });
+
+  it('say whether the root fails without an alert of its own, or is well again already', () => {
+    const [own] = incidentsOf([alertOf('1', 'a', { service: 'root' })]);
+    const [other] = incidentsOf([alertOf('1', 'a', { service: 'web' })]);
+    expect([rootStands(own!, 'healthy'), rootStands(other!, 'circuit_open'), rootStands(other!, undefined), rootStands(other!, 'healthy')]).toEqual(['alert', 'fails', 'fails', 'well']);
   });
 
   it('say how many depend on the root, as far as they were told', () => {

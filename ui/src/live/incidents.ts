@@ -1,4 +1,4 @@
-import type { Alert, Moment, Severity } from '../wire';
+import type { Alert, Moment, Severity, Status } from '../wire';
 
 /** The gravest first. */
 export const severities: Severity[] = ['critical', 'warning', 'info'];
@@ -64,6 +64,11 @@ function incident(id: string, group: Alert[]): Incident {
     unseen: alerts.length - seen.length,
     silences: [...new Set(alerts.flatMap((alert) => alert.silenced_by))],
   };
+}
+
+/** How the root stands in its incident: it has an alert, it fails and has none yet, or it is well again before all else is. */
+export function rootStands({ root, alerts }: Pick<Incident, 'root' | 'alerts'>, status: Status | undefined): 'alert' | 'fails' | 'well' {
+  return alerts[0]!.service === root ? 'alert' : status === 'healthy' ? 'well' : 'fails';
 }
 
 /** How many depend on the root, in words; empty where none does. */

@@ -2,8 +2,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { takeBack } from '../../acknowledge';
 import { span } from '../../format';
-import { now } from '../../live/live';
-import { affectsTold, type Incident } from '../../live/incidents';
+import { board, now } from '../../live/live';
+import { affectsTold, rootStands, type Incident } from '../../live/incidents';
 import { When } from '../../parts/moment';
 import { tell } from '../../parts/notice';
 import { isolated, orderly, Outside } from '../../parts/outside';
@@ -38,6 +38,7 @@ export function IncidentCard({ incident, silences, orders, meant = false }: {
     ref.current?.focus({ preventScroll: true });
   }, [meant]);
   const first = alerts[0]!;
+  const stands = rootStands(incident, board.entries.get(root)?.status);
   return (
     <article ref={ref} tabIndex={-1} class={`card incident on-${severity}${incident.loud ? ' loud' : ''}${meant ? ' meant' : ''}`} aria-label={`${root}, ${severity}`}>
       <header class="incident-head">
@@ -46,7 +47,7 @@ export function IncidentCard({ incident, silences, orders, meant = false }: {
         <span class={`incident-severity is-${severity}`}>{severity}</span>
         <span class="muted incident-since">since <When at={since} />, for {span(now.value - since)}</span>
       </header>
-      {first.service !== root && <p class="incident-summary"><Outside text={root} /> fails, and has no alert of its own yet.</p>}
+      {stands !== 'alert' && <p class="incident-summary"><Outside text={root} /> {stands === 'well' ? 'is well again; what follows is not yet.' : 'fails, and has no alert of its own yet.'}</p>}
       <p class="incident-summary"><Outside text={summaryText(first, now.value)} /></p>
       <States incident={incident} silences={silences} may={orders !== null} />
       {orders && (
