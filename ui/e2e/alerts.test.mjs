@@ -70,7 +70,7 @@ test('what fires is told above every page, until somebody has seen it, and on th
 
   // A second incident is told although the first was seen; with a reason on the page.
   await manager.report('mail', 0, 3, 'greylisted');
-  await see(page, '.lists-head', '2 incidents, 1 of them nobody has acknowledged');
+  await see(page, '.lists-head', '2 incidents, 1 of them to acknowledge');
   assert.equal(await page.locator('.incident h2').first().innerText(), 'mail', 'what nobody has seen comes first');
   await page.getByRole('button', { name: 'Acknowledge mail' }).click();
   const dialog = await see(page, 'dialog');
@@ -222,9 +222,10 @@ test('a receiver that does not take alerts is seen, and can be tried', async (t)
   await press();
   await see(row, '.receiver-result.is-healthy', 'It took the test message.');
   await gone(page, '.alerts-broken');
+  await see(row, '.receiver-error', /works again; it last failed at \d\d:\d\d/);
   assert.equal(got.length, 2);
   await manager.report('prices', 0, 3);
-  await page.waitForFunction(() => document.querySelector('.alerts-receivers td[data-name=delivered]')?.textContent !== '0', null, { timeout: 20_000 });
+  await page.waitForFunction(() => document.querySelector('.alerts-receivers td[data-name=delivered] > span')?.textContent !== '0', null, { timeout: 20_000 });
   assert.match(got.at(-1) ?? '', /prices/);
 });
 
@@ -236,11 +237,11 @@ test('who may less sees less, and nothing that is not for them is offered', asyn
   const limited = await manager.api('POST', '/tokens', { name: 'mailers', role: 'operator', services: ['mail'] });
   const seeing = await open(t, manager, { token: viewer.token });
   await see(seeing, '.banner-line', 'mail');
-  assert.equal(await seeing.getByRole('button', { name: /Acknowledge|Silence|Test/ }).count(), 0);
+  assert.equal(await seeing.getByRole('button', { name: /Acknowledge|Silence|Test|Take back/ }).count(), 0);
   await seeing.goto(`${manager.url}/alerts`);
   await see(seeing, '.incident', 'mail');
   await see(seeing, '.alerts-receivers', 'ops');
-  assert.equal(await seeing.getByRole('button', { name: /Acknowledge|Silence|Test/ }).count(), 0);
+  assert.equal(await seeing.getByRole('button', { name: /Acknowledge|Silence|Test|Take back/ }).count(), 0);
 
   const page = await open(t, manager, { token: limited.token });
   await see(page, '.banner-line', 'mail');
@@ -254,6 +255,33 @@ test('who may less sees less, and nothing that is not for them is offered', asyn
   await asked(page);
   await page.keyboard.press('Enter');
   await see(page, '.incident-seen', 'mailers');
+});
+
+test('on a phone every page is in sight, what happened stands before what can be done, and what nobody saw does not say so', async (t) => {
+  const manager = await shop(t);
+  for (const service of ['prices', 'mail']) await manager.report(service, 0, 3);
+  const page = await open(t, manager, { path: '/alerts', width: 360, height: 740 });
+  const card = incident(page, 'prices');
+  const box = async (/** @type {import('playwright-core').Locator} */ part) => {
+    const found = await part.boundingBox();
+    assert.ok(found && found.x >= 0 && found.x + found.width <= 360, `${part} stands at ${JSON.stringify(found)}`);
+    return found;
+  };
+  await see(page, '.head-firing.loud', '2');
+  const tabs = await page.locator('.head-nav a').all();
+  assert.equal(tabs.length, 7);
+  const tops = await Promise.all(tabs.map(async (tab) => (await box(tab)).y));
+  assert.equal(new Set(tops).size, 1, 'they stand in one line');
+  const why = await box(card.locator('.incident-summary'));
+  assert.ok(why.y + why.height <= (await box(card.getByRole('button', { name: 'Silence prices' }))).y);
+
+  await card.getByRole('button', { name: 'Acknowledge prices' }).click();
+  await asked(page);
+  await page.keyboard.press('Enter');
+  await box(card.getByRole('button', { name: 'Take back' }));
+  for (const service of ['prices', 'mail']) await close(manager, service);
+  assert.match(await (await see(page, '.alerts-over tr', 'prices')).innerText(), /fired for \d+s[^]*seen by admin/);
+  assert.doesNotMatch(await (await see(page, '.alerts-over tr', 'mail')).innerText(), /seen by|nobody/);
 });
 
 test('it is all there for who has a keyboard alone, and in the past it says that it shows the present', async (t) => {

@@ -124,6 +124,8 @@ export const api = {
   },
   acknowledge: (alert: string, reason: string) =>
     call<Alert>(`/alerts/${encodeURIComponent(alert)}/acknowledge`, { method: 'POST', body: reason === '' ? {} : { reason }, headers: once() }),
+  /** Gives back that somebody has seen it: it is told again. */
+  takeBack: (alert: string) => call<Alert>(`/alerts/${encodeURIComponent(alert)}/acknowledge`, { method: 'DELETE' }),
   silences: async (signal?: AbortSignal) => (await call<{ silences: Silence[] }>('/silences', { signal })).silences,
   silence: (silence: { matchers: Matcher[]; reason: string; starts_at?: Moment; ends_at: Moment }) =>
     call<Silence>('/silences', { method: 'POST', body: silence, headers: once() }),

@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
 
-import { api } from './api';
+import { acknowledge } from './acknowledge';
 import { shortSpan } from './format';
-import { alerts, incidents, may, now } from './live/live';
-import { dependText, type Incident } from './live/incidents';
+import { board, incidents, may, now } from './live/live';
+import { dependText, rootStands, type Incident } from './live/incidents';
 import { tell } from './parts/notice';
 import { isolated, Outside } from './parts/outside';
 import { SeverityShape } from './parts/severity';
@@ -13,26 +13,15 @@ import './banner.css';
 
 const lines = 2;
 
-/** Acknowledges an incident, for all who look, and says so. */
-export async function acknowledge({ root, alerts: firing }: Incident, reason = ''): Promise<void> {
-  const answer = await api.acknowledge(firing.reduce((a, b) => (b.id > a.id ? b : a)).id, reason);
-  // What the answer says holds for the others, too; the stream tells it for each.
-  for (const alert of firing) {
-    if (alert.acknowledged_by !== null) continue;
-    alerts.put({ ...alert, acknowledged_by: answer.acknowledged_by, acknowledged_at: answer.acknowledged_at });
-  }
-  tell('good', `You acknowledged the alerts of ${isolated(root)}: they are not told again, unless it gets worse.`);
-}
-
 /** What fires and was not seen by anybody, above every page: a line for an incident, two lines at most. */
 export function Banner() {
   const loud = incidents.value.filter((incident) => incident.loud);
   const shown = path.value === '/alerts' ? [] : loud.slice(0, lines); // there all of it is on the page
   return (
     <>
-      <span class="hidden-visually" role="status">{loud.length > 0 && `${loud.length === 1 ? 'An incident' : `${loud.length} incidents`} nobody has acknowledged: ${loud.slice(0, lines).map((one) => one.root).join(', ')}`}</span>
+      <span class="hidden-visually" role="status">{loud.length > 0 && `${loud.length === 1 ? 'An incident' : `${loud.length} incidents`} to acknowledge: ${loud.slice(0, lines).map((one) => one.root).join(', ')}`}</span>
       {shown.length > 0 && (
-        <section class="banner" aria-label="What nobody has acknowledged">
+        <section class="banner" aria-label="What is to be acknowledged">
           <ul>
             {shown.map((incident, i) => <Line key={incident.id} incident={incident} others={loud.length - i - 1} last={i === shown.length - 1} />)}
           </ul>
@@ -58,15 +47,16 @@ function Line({ incident, others, last }: { incident: Incident; others: number; 
   };
   const first = incident.alerts[0]!;
   const depend = dependText(incident);
+  const stands = rootStands(incident, board.entries.get(incident.root)?.status);
   return (
     <li class={`banner-line on-${incident.severity}`}>
       <a href={`/alerts?incident=${encodeURIComponent(incident.id)}`}>
         <SeverityShape severity={incident.severity} />
         {moment.value !== null && <span>now:</span>}
         <b><Outside text={incident.root} /></b>
-        <span class="banner-what">{first.service === incident.root ? alertText(first.kind) : <>fails, and with it <Outside text={first.service} /></>}</span>
+        <span class="banner-what">{stands === 'alert' ? alertText(first.kind) : <>{stands === 'well' ? 'is well again, and not yet' : 'fails, and with it'} <Outside text={first.service} /></>}</span>
         <span class="banner-since"><span class="hidden-visually">since </span>{shortSpan(now.value - incident.since)}</span>
-        {depend && <span class="banner-depend">{depend}</span>}
+        {incident.seen ? <span class="banner-new">{incident.unseen} new<span class="banner-depend"> since <Outside text={incident.seen.by} /> saw it</span></span> : depend && <span class="banner-depend">{depend}</span>}
         <span class="banner-open" aria-hidden="true">Look ›</span>
       </a>
       {others > 0 && <a class={last ? 'banner-more' : 'banner-more narrow'} href="/alerts" aria-label={`and ${others} more`}><span>and </span>{others} more</a>}

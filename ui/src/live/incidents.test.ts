@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Alert } from '../wire';
-import { dependText, incidentsOf } from './incidents';
+import { dependText, incidentsOf, rootStands } from './incidents';
 
 const at = (minute: number) => new Date(Date.UTC(2026, 10, 23, 12, minute)).toISOString();
 
@@ -33,12 +33,19 @@ describe('incidents', () => {
     expect(one!.alerts.map((alert) => alert.service)).toEqual(['db', 'web', 'api']);
   });
 
-  it('are acknowledged when all of it was, and loud when some of it is neither that nor silenced', () => {
+  it('know who has seen of it last and what is new since, and are loud when some of it is neither seen nor silenced', () => {
     const seen = { acknowledged_by: 'ana', acknowledged_at: at(7) };
     const later = { acknowledged_by: 'ben', acknowledged_at: at(8) };
-    expect(incidentsOf([alertOf('1', 'a', seen), alertOf('2', 'a', later)])[0]).toMatchObject({ loud: false, acknowledged: { by: 'ben', at: at(8) } });
-    expect(incidentsOf([alertOf('1', 'a', seen), alertOf('2', 'a')])[0]).toMatchObject({ loud: true, acknowledged: null });
-    expect(incidentsOf([alertOf('1', 'a', seen), alertOf('2', 'a', { silenced_by: ['x', 'y'] })])[0]).toMatchObject({ loud: false, acknowledged: null, silences: ['x', 'y'] });
+    expect(incidentsOf([alertOf('1', 'a', seen), alertOf('2', 'a', later)])[0]).toMatchObject({ loud: false, seen: { by: 'ben', at: at(8) }, unseen: 0 });
+    expect(incidentsOf([alertOf('1', 'a', seen), alertOf('2', 'a'), alertOf('3', 'a')])[0]).toMatchObject({ loud: true, seen: { by: 'ana', at: at(7) }, unseen: 2 });
+    expect(incidentsOf([alertOf('1', 'a')])[0]).toMatchObject({ loud: true, seen: null, unseen: 1 });
+    expect(incidentsOf([alertOf('1', 'a', seen), alertOf('2', 'a', { silenced_by: ['x', 'y'] })])[0]).toMatchObject({ loud: false, unseen: 1, silences: ['x', 'y'] });
+  });
+
+  it('say whether the root fails without an alert of its own, or is well again already', () => {
+    const [own] = incidentsOf([alertOf('1', 'a', { service: 'root' })]);
+    const [other] = incidentsOf([alertOf('1', 'a', { service: 'web' })]);
+    expect([rootStands(own!, 'healthy'), rootStands(other!, 'circuit_open'), rootStands(other!, undefined), rootStands(other!, 'healthy')]).toEqual(['alert', 'fails', 'fails', 'well']);
   });
 
   it('say how many depend on the root, as far as they were told', () => {

@@ -1,4 +1,4 @@
-import type { Alert, Moment, Severity } from '../wire';
+import type { Alert, Moment, Severity, Status } from '../wire';
 
 /** The gravest first. */
 export const severities: Severity[] = ['critical', 'warning', 'info'];
@@ -18,8 +18,10 @@ export interface Incident {
   affects: string[];
   /** Whether something of it is neither acknowledged nor silenced. */
   loud: boolean;
-  /** Who has seen it last, where all of it was seen. */
-  acknowledged: { by: string; at: Moment } | null;
+  /** Who has acknowledged of it last, all or a part. */
+  seen: { by: string; at: Moment } | null;
+  /** How many of its alerts nobody has acknowledged; where it was seen, they are new since. */
+  unseen: number;
   /** The silences that cover some of it. */
   silences: string[];
 }
@@ -58,9 +60,15 @@ function incident(id: string, group: Alert[]): Incident {
     severity: alerts.reduce<Severity>((worst, { severity }) => (rank(severity) < rank(worst) ? severity : worst), alerts[0]!.severity),
     since: Math.min(...alerts.map((alert) => Date.parse(alert.starts_at))),
     loud: alerts.some((alert) => alert.acknowledged_by === null && alert.silenced_by.length === 0),
-    acknowledged: seen.length === alerts.length ? { by: seen[0]!.acknowledged_by!, at: seen[0]!.acknowledged_at ?? '' } : null,
+    seen: seen[0] ? { by: seen[0].acknowledged_by!, at: seen[0].acknowledged_at ?? '' } : null,
+    unseen: alerts.length - seen.length,
     silences: [...new Set(alerts.flatMap((alert) => alert.silenced_by))],
   };
+}
+
+/** How the root stands in its incident: it has an alert, it fails and has none yet, or it is well again before all else is. */
+export function rootStands({ root, alerts }: Pick<Incident, 'root' | 'alerts'>, status: Status | undefined): 'alert' | 'fails' | 'well' {
+  return alerts[0]!.service === root ? 'alert' : status === 'healthy' ? 'well' : 'fails';
 }
 
 /** How many depend on the root, in words; empty where none does. */

@@ -94,5 +94,5 @@ function told(list: readonly Incident[]): string {
   if (board.connection.value !== 'live') return 'not live: new ones are missing';
   if (list.length === 0) return '';
   const incidents = (n: number) => (n === 1 ? 'one incident' : `${n} incidents`);
-  return loud === 0 ? `${incidents(list.length)}, acknowledged or silenced` : loud === list.length ? `${incidents(loud)} nobody has acknowledged` : `${incidents(list.length)}, ${loud} of them nobody has acknowledged`;
+  return loud === 0 ? `${incidents(list.length)}, acknowledged or silenced` : loud === list.length ? `${incidents(loud)} to acknowledge` : `${incidents(list.length)}, ${loud} of them to acknowledge`;
 }

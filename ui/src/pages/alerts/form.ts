@@ -65,10 +65,6 @@ export function request(form: Form, now: number): { matchers: Matcher[]; reason:
   };
 }
 
-/** The messages for a field of the form; the manager names a matcher by its place. */
-export const wrongOf = (bad: readonly FieldMessage[], field: string): string =>
-  bad.filter((one) => one.field === field || one.field.startsWith(`${field}.`)).map((one) => one.message).join(' ');
-
 function valueOf(alert: Alert, field: string, layerOf: (service: string) => string): string {
   switch (field) {
     case 'service': return alert.service;

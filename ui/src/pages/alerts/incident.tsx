@@ -1,10 +1,12 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 
+import { takeBack } from '../../acknowledge';
 import { span } from '../../format';
-import { now } from '../../live/live';
-import { affectsTold, type Incident } from '../../live/incidents';
+import { board, now } from '../../live/live';
+import { affectsTold, rootStands, type Incident } from '../../live/incidents';
 import { When } from '../../parts/moment';
-import { orderly, Outside } from '../../parts/outside';
+import { tell } from '../../parts/notice';
+import { isolated, orderly, Outside } from '../../parts/outside';
 import { SeverityBadge, SeverityShape } from '../../parts/severity';
 import { serviceURL } from '../../route';
 import type { Alert, Silence } from '../../wire';
@@ -36,6 +38,7 @@ export function IncidentCard({ incident, silences, orders, meant = false }: {
     ref.current?.focus({ preventScroll: true });
   }, [meant]);
   const first = alerts[0]!;
+  const stands = rootStands(incident, board.entries.get(root)?.status);
   return (
     <article ref={ref} tabIndex={-1} class={`card incident on-${severity}${incident.loud ? ' loud' : ''}${meant ? ' meant' : ''}`} aria-label={`${root}, ${severity}`}>
       <header class="incident-head">
@@ -43,16 +46,16 @@ export function IncidentCard({ incident, silences, orders, meant = false }: {
         <h2><a href={serviceURL(root)}><Outside text={root} /></a></h2>
         <span class={`incident-severity is-${severity}`}>{severity}</span>
         <span class="muted incident-since">since <When at={since} />, for {span(now.value - since)}</span>
-        {orders && (
-          <span class="incident-do">
-            {orders.silence && <button type="button" class="button" aria-label={`Silence ${root}`} onClick={() => orders.silence!(incident)}>Silence …</button>}
-            {incident.acknowledged === null && <button type="button" class={incident.loud ? 'button primary' : 'button'} aria-label={`Acknowledge ${root}`} onClick={() => orders.acknowledge(incident)}>Acknowledge …</button>}
-          </span>
-        )}
       </header>
-      {first.service !== root && <p class="incident-summary"><Outside text={root} /> fails, and has no alert of its own yet.</p>}
+      {stands !== 'alert' && <p class="incident-summary"><Outside text={root} /> {stands === 'well' ? 'is well again; what follows is not yet.' : 'fails, and has no alert of its own yet.'}</p>}
       <p class="incident-summary"><Outside text={summaryText(first, now.value)} /></p>
-      <States incident={incident} silences={silences} />
+      <States incident={incident} silences={silences} may={orders !== null} />
+      {orders && (
+        <p class="incident-do">
+          {orders.silence && <button type="button" class="button" aria-label={`Silence ${root}`} onClick={() => orders.silence!(incident)}>Silence …</button>}
+          {incident.unseen > 0 && <button type="button" class={incident.loud ? 'button primary' : 'button'} aria-label={`Acknowledge ${root}`} onClick={() => orders.acknowledge(incident)}>Acknowledge …</button>}
+        </p>
+      )}
       <ul class="incident-alerts">
         {alerts.map((alert) => <Row key={alert.id} alert={alert} incident={incident} told={first.summary} />)}
       </ul>
@@ -62,12 +65,17 @@ export function IncidentCard({ incident, silences, orders, meant = false }: {
 }
 
 /** Who has seen it, and who wants to hear nothing of it. */
-function States({ incident, silences }: { incident: Incident; silences: readonly Silence[] | null }) {
+function States({ incident, silences, may }: { incident: Incident; silences: readonly Silence[] | null; may: boolean }) {
+  const { seen, unseen } = incident;
   return (
     <>
-      {incident.acknowledged && (
-        <p class="incident-seen"><svg viewBox="0 0 16 16" aria-hidden="true"><path d="m2.5 8.5 3.6 3.6 7.4-8" /></svg>
-          <span>acknowledged by <b><Outside text={incident.acknowledged.by} /></b> at <When at={incident.acknowledged.at} /></span></p>
+      {seen && (
+        <p class={unseen === 0 ? 'incident-seen' : 'incident-seen is-new'}>
+          <svg viewBox="0 0 16 16" aria-hidden="true"><path d={unseen === 0 ? 'm2.5 8.5 3.6 3.6 7.4-8' : 'M8 2.5v11M2.5 8h11'} /></svg>
+          {unseen === 0 ? <span>acknowledged by <b><Outside text={seen.by} /></b> at <When at={seen.at} /></span>
+            : <span><b>{unseen} new</b> since <b><Outside text={seen.by} /></b> saw it at <When at={seen.at} /></span>}
+          {may && <TakeBack incident={incident} />}
+        </p>
       )}
       {incident.silences.map((id) => {
         const silence = silences?.find((one) => one.id === id);
@@ -81,18 +89,33 @@ function States({ incident, silences }: { incident: Incident; silences: readonly
   );
 }
 
+/** Whoever acknowledged it does not look after it: others are called again. */
+function TakeBack({ incident }: { incident: Incident }) {
+  const [busy, setBusy] = useState(false);
+  const press = async () => {
+    setBusy(true);
+    try {
+      await takeBack(incident);
+    } catch (err) {
+      tell('bad', `It was not taken back that the alerts of ${isolated(incident.root)} are acknowledged: ${err instanceof Error ? err.message : String(err)}`);
+    }
+    setBusy(false);
+  };
+  return <button type="button" class="button quiet" disabled={busy} aria-label={`Take back that ${incident.root} is acknowledged`} title="Nobody looks after it: tell it again" onClick={() => void press()}>Take back</button>;
+}
+
 function Row({ alert, incident, told }: { alert: Alert; incident: Incident; told: string }) {
   const { words, error } = evidenceOf(alert);
-  const mixed = incident.acknowledged === null && alert.acknowledged_by !== null;
+  const mixed = incident.seen !== null && incident.unseen > 0;
   const quiet = alert.silenced_by.length > 0 && incident.alerts.some((other) => other.silenced_by.length === 0);
   return (
     <li>
       <span class="incident-service"><a href={thenURL(alert)} title="The service as it was when this began"><Outside text={alert.service} /></a></span>
-      <span class="incident-kind"><SeverityBadge severity={alert.severity} /> {alertText(alert.kind)}</span>
+      <span class="incident-kind"><SeverityBadge severity={alert.severity} /> {alertText(alert.kind)}{mixed && alert.acknowledged_by === null && <b class="incident-new">new</b>}</span>
       <span class="incident-why">
         {words.length > 0 && <span>{words.map((word, i) => <span key={i}>{i > 0 && ' · '}<Outside text={word} /></span>)}</span>}
         {error !== '' && !told.includes(error) && <span class="mono incident-error" title={orderly(error)}><Outside text={error} /></span>}
-        {mixed && <span class="muted">acknowledged by <Outside text={alert.acknowledged_by!} /></span>}
+        {mixed && alert.acknowledged_by !== null && <span class="muted">acknowledged by <Outside text={alert.acknowledged_by} /></span>}
         {quiet && <span class="muted">silenced</span>}
       </span>
       <span class="muted incident-at"><When at={alert.starts_at} /></span>

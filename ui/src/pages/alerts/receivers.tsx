@@ -60,6 +60,9 @@ export function Receivers({ asked }: { asked: Asked<Receiver[]> }) {
   );
 }
 
+/** What a number is, where the table has no head. */
+const Label = ({ children }: { children: string }) => <span class="receiver-label muted"> {children}</span>;
+
 function Row({ receiver: r, again }: { receiver: Receiver; again: () => void }) {
   const [busy, setBusy] = useState(false);
   const [result, setResult] = useState<{ good: boolean; text: string } | null>(null);
@@ -79,12 +82,12 @@ function Row({ receiver: r, again }: { receiver: Receiver; again: () => void }) 
   return (
     <tr class={broken(r) ? 'is-broken' : ''}>
       <td><span class="receiver-name"><Shape status={broken(r) ? 'circuit_open' : r.last_success_at === null ? 'unknown' : 'healthy'} /><b><Outside text={r.name} /></b></span> <small class="muted">{r.kind}</small></td>
-      <td class="number" data-name="waiting">{count(r.waiting)}</td>
-      <td class="number" data-name="delivered">{count(r.delivered)}</td>
-      <td class="number" data-name="failed attempts">{count(r.failed)}{lost > 0 && <small class="receiver-lost">{count(lost)} never told</small>}</td>
-      <td class="moment">{r.last_success_at === null ? <span class="muted">none yet<span class="receiver-label"> taken</span></span> : <><span class="receiver-label muted">last success </span><When at={r.last_success_at} /></>}</td>
+      <td class={r.waiting === 0 ? 'number is-none' : 'number'} data-name="waiting">{count(r.waiting)}<Label>waiting</Label></td>
+      <td class="number" data-name="delivered"><span>{count(r.delivered)}</span><Label>delivered</Label></td>
+      <td class={r.failed === 0 && lost === 0 ? 'number is-none' : 'number'} data-name="failed">{count(r.failed)}<Label>failed attempts</Label>{lost > 0 && <small class="receiver-lost">{count(lost)} never told</small>}</td>
+      <td class={r.last_success_at === null ? 'moment is-none' : 'moment'}>{r.last_success_at === null ? <span class="muted">none yet</span> : <><span class="receiver-label muted">last success </span><When at={r.last_success_at} /></>}</td>
       <td class="receiver-error">
-        {broken(r) ? <><span class="receiver-bad"><Outside text={r.last_error ?? ''} /></span>{r.last_error_at !== null && <small class="muted"> <Ago at={r.last_error_at} /></small>}</> : <span class="muted">{r.last_error_at === null ? <>none<span class="receiver-label"> failed</span></> : <>over; it was at <When at={r.last_error_at} /></>}</span>}
+        {broken(r) ? <><span class="receiver-bad"><Outside text={r.last_error ?? ''} /></span>{r.last_error_at !== null && <small class="muted"> <Ago at={r.last_error_at} /></small>}</> : <span class="muted">{r.last_error_at === null ? <span class="receiver-none">none</span> : <>works again; it last failed at <When at={r.last_error_at} /></>}</span>}
         <span role="status">{result && <span class={result.good ? 'receiver-result is-healthy' : 'receiver-result is-circuit_open'}><Outside text={result.text} /></span>}</span>
       </td>
       {may('operator') && <td class="alerts-do"><button type="button" class="button" disabled={busy} aria-label={`Test ${r.name}`} onClick={() => void test()}>{busy ? 'Sending …' : 'Test'}</button></td>}

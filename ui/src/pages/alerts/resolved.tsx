@@ -65,7 +65,7 @@ function Row({ alert }: { alert: Alert }) {
   return (
     <tr>
       <td class="moment"><When at={alert.starts_at} /></td>
-      <td class="moment" title={alert.ends_at === null ? undefined : `until ${new Date(alert.ends_at).toLocaleString()}`}><span class="hidden-visually">for </span>{span(lasted(alert))}</td>
+      <td class="moment" title={alert.ends_at === null ? undefined : `until ${new Date(alert.ends_at).toLocaleString()}`}><span class="alerts-label">fired for </span>{span(lasted(alert))}</td>
       <td><a href={thenURL(alert)} title="The service as it was when this began"><Outside text={alert.service} /></a>
         {alert.root !== null && alert.root !== alert.service && <small class="muted alerts-root">because of <Outside text={alert.root} /></small>}</td>
       <td class="alerts-kind"><SeverityShape severity={alert.severity} /> <span class="hidden-visually">{alert.severity}: </span>{alertText(alert.kind)}</td>
@@ -73,7 +73,7 @@ function Row({ alert }: { alert: Alert }) {
         {words.length > 0 ? words.map((word, i) => <span key={i}>{i > 0 && ' · '}<Outside text={word} /></span>) : <Outside text={alert.summary} />}
         {error !== '' && <span class="mono incident-error" title={orderly(error)}><Outside text={error} /></span>}
       </td>
-      <td>{alert.acknowledged_by === null ? <span class="muted">nobody</span> : <Outside text={alert.acknowledged_by} />}</td>
+      <td>{alert.acknowledged_by !== null && <><span class="alerts-label">seen by </span><Outside text={alert.acknowledged_by} /></>}</td>
     </tr>
   );
 }

@@ -1,14 +1,13 @@
-import { useRef, useState } from 'preact/hooks';
-
-import { api, ApiError } from '../../api';
+import { api } from '../../api';
 import { local, many, span } from '../../format';
 import { alerts, board, now } from '../../live/live';
 import { Dialog } from '../../parts/dialog';
+import { Field, useForm, wrongOf } from '../../parts/form';
 import { tell } from '../../parts/notice';
 import { Outside } from '../../parts/outside';
 import type { FieldMessage, Matcher } from '../../wire';
 import { alertText, alertWords } from '../../words';
-import { covered, fields, lengths, ops, request, timesOf, toField, wrongOf, wrongs, type Form } from './form';
+import { covered, fields, lengths, ops, request, timesOf, toField, wrongs, type Form } from './form';
 import { opText } from './words';
 
 /** What a silence may begin with. */
@@ -18,57 +17,31 @@ export interface Preset {
 }
 
 const nothing: Matcher = { field: 'service', op: '=', value: '' };
+const touches = { matchers: ['matchers'], reason: ['reason'], starts: ['starts_at', 'ends_at'], lasts: ['ends_at'], span: ['ends_at'], until: ['ends_at'] };
 
 /** Asks what is to be silenced, from when until when and why, and says which firing alerts that covers. */
 export function MakeSilence({ presets, close, made }: { presets: Preset[]; close: () => void; made: () => void }) {
-  const [form, setForm] = useState<Form>({ matchers: presets[0]?.matchers ?? [nothing], reason: '', starts: '', lasts: '', span: '', until: '' });
-  const [bad, setBad] = useState<FieldMessage[]>([]);
-  const [failed, setFailed] = useState('');
-  const [busy, setBusy] = useState(false);
-  const element = useRef<HTMLFormElement>(null);
-  const change = (part: Partial<Form>) => {
-    setForm((before) => ({ ...before, ...part }));
-    setBad([]);
-    setFailed('');
-  };
-  const refuse = (wrong: FieldMessage[]) => {
-    setBad(wrong);
-    queueMicrotask(() => element.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
-  };
-  const send = async (event: Event) => {
-    event.preventDefault();
-    if (busy) return;
-    const wrong = wrongs(form, board.now());
-    if (wrong.length > 0) return refuse(wrong);
-    setBusy(true);
-    setFailed('');
-    try {
-      const silence = await api.silence(request(form, board.now()));
+  const { form, change, bad, failed, busy, props } = useForm<Form>({
+    begin: { matchers: presets[0]?.matchers ?? [nothing], reason: '', starts: '', lasts: '', span: '', until: '' },
+    touches,
+    wrongs: (asked) => wrongs(asked, board.now()),
+    async send(asked) {
+      const silence = await api.silence(request(asked, board.now()));
       tell('good', `The silence ${silence.status === 'pending' ? `will hold from ${local(Date.parse(silence.starts_at), now.peek())}` : 'holds'} until ${local(Date.parse(silence.ends_at), now.peek())}.`);
       made();
-    } catch (err) {
-      const told = err instanceof ApiError ? err.fields : [];
-      if (told.length > 0) refuse(told);
-      else setFailed(err instanceof Error ? err.message : String(err));
-    } finally {
-      setBusy(false);
-    }
-    return undefined;
-  };
+    },
+  });
   return (
     <Dialog title="Silence" close={close} wide>
-      <form ref={element} class="stack alerts-silence" onSubmit={(event) => void send(event)} noValidate>
+      <form class="stack alerts-silence" {...props}>
         <What form={form} presets={presets} bad={bad} change={change} />
         <Effect form={form} />
         <Time form={form} bad={bad} change={change} />
-        <div class="field">
-          <label for="alerts-reason">Reason</label>
-          <input id="alerts-reason" value={form.reason} maxLength={1024} autocomplete="off" placeholder="for the others: what is being done" aria-invalid={wrongOf(bad, 'reason') !== ''} aria-describedby="alerts-reason-more"
-            onInput={(event) => change({ reason: event.currentTarget.value })} />
-          <small id="alerts-reason-more" class="wrong">{wrongOf(bad, 'reason')}</small>
-        </div>
+        <Field id="alerts-reason" label="Reason" wrong={wrongOf(bad, 'reason')}>
+          {(control) => <input {...control} value={form.reason} maxLength={1024} autocomplete="off" placeholder="for the others: what is being done" onInput={(event) => change({ reason: event.currentTarget.value })} />}
+        </Field>
         {failed !== '' && <p class="lists-wrong" role="alert">Nothing was silenced: {failed}</p>}
-        <footer class="row alerts-foot">
+        <footer class="row dialog-foot">
           <button type="button" class="button" onClick={close}>Cancel</button>
           <button type="submit" class="button primary" disabled={busy}>{busy ? 'One moment …' : 'Silence'}</button>
         </footer>
@@ -85,6 +58,7 @@ interface Part {
 
 /** The matchers: those that are offered, and each as one wants it. */
 function What({ form, presets, bad, change }: Part & { presets: Preset[] }) {
+  const whole = bad.filter((one) => one.field === 'matchers').map((one) => one.message).join(' '); // the others stand at theirs
   const put = (i: number, part: Partial<Matcher>) => change({ matchers: form.matchers.map((one, at) => (at === i ? { ...one, ...part } : one)) });
   const same = (preset: Preset) => JSON.stringify(preset.matchers) === JSON.stringify(form.matchers);
   return (
@@ -114,7 +88,7 @@ function What({ form, presets, bad, change }: Part & { presets: Preset[] }) {
         );
       })}
       <button type="button" class="button quiet alerts-and" disabled={form.matchers.length >= 20} onClick={() => change({ matchers: [...form.matchers, nothing] })}>+ and …</button>
-      {wrongOf(bad, 'matchers') !== '' && <small class="wrong" role="alert">{wrongOf(bad, 'matchers')}</small>}
+      {whole !== '' && <small class="wrong" role="alert">{whole}</small>}
       <Values />
     </fieldset>
   );

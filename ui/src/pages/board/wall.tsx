@@ -101,7 +101,8 @@ function Big({ wrong }: { wrong: Wrong }) {
 
 /** Who has acknowledged the alerts of a root, where somebody has. */
 function Seen({ service }: { service: string }) {
-  const by = incidents.value.find((incident) => incident.root === service)?.acknowledged?.by;
+  const known = incidents.value.find((incident) => incident.root === service);
+  const by = known?.unseen === 0 ? known.seen?.by : undefined;
   return by === undefined ? null : <p class="big-seen">acknowledged by <Outside text={by} /></p>;
 }
 

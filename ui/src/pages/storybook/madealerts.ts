@@ -34,6 +34,8 @@ export function madeAlerts(): Alert[] {
       ago: 5_400, kind: 'flapping', severity: 'warning', summary: 'quotes flaps: its circuit opened 4 times within 10 min; 1 service depends on it', affects: ['web'],
       evidence: { openings: [1, 2, 3, 4], threshold: 3, within_ms: 600_000 }, acknowledged_by: 'paula', acknowledged_at: inSeconds(-4_000),
     }),
+    made('e', 'sessions', { ago: 900, root: 'sessions', summary: `sessions is open since ${clock(900)}: 5 failures in 60 s`, evidence: { rule: 'failure_threshold', failures: 5 }, acknowledged_by: 'paula', acknowledged_at: inSeconds(-600) }),
+    made('e', 'logins', { ago: 30, root: 'sessions', summary: `logins is open since ${clock(30)}: 5 failures in 60 s`, evidence: { rule: 'failure_threshold', failures: 5, successes: 40 } }),
     made('d', 'invoices', {
       ago: 8_000, kind: 'recovery_failure', summary: `invoices does not recover since ${clock(8_000)}: 6 attempts failed (HTTP 500)`, evidence: { failed_recoveries: 6, threshold: 3, last_error: 'HTTP 500' },
       silenced_by: ['s1'],

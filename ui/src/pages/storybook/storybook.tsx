@@ -45,7 +45,7 @@ const stories: Record<string, Story> = {
   'board-storm': { name: 'Board: 10 000, one opens or closes every 10 ms', entries: () => fleet(10_000), every: 10, change: flipped },
   'board-5': { name: 'Board: five failing', entries: () => [...everyState.filter((e) => ['payments_db', 'quotes', 'invoices', 'mail_gateway', 'risk_scores', 'geo_lookup', 'payments_api'].includes(e.service)), ...well(40)] },
   'board-close': { name: 'Board: close to failing', entries: () => [...everyState.filter((e) => ['images', 'stamps', 'meters'].includes(e.service)), ...well(40)] },
-  banner: { name: 'Banner: two incidents', entries: () => everyState, alerts: () => madeAlerts().filter((alert) => alert.acknowledged_by === null).slice(0, 8) },
+  banner: { name: 'Banner: incidents, of one something is new', entries: () => everyState, alerts: () => madeAlerts().filter((alert) => alert.acknowledged_by === null || alert.incident === 'e') },
   'banner-more': { name: 'Banner: many incidents', entries: () => everyState, alerts: () => manyAlerts(60) },
   'banner-hostile': { name: 'Banner: hostile texts', entries: () => hostile, alerts: hostileAlerts },
   'banner-viewer': { name: 'Banner: for a viewer', entries: () => everyState, alerts: madeAlerts, role: 'viewer' },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { matches, patterns, request, wrongOf, wrongs, type Form } from './form';
+import { matches, patterns, request, wrongs, type Form } from './form';
 
 const now = Date.UTC(2026, 10, 23);
 const form: Form = { name: ' deploys ', role: 'operator', services: '', ends: '30d', endsAt: null };
@@ -27,8 +27,4 @@ it('sends what was meant, and nothing for all services and no end', () => {
   expect(request(form, now)).toEqual({ name: 'deploys', role: 'operator', expires_at: '2026-12-23T00:00:00.000Z' });
   expect(request({ ...form, services: 'a*', ends: 'never' }, now)).toEqual({ name: 'deploys', role: 'operator', services: ['a*'] });
   expect(request({ ...form, ends: 'at', endsAt: now + 1_000 }, now).expires_at).toBe('2026-11-23T00:00:01.000Z');
-});
-
-it('finds what the manager says of a part of a field', () => {
-  expect(wrongOf([{ field: 'services[1]', message: 'no name' }, { field: 'name', message: 'x' }], 'services')).toBe('no name');
 });

@@ -70,7 +70,3 @@ export function request(form: Form, now: number): { name: string; role: Role; se
     ...(at === null ? {} : { expires_at: new Date(at).toISOString() }),
   };
 }
-
-/** The message for a field; the manager may name a part of it, as `services[2]`. */
-export const wrongOf = (bad: readonly FieldMessage[], field: string): string =>
-  bad.filter((one) => one.field === field || one.field.startsWith(`${field}[`) || one.field.startsWith(`${field}.`)).map((one) => one.message).join(' ');

@@ -42,7 +42,7 @@ export function RevokeToken({ token, close, done }: { token: Token; close: () =>
           <input id="tokens-reason" autofocus value={reason} autocomplete="off" aria-invalid={wrong !== ''} aria-describedby="tokens-reason-more" onInput={(event) => { setReason(event.currentTarget.value); setWrong(''); }} />
           <small id="tokens-reason-more" class="wrong" role="alert">{wrong}</small>
         </div>
-        <footer class="row tokens-foot">
+        <footer class="row dialog-foot">
           <button type="button" class="button" onClick={close}>Keep it</button>
           <button type="submit" class="button danger primary" disabled={busy}>{busy ? 'Revoking …' : 'Revoke it'}</button>
         </footer>
