@@ -76,7 +76,7 @@ func (a *API) listAlerts(w http.ResponseWriter, c *call) error {
 	}
 	page := wire.Alerts{Alerts: make([]wire.Alert, 0, len(found))}
 	for i := range found {
-		page.Alerts = append(page.Alerts, view.Alert(&found[i]))
+		page.Alerts = append(page.Alerts, view.Alert(&found[i], c.sees()))
 	}
 	if next != "" {
 		page.NextCursor = alertsList.cursor(next)
@@ -111,6 +111,14 @@ func pageOfAlerts(c *call, alerts Alerts, q fleet.AlertQuery) (page []fleet.Aler
 	return page, q.Before, nil
 }
 
+// sees is what the token is for; nil: all.
+func (c *call) sees() func(service string) bool {
+	if !c.id.Limited() {
+		return nil
+	}
+	return c.id.Sees
+}
+
 // alert is the alert of the path, if the token is for its service.
 func (a *API) alert(c *call) (fleet.Alert, Alerts, error) {
 	alerts, err := a.watched()
@@ -129,7 +137,7 @@ func (a *API) getAlert(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, view.Alert(&found))
+	return writeJSON(w, http.StatusOK, view.Alert(&found, c.sees()))
 }
 
 func (a *API) acknowledge(w http.ResponseWriter, c *call) error {
@@ -147,7 +155,7 @@ func (a *API) acknowledge(w http.ResponseWriter, c *call) error {
 	if found, err = alerts.Acknowledge(c.r.Context(), found.ID, c.actor(reason)); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, view.Alert(&found))
+	return writeJSON(w, http.StatusOK, view.Alert(&found, c.sees()))
 }
 
 // mayAcknowledge refuses a token that is not for all services of an incident: the

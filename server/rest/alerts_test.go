@@ -209,3 +209,34 @@ func TestAlerts_ATokenAcknowledgesNoIncidentOfWhichItSeesAPart(t *testing.T) {
 	}
 	b.admin(200, "POST", "/api/v2/alerts/"+id+"/acknowledge", "")
 }
+
+func TestAlerts_NameNoServiceThatTheTokenIsNotFor(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.reported("eu:db", "us:db")
+	for name, on := range map[string]string{"eu:market": "eu:db", "us:wallet": "eu:db", "eu:late": "us:db", "us:late": "us:db"} {
+		b.admin(201, "PUT", "/api/v2/services/"+name, `{"dependencies":["`+on+`"]}`)
+	}
+	secret := b.admin(201, "POST", "/api/v2/tokens", `{"name":"eu","role":"operator","services":["eu:*"]}`).text("token")
+	b.fail("eu:db")
+	id := b.firstAlert("eu:db")
+	if got := b.admin(200, "GET", "/api/v2/alerts/"+id, ""); !strings.Contains(got.raw, `"affects":["eu:market","us:wallet"]`) {
+		t.Errorf("for all services: %s", got.raw)
+	}
+	for path, method := range map[string]string{
+		"/api/v2/alerts":                        "GET",
+		"/api/v2/alerts/" + id:                  "GET",
+		"/api/v2/alerts/" + id + "/acknowledge": "POST",
+	} {
+		got := b.with(secret, method, path, "")
+		if got.status != 200 || !strings.Contains(got.raw, `"affects":["eu:market"]`) || strings.Contains(got.raw, "us:") {
+			t.Errorf("%s %s: %d %s", method, path, got.status, got.raw)
+		}
+	}
+	b.fail("us:db")
+	b.fail("eu:late")
+	got := b.with(secret, "GET", "/api/v2/alerts?service=eu:late", "")
+	if !strings.Contains(got.raw, `"root":"us:db","affects":["eu:late"]`) || strings.Contains(got.raw, "us:late") {
+		t.Errorf("of a root of others: %d %s", got.status, got.raw)
+	}
+}
