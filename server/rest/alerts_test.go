@@ -149,7 +149,15 @@ func TestSilences_AreMadeOnceAndEnd(t *testing.T) {
 	if diff := cmp.Diff(made.body, again.body); again.status != 201 || diff != "" {
 		t.Errorf("again: %d (-first +second)\n%s", again.status, diff)
 	}
+	if made.body["covers"] != 0.0 {
+		t.Errorf("while nothing fires it covers %v", made.body["covers"])
+	}
 	b.fail("market")
+	also := b.admin(201, "POST", "/api/v2/silences", `{"matchers":[{"field":"kind","op":"=","value":"circuit_state_change"}],"reason":"r","ends_at":"`+ends+`"}`)
+	if also.body["covers"] != 1.0 {
+		t.Errorf("another covers %v", also.body["covers"])
+	}
+	b.admin(204, "DELETE", "/api/v2/silences/"+also.text("id"), "")
 	if got := b.admin(200, "GET", "/api/v2/alerts", "").body["alerts"].([]any)[0].(map[string]any)["silenced_by"]; !cmp.Equal(got, []any{made.text("id")}) {
 		t.Errorf("silenced by %v", got)
 	}
@@ -157,7 +165,7 @@ func TestSilences_AreMadeOnceAndEnd(t *testing.T) {
 	b.admin(409, "DELETE", "/api/v2/silences/"+made.text("id"), "")
 	b.admin(404, "DELETE", "/api/v2/silences/nothing", "")
 	list := b.admin(200, "GET", "/api/v2/silences", "")
-	if diff := cmp.Diff([]any{"expired"}, list.names("silences", "status")); diff != "" {
+	if diff := cmp.Diff([]any{"expired", "expired"}, list.names("silences", "status")); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	for _, tt := range []struct{ body, field string }{
