@@ -248,3 +248,35 @@ func TestAlerts_NameNoServiceThatTheTokenIsNotFor(t *testing.T) {
 		t.Errorf("of a root of others: %d %s", got.status, got.raw)
 	}
 }
+
+func TestAudit_SaysOfAlertsWhatWasOrdered(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.reported("market")
+	b.fail("market")
+	alertID := b.firstAlert("market")
+	incident := b.admin(200, "POST", "/api/v2/alerts/"+alertID+"/acknowledge", `{"reason":"on it"}`).text("incident")
+	silence := b.admin(201, "POST", "/api/v2/silences",
+		`{"matchers":[{"field":"service","op":"=","value":"a"},{"field":"kind","op":"!=","value":"b"}],"reason":"new disks","ends_at":"2999-01-01T00:00:00Z"}`)
+	b.admin(204, "DELETE", "/api/v2/silences/"+silence.text("id")+"?reason=done", "")
+	b.admin(204, "POST", "/api/v2/receivers/ops/test", "")
+	b.receiver.failing.Store(true)
+	b.admin(502, "POST", "/api/v2/receivers/ops/test", "")
+	var got []string
+	for _, e := range b.store.AuditLog() {
+		if result, _, ok := strings.Cut(e.Result, " (token "); ok && e.Action != "register" {
+			got = append(got, strings.Join([]string{e.Action, e.Service, e.Reason, result, string(e.Details)}, "|"))
+		}
+	}
+	id, starts := silence.text("id"), silence.text("starts_at")
+	want := []string{
+		"acknowledge|market|on it|ok: " + alertID + `|{"incident":"` + incident + `"}`,
+		"silence||new disks|ok: " + id + `|{"ends_at":"2999-01-01T00:00:00.000Z","matchers":"service=a, kind!=b","starts_at":"` + starts + `"}`,
+		"end silence||done|ok: " + id + "|",
+		"test receiver|||ok: ops|",
+		"test receiver|||ok: ops|",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
