@@ -113,7 +113,7 @@ func sumOf(firing []fleet.Alert) uint64 {
 	}
 	h := fnv.New64a()
 	for i := range firing {
-		fmt.Fprintf(h, "%s %d\n", firing[i].ID, firing[i].UpdatedAt.UnixNano())
+		_, _ = fmt.Fprintf(h, "%s %d\n", firing[i].ID, firing[i].UpdatedAt.UnixNano())
 	}
 	return h.Sum64()
 }
