@@ -3,6 +3,8 @@ package alert
 import (
 	"context"
 	"errors"
+	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 	"time"
@@ -71,8 +73,10 @@ func (o *outbox) mirrored(ctx context.Context, l *line, err error, now time.Time
 	defer o.mu.Unlock()
 	if err == nil {
 		l.succeeded(now)
-		l.stats.Delivered++
-		l.stats.Waiting = 0
+		if l.shown != l.showing { // else it was said again, so that it stands
+			l.stats.Delivered++
+		}
+		l.shown, l.stats.Waiting = l.showing, 0
 		return
 	}
 	l.failed(now)
@@ -85,7 +89,9 @@ func (o *outbox) mirrored(ctx context.Context, l *line, err error, now time.Time
 func (o *outbox) sync(ctx context.Context, l *line, t *target) error {
 	now := time.Now()
 	firing, ended := o.state(t, now)
+	sum := sumOf(firing)
 	o.mu.Lock()
+	l.showing = sum
 	l.probes = slices.DeleteFunc(l.probes, func(a fleet.Alert) bool { return now.Sub(a.StartsAt) > probeFor+endedFor })
 	for _, a := range l.probes {
 		if end := a.StartsAt.Add(probeFor); now.Before(end) {
@@ -97,6 +103,19 @@ func (o *outbox) sync(ctx context.Context, l *line, t *target) error {
 	}
 	o.mu.Unlock()
 	return t.Mirror.Sync(ctx, firing, ended)
+}
+
+// sumOf tells lists of alerts that fire from others, and from what they were; 0
+// is that of none.
+func sumOf(firing []fleet.Alert) uint64 {
+	if len(firing) == 0 {
+		return 0
+	}
+	h := fnv.New64a()
+	for i := range firing {
+		_, _ = fmt.Fprintf(h, "%s %d\n", firing[i].ID, firing[i].UpdatedAt.UnixNano())
+	}
+	return h.Sum64()
 }
 
 // mirrored are the alerts that a mirror is to show: those that fire, and those

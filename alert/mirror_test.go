@@ -129,6 +129,36 @@ func TestMirror_ThatFailsIsShownAllWhenItIsBack(t *testing.T) {
 	})
 }
 
+func TestMirror_CountsWhatChangedAndNotWhatItIsToldAgain(t *testing.T) {
+	mirrored(t, func(t *testing.T, r *rig, w *wall) {
+		delivered := func(want uint64) {
+			t.Helper()
+			if got := r.receiver(); got.Delivered != want || got.LastSuccessAt.Before(time.Now().Add(-31*time.Second)) {
+				t.Errorf("%v: %d messages, want %d; the last success was at %v", time.Now(), got.Delivered, want, got.LastSuccessAt)
+			}
+		}
+		r.declare("db")
+		time.Sleep(time.Hour)
+		delivered(0)
+		r.fail("db", 5)
+		time.Sleep(time.Minute)
+		delivered(1)
+		time.Sleep(10 * time.Minute)
+		delivered(1)
+		if err := r.TestReceiver(t.Context(), "am", alice); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		delivered(1)
+		w.fail(errDown)
+		r.heal("db")
+		time.Sleep(time.Hour)
+		w.fail(nil)
+		time.Sleep(10 * time.Minute)
+		delivered(2)
+	})
+}
+
 func TestTestReceiver_ShowsAMirrorAnAlertForAMinute(t *testing.T) {
 	mirrored(t, func(t *testing.T, r *rig, w *wall) {
 		if err := r.TestReceiver(t.Context(), "am", alice); err != nil {

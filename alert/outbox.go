@@ -61,6 +61,8 @@ type line struct {
 	until    time.Time     // when to try again
 	behind   bool          // a mirror that does not show the present state
 	probes   []fleet.Alert // test alerts of a mirror
+	showing  uint64        // the sum of what a mirror was given last,
+	shown    uint64        // and of what it took last
 
 	stats wire.Receiver
 }

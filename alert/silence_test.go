@@ -53,6 +53,34 @@ func TestSilence_HoldsExactlyAsLongAsItSays(t *testing.T) {
 	})
 }
 
+func TestCovers_CountsWhatASilenceWouldKeepBack(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.declare("db")
+		r.declare("web")
+		time.Sleep(time.Second)
+		for _, want := range []int{0, 2} {
+			for _, tt := range []struct {
+				matchers []fleet.Matcher
+				want     int
+			}{
+				{routes("service", "=", "db"), want},
+				{routes("service", "=~", "d."), want},
+				{routes("service", "=", "web"), 0},
+				{append(routes("service", "=", "db"), routes("kind", "=", "circuit_state_change")...), want / 2},
+			} {
+				if got, err := r.Covers(tt.matchers); err != nil || got != tt.want {
+					t.Errorf("%v: %d, %v, want %d", tt.matchers, got, err, tt.want)
+				}
+			}
+			r.fail("db", 5)
+			time.Sleep(time.Second)
+		}
+		if _, err := r.Covers(routes("service", "=~", "(")); fleet.KindOf(err) != fleet.Invalid {
+			t.Errorf("of no expression: %v", err)
+		}
+	})
+}
+
 func TestSilence_OfWhatWasToldKeepsRepeatsBackAndSaysItAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.declare("db")

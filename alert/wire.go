@@ -14,15 +14,23 @@ func Wire(a *fleet.Alert, link string) wire.Alert {
 	if !a.Firing() {
 		status = Resolved
 	}
-	moment := a.StartsAt.UTC().Format(wire.TimeLayout)
 	return wire.Alert{
 		ID: a.ID, Incident: a.Incident, Kind: string(a.Kind), Service: a.Service, Status: string(status),
 		Severity: string(a.Severity), Summary: a.Summary,
 		StartsAt: wire.Time{Time: a.StartsAt}, EndsAt: wire.Time{Time: a.EndsAt}, UpdatedAt: wire.Time{Time: a.UpdatedAt},
 		Root: text(a.Root), Affects: append([]string{}, a.Affects...), Evidence: a.Evidence, SilencedBy: append([]string{}, a.SilencedBy...),
 		AcknowledgedBy: text(a.AcknowledgedBy), AcknowledgedAt: wire.Time{Time: a.AcknowledgedAt},
-		URL: link + "/service/" + url.PathEscape(a.Service) + "?at=" + url.QueryEscape(moment),
+		URL: link + pageOf(a),
 	}
+}
+
+// pageOf is where the dashboard shows an alert: the page of its service as it was
+// when it began. That of a test is about none.
+func pageOf(a *fleet.Alert) string {
+	if a.Kind == AlertTest {
+		return "/alerts"
+	}
+	return "/service/" + url.PathEscape(a.Service) + "?at=" + url.QueryEscape(a.StartsAt.UTC().Format(wire.TimeLayout))
 }
 
 func text(s string) *string {

@@ -91,6 +91,9 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if err := a.settings.Validate(); err != nil {
 		return nil, err
 	}
+	if err := Check(a.file, a.settings.JWT); err != nil {
+		return nil, err
+	}
 	a.log = newLogger(o.Stderr, a.settings)
 	opened := a // a return without an app makes a nil
 	defer func() {

@@ -67,7 +67,9 @@ func (a *App) reload(ctx context.Context) error {
 	case len(file.Services) == 0 && len(a.file.Services) > 0:
 		err = errNoServices
 	default:
-		err = a.apply(ctx, file)
+		if err = Check(file, nil); err == nil { // auth counts at the start only
+			err = a.apply(ctx, file)
+		}
 	}
 	if err != nil {
 		a.log.ErrorContext(ctx, "the config file was not put in force", slog.Any("error", err))

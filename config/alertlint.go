@@ -46,7 +46,7 @@ func (s Service) lintAlerts(file AlertRules) []switchgear.Warning {
 func (f *File) lintReceivers() []Problem {
 	var all []Problem
 	warn := func(field, message string) {
-		all = append(all, Problem{f.Name, f.top.line(field), field, message})
+		all = append(all, f.Problem(field, message))
 	}
 	var could []possible
 	for i := range f.Alerts.Receivers {

@@ -145,7 +145,7 @@ func (w *WebhookReceiver) Key() (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("secretFile: %w", err)
 	case len(secret) > maxWebhookSecret:
-		return "", fmt.Errorf("secretFile: the secret in %s is longer than %d bytes", w.SecretFile, maxWebhookSecret)
+		return "", fmt.Errorf("secretFile: the secret in %s is longer than %d bytes", absolute(w.SecretFile), maxWebhookSecret)
 	}
 	return secret, nil
 }
@@ -161,7 +161,7 @@ func (n *NotifyReceiver) Address() (string, error) {
 		return "", fmt.Errorf("urlFile: %w", err)
 	}
 	if what := badNotifyURL(raw); what != "" {
-		return "", fmt.Errorf("urlFile: the content of %s %s", n.URLFile, what)
+		return "", fmt.Errorf("urlFile: the content of %s %s", absolute(n.URLFile), what)
 	}
 	return raw, nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -187,7 +188,17 @@ func (r *envReader) secret(name string) (value, source string) {
 	return value, source
 }
 
+// absolute is where a relative path leads from here, for errors: who reads them
+// may be elsewhere.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
 func readSecret(path string) (string, error) {
+	path = absolute(path)
 	f, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return "", err

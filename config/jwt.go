@@ -84,7 +84,7 @@ func (j *JWT) Key() ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("auth.jwt.secretFile: %w", err)
 	case len(secret) < minSecret:
-		return nil, fmt.Errorf("auth.jwt.secretFile: the secret in %s is shorter than %d bytes", j.SecretFile, minSecret)
+		return nil, fmt.Errorf("auth.jwt.secretFile: the secret in %s is shorter than %d bytes", absolute(j.SecretFile), minSecret)
 	}
 	return []byte(secret), nil
 }

@@ -108,6 +108,7 @@ func (s *stage) open(ctx context.Context, o Options) (err error) {
 			Listen: o.Listen, Data: s.data, LogLevel: "error", AllowedTargets: []string{"loopback"}, // where its services are
 		},
 		AdminToken: s.token, Stdout: io.Discard, Stderr: s.screen.beside(o.Stderr),
+		// No Guard: receivers stand in a config file only, and it has none.
 	})
 	return err
 }

@@ -21,9 +21,9 @@ type AlertClass struct{ Kind, Severity string }
 type Receiver struct {
 	Name              string
 	Waiting           int    // messages
-	Delivered, Failed uint64 // messages, and attempts
+	Delivered, Failed uint64 // messages, and attempts; of an Alertmanager changes of what it is shown
 	GivenUp, Dropped  uint64 // messages
-	Working           bool   // its last attempt did not fail
+	Tried, Working    bool   // there was an attempt, and the last did not fail
 	LastSuccess       time.Time
 }
 
@@ -34,9 +34,9 @@ var (
 	lost      = desc("alerts_dropped_total", "Changes of alerts, and messages, lost because the store was away too long or refused them.")
 
 	waiting     = desc("alert_messages_waiting", "Messages that a receiver has yet to get.", "receiver")
-	delivered   = desc("alert_messages_total", "Messages that are done with, by what became of them.", "receiver", "result")
-	attempts    = desc("alert_attempts_failed_total", "Attempts to send to a receiver that failed.", "receiver")
-	working     = desc("alert_receiver_up", "1 if the last attempt to send to a receiver did not fail.", "receiver")
+	delivered   = desc("alert_messages_total", "Messages that are done with, by what became of them; of an Alertmanager changes of what it is shown, and not each time that it is told them again.", "receiver", "result")
+	attempts    = desc("alert_attempts_failed_total", "Attempts to send to a receiver that failed; of an Alertmanager also those to tell it again what fires.", "receiver")
+	working     = desc("alert_receiver_up", "1 if the last attempt to send to a receiver did not fail, 0 if it did; absent until there was one.", "receiver")
 	lastSuccess = desc("alert_last_success_timestamp_seconds", "When a receiver took something last, in Unix time.", "receiver")
 )
 
@@ -56,7 +56,9 @@ func (s *sink) alerts(a *Alerts) {
 		s.counter(delivered, r.Dropped, r.Name, "dropped")
 		s.counter(delivered, r.GivenUp, r.Name, "given_up")
 		s.counter(attempts, r.Failed, r.Name)
-		s.gauge(working, number(r.Working), r.Name)
+		if r.Tried {
+			s.gauge(working, number(r.Working), r.Name)
+		}
 		if !r.LastSuccess.IsZero() {
 			s.gauge(lastSuccess, float64(r.LastSuccess.UnixMilli())/1000, r.Name)
 		}

@@ -114,7 +114,7 @@ func alertMeasures(is alert.Stats) metrics.Alerts {
 		r := &is.Receivers[i]
 		a.Receivers = append(a.Receivers, metrics.Receiver{
 			Name: r.Name, Waiting: r.Waiting, Delivered: r.Delivered, Failed: r.Failed, GivenUp: r.GivenUp, Dropped: r.Dropped,
-			Working: r.LastError == nil, LastSuccess: r.LastSuccessAt.Time,
+			Tried: !r.LastSuccessAt.IsZero() || !r.LastErrorAt.IsZero(), Working: r.LastError == nil, LastSuccess: r.LastSuccessAt.Time,
 		})
 	}
 	return a

@@ -56,6 +56,10 @@ type Silence struct {
 	EndsAt    Time      `json:"ends_at"`
 	CreatedAt Time      `json:"created_at"`
 	Status    string    `json:"status"` // pending, active or expired
+
+	// Covers is how many alerts that fire now its matchers match; of the answer
+	// to who makes it only.
+	Covers *int `json:"covers,omitempty"`
 }
 
 // Silences are all that have not ended, and those that ended lately, oldest first.

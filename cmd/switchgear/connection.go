@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -156,5 +157,38 @@ func (p *process) explain(err error) string {
 	case p.manager.url != "" && errors.Is(err, context.DeadlineExceeded):
 		return fmt.Sprintf("the manager at %s did not answer within %s (--timeout)", p.manager.url, timespan.Text(p.manager.timeout))
 	}
+	if refused, ok := errors.AsType[*client.Error](err); ok {
+		return byFlags(refused).Error()
+	}
 	return strings.TrimPrefix(err.Error(), "client: ")
+}
+
+// flagOf is where on the command line a field of the API comes from.
+var flagOf = map[string]string{
+	"reason": "--reason", "to": "--to", "ttl_ms": "--for", "mode": "the mode", // of orders
+	"matchers": "--match", "starts_at": "--from", "ends_at": "--until",
+	"name": "the name", "role": "--role", "services": "--service", "expires_at": "--expires",
+	"service": "--service", "incident": "--incident", "status": "--status", "layer": "--layer", "q": "--q",
+	"kind": "--kind", "actor": "--actor", "action": "--action", "since": "--since", "until": "--until", "limit": "--limit",
+}
+
+// byFlags is a refusal that names what was typed, where that is known.
+func byFlags(e *client.Error) *client.Error {
+	out := *e
+	out.Problem.Errors = slices.Clone(e.Problem.Errors)
+	for i := range out.Problem.Errors {
+		field := &out.Problem.Errors[i].Field
+		name, rest, listed := strings.Cut(*field, "[")
+		flag, known := flagOf[name]
+		if !known {
+			continue
+		}
+		if index, _, ok := strings.Cut(rest, "]"); listed && ok && index != "0" {
+			if n, err := strconv.Atoi(index); err == nil {
+				flag += fmt.Sprintf(" (number %d)", n+1)
+			}
+		}
+		*field = flag
+	}
+	return &out
 }

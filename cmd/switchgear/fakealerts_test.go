@@ -53,14 +53,30 @@ func (m *fakeManager) handleAlerts() {
 		ID: "S1", Matchers: []wire.Matcher{{Field: "service", Op: "=~", Value: "market_.*"}, {Field: "severity", Op: "!=", Value: "info"}},
 		Reason: "new disks", Author: "admin", StartsAt: at(-time.Hour), EndsAt: at(time.Hour), CreatedAt: at(-2 * time.Hour), Status: "active",
 	}
-	m.handle("GET /api/v2/silences", func(*http.Request) (any, *refusal) { return wire.Silences{Silences: []wire.Silence{silence}}, nil })
+	m.handle("GET /api/v2/silences", func(*http.Request) (any, *refusal) {
+		over, later := silence, silence
+		over.ID, over.Status, over.EndsAt = "S0", "expired", at(-time.Minute)
+		later.ID, later.Status, later.StartsAt, later.EndsAt = "S3", "pending", at(time.Hour), at(2*time.Hour)
+		return wire.Silences{Silences: []wire.Silence{over, silence, later}}, nil
+	})
 	m.handle("POST /api/v2/silences", func(r *http.Request) (any, *refusal) {
 		var body wire.SilenceRequest
 		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 			return nil, &refusal{status: http.StatusBadRequest, detail: err.Error()}
 		}
+		if body.Reason == "wrong" {
+			return nil, &refusal{http.StatusBadRequest, "ends_at: a silence ends after it starts (and 2 more)", []wire.FieldMessage{
+				{Field: "ends_at", Message: "a silence ends after it starts"},
+				{Field: "matchers[0].field", Message: "no field"},
+				{Field: "matchers[1].value", Message: "no expression"},
+			}}
+		}
+		covers := len(body.Matchers)
+		if body.Reason == "nothing" {
+			covers = 0
+		}
 		made := wire.Silence{
-			ID: "S2", Matchers: body.Matchers, Reason: body.Reason, Author: "admin", StartsAt: at(0), EndsAt: *body.EndsAt, CreatedAt: at(0), Status: "active",
+			Covers: &covers, ID: "S2", Matchers: body.Matchers, Reason: body.Reason, Author: "admin", StartsAt: at(0), EndsAt: *body.EndsAt, CreatedAt: at(0), Status: "active",
 		}
 		if body.StartsAt != nil {
 			made.StartsAt, made.Status = *body.StartsAt, "pending"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/degenduel/switchgear/app"
 	"github.com/degenduel/switchgear/config"
 )
 
@@ -18,7 +19,8 @@ type lintCmd struct {
 // Help is what the flags do not say.
 func (*lintCmd) Help() string {
 	return `Errors are what serve would refuse; warnings are what cannot work, or will hurt. The exit code
-is 1 if there are errors.`
+is 1 if there are errors. Files that it names (secretFile, urlFile) are read too: relative to the
+working directory, as serve does.`
 }
 
 // findingJSON is an error or a warning for programs.
@@ -38,6 +40,9 @@ func (c *lintCmd) Run(p *process) error {
 		return err
 	} else {
 		warnings = file.Lint()
+		if errors.As(app.Check(file, file.Settings.JWT), &bad) {
+			errs = bad.Problems
+		}
 	}
 	if c.Output == "json" {
 		err = p.printJSON(struct {

@@ -25,6 +25,8 @@ type Alerts interface {
 	Silences(ctx context.Context) ([]fleet.Silence, error)
 	// Silence adds one, of which the matchers, the reason and the times are given.
 	Silence(ctx context.Context, s fleet.Silence, by fleet.Actor) (fleet.Silence, error)
+	// Covers is how many alerts that fire now all matchers match.
+	Covers(matchers []fleet.Matcher) (int, error)
 	// EndSilence ends one now.
 	EndSilence(ctx context.Context, id string, by fleet.Actor) error
 	// Receivers are where alerts are sent.
@@ -76,7 +78,7 @@ func (a *API) listAlerts(w http.ResponseWriter, c *call) error {
 	}
 	page := wire.Alerts{Alerts: make([]wire.Alert, 0, len(found))}
 	for i := range found {
-		page.Alerts = append(page.Alerts, view.Alert(&found[i]))
+		page.Alerts = append(page.Alerts, view.Alert(&found[i], c.sees()))
 	}
 	if next != "" {
 		page.NextCursor = alertsList.cursor(next)
@@ -111,6 +113,14 @@ func pageOfAlerts(c *call, alerts Alerts, q fleet.AlertQuery) (page []fleet.Aler
 	return page, q.Before, nil
 }
 
+// sees is what the token is for; nil: all.
+func (c *call) sees() func(service string) bool {
+	if !c.id.Limited() {
+		return nil
+	}
+	return c.id.Sees
+}
+
 // alert is the alert of the path, if the token is for its service.
 func (a *API) alert(c *call) (fleet.Alert, Alerts, error) {
 	alerts, err := a.watched()
@@ -129,7 +139,7 @@ func (a *API) getAlert(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, view.Alert(&found))
+	return writeJSON(w, http.StatusOK, view.Alert(&found, c.sees()))
 }
 
 func (a *API) acknowledge(w http.ResponseWriter, c *call) error {
@@ -147,7 +157,7 @@ func (a *API) acknowledge(w http.ResponseWriter, c *call) error {
 	if found, err = alerts.Acknowledge(c.r.Context(), found.ID, c.actor(reason)); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, view.Alert(&found))
+	return writeJSON(w, http.StatusOK, view.Alert(&found, c.sees()))
 }
 
 // mayAcknowledge refuses a token that is not for all services of an incident: the
@@ -226,7 +236,19 @@ func (a *API) createSilence(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusCreated, view.Silence(&made, time.Now()))
+	return writeSilence(w, alerts, &made)
+}
+
+// writeSilence answers with a silence, and how many alerts it is about now: one
+// that is about none may have been meant otherwise.
+func writeSilence(w http.ResponseWriter, alerts Alerts, s *fleet.Silence) error {
+	covers, err := alerts.Covers(s.Matchers)
+	if err != nil {
+		return err
+	}
+	out := view.Silence(s, time.Now())
+	out.Covers = &covers
+	return writeJSON(w, http.StatusCreated, out)
 }
 
 // createSilenceAgain answers with the silence as it is now.
@@ -241,7 +263,7 @@ func (a *API) createSilenceAgain(w http.ResponseWriter, c *call, was fleet.Reque
 	}
 	for i := range found {
 		if found[i].ID == was.Subject {
-			return writeJSON(w, http.StatusCreated, view.Silence(&found[i], time.Now()))
+			return writeSilence(w, alerts, &found[i])
 		}
 	}
 	return problem.Status(http.StatusConflict, "this request has made the silence %s already, and it is over", was.Subject)

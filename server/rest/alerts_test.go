@@ -149,7 +149,15 @@ func TestSilences_AreMadeOnceAndEnd(t *testing.T) {
 	if diff := cmp.Diff(made.body, again.body); again.status != 201 || diff != "" {
 		t.Errorf("again: %d (-first +second)\n%s", again.status, diff)
 	}
+	if made.body["covers"] != 0.0 {
+		t.Errorf("while nothing fires it covers %v", made.body["covers"])
+	}
 	b.fail("market")
+	also := b.admin(201, "POST", "/api/v2/silences", `{"matchers":[{"field":"kind","op":"=","value":"circuit_state_change"}],"reason":"r","ends_at":"`+ends+`"}`)
+	if also.body["covers"] != 1.0 {
+		t.Errorf("another covers %v", also.body["covers"])
+	}
+	b.admin(204, "DELETE", "/api/v2/silences/"+also.text("id"), "")
 	if got := b.admin(200, "GET", "/api/v2/alerts", "").body["alerts"].([]any)[0].(map[string]any)["silenced_by"]; !cmp.Equal(got, []any{made.text("id")}) {
 		t.Errorf("silenced by %v", got)
 	}
@@ -157,7 +165,7 @@ func TestSilences_AreMadeOnceAndEnd(t *testing.T) {
 	b.admin(409, "DELETE", "/api/v2/silences/"+made.text("id"), "")
 	b.admin(404, "DELETE", "/api/v2/silences/nothing", "")
 	list := b.admin(200, "GET", "/api/v2/silences", "")
-	if diff := cmp.Diff([]any{"expired"}, list.names("silences", "status")); diff != "" {
+	if diff := cmp.Diff([]any{"expired", "expired"}, list.names("silences", "status")); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	for _, tt := range []struct{ body, field string }{
@@ -208,4 +216,67 @@ func TestAlerts_ATokenAcknowledgesNoIncidentOfWhichItSeesAPart(t *testing.T) {
 		t.Errorf("the root's alert was acknowledged by %v", by)
 	}
 	b.admin(200, "POST", "/api/v2/alerts/"+id+"/acknowledge", "")
+}
+
+func TestAlerts_NameNoServiceThatTheTokenIsNotFor(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.reported("eu:db", "us:db")
+	for name, on := range map[string]string{"eu:market": "eu:db", "us:wallet": "eu:db", "eu:late": "us:db", "us:late": "us:db"} {
+		b.admin(201, "PUT", "/api/v2/services/"+name, `{"dependencies":["`+on+`"]}`)
+	}
+	secret := b.admin(201, "POST", "/api/v2/tokens", `{"name":"eu","role":"operator","services":["eu:*"]}`).text("token")
+	b.fail("eu:db")
+	id := b.firstAlert("eu:db")
+	if got := b.admin(200, "GET", "/api/v2/alerts/"+id, ""); !strings.Contains(got.raw, `"affects":["eu:market","us:wallet"]`) {
+		t.Errorf("for all services: %s", got.raw)
+	}
+	for path, method := range map[string]string{
+		"/api/v2/alerts":                        "GET",
+		"/api/v2/alerts/" + id:                  "GET",
+		"/api/v2/alerts/" + id + "/acknowledge": "POST",
+	} {
+		got := b.with(secret, method, path, "")
+		if got.status != 200 || !strings.Contains(got.raw, `"affects":["eu:market"]`) || strings.Contains(got.raw, "us:") {
+			t.Errorf("%s %s: %d %s", method, path, got.status, got.raw)
+		}
+	}
+	b.fail("us:db")
+	b.fail("eu:late")
+	got := b.with(secret, "GET", "/api/v2/alerts?service=eu:late", "")
+	if !strings.Contains(got.raw, `"root":"us:db","affects":["eu:late"]`) || strings.Contains(got.raw, "us:late") {
+		t.Errorf("of a root of others: %d %s", got.status, got.raw)
+	}
+}
+
+func TestAudit_SaysOfAlertsWhatWasOrdered(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.reported("market")
+	b.fail("market")
+	alertID := b.firstAlert("market")
+	incident := b.admin(200, "POST", "/api/v2/alerts/"+alertID+"/acknowledge", `{"reason":"on it"}`).text("incident")
+	silence := b.admin(201, "POST", "/api/v2/silences",
+		`{"matchers":[{"field":"service","op":"=","value":"a"},{"field":"kind","op":"!=","value":"b"}],"reason":"new disks","ends_at":"2999-01-01T00:00:00Z"}`)
+	b.admin(204, "DELETE", "/api/v2/silences/"+silence.text("id")+"?reason=done", "")
+	b.admin(204, "POST", "/api/v2/receivers/ops/test", "")
+	b.receiver.failing.Store(true)
+	b.admin(502, "POST", "/api/v2/receivers/ops/test", "")
+	var got []string
+	for _, e := range b.store.AuditLog() {
+		if result, _, ok := strings.Cut(e.Result, " (token "); ok && e.Action != "register" {
+			got = append(got, strings.Join([]string{e.Action, e.Service, e.Reason, result, string(e.Details)}, "|"))
+		}
+	}
+	id, starts := silence.text("id"), silence.text("starts_at")
+	want := []string{
+		"acknowledge|market|on it|ok: " + alertID + `|{"incident":"` + incident + `"}`,
+		"silence||new disks|ok: " + id + `|{"ends_at":"2999-01-01T00:00:00.000Z","matchers":"service=a, kind!=b","starts_at":"` + starts + `"}`,
+		"end silence||done|ok: " + id + "|",
+		"test receiver|||ok: ops|",
+		"test receiver|||ok: ops|",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
 }

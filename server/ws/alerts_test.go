@@ -94,3 +94,39 @@ func TestPromiseB_ComingBackGivesTheAlertsThatWereMissed(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+func TestStream_AnAlertNamesNoServiceThatTheTokenIsNotFor(t *testing.T) {
+	t.Parallel()
+	f := start(t, Config{}, "data.prices")
+	if err := f.auth.Set(limitedTo(t, "data.*")); err != nil {
+		t.Fatal(err)
+	}
+	all, _, _ := f.join(t, "admin")
+	limited, status, _ := f.join(t, "viewer")
+	a := alertOf("1", "data.prices", false)
+	a.Root, a.Affects = "root", []string{"data.prices", "game", "data.tokens"}
+	f.alert(a)
+	a.EndsAt = time.Now()
+	f.alert(a)
+	for _, tt := range []struct {
+		name string
+		p    *peer
+		want []string
+	}{
+		{"all", all, []string{"data.prices", "game", "data.tokens"}},
+		{"limited", limited, []string{"data.prices", "data.tokens"}},
+	} {
+		for _, kind := range []string{wire.TypeAlertFiring, wire.TypeAlertResolved} {
+			var told wire.AlertMessage
+			if err := strict.Decode(tt.p.find(kind).raw, &told, strict.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, told.Alert.Affects); diff != "" || *told.Alert.Root != "root" || told.Type != kind {
+				t.Errorf("%s, %s of %s (-want +got)\n%s", tt.name, told.Type, *told.Alert.Root, diff)
+			}
+			if tt.p == limited && told.Epoch != status.Epoch {
+				t.Errorf("it is told in the epoch %s, and not in its own, %s", told.Epoch, status.Epoch)
+			}
+		}
+	}
+}

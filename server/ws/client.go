@@ -262,7 +262,7 @@ func (c *client) follow(recs []*record) (more bool, err error) {
 	}
 	frames := make([]frame, 0, len(recs))
 	for _, r := range recs {
-		f, err := r.frameIn(&c.epoch)
+		f, err := r.frameIn(&c.epoch, c.filter.sees)
 		if err != nil {
 			return false, err
 		}

@@ -42,7 +42,7 @@ func (r *record) frame(epoch []byte) (frame, error) {
 		case r.event != nil:
 			r.err = r.encode(epoch, "event", view.Event(r.event))
 		case r.alert != nil:
-			r.err = r.encode(epoch, "alert", view.Alert(r.alert))
+			r.err = r.encode(epoch, "alert", view.Alert(r.alert, nil))
 		default:
 			r.err = r.encodeUpdate(epoch)
 			r.view = nil
@@ -51,8 +51,14 @@ func (r *record) frame(epoch []byte) (frame, error) {
 	return r.bytes, r.err
 }
 
-// frameIn is the frame for a client with an epoch of its own.
-func (r *record) frameIn(e *epoch) (frame, error) {
+// frameIn is the frame for a client that may have an epoch of its own, and see
+// some services only; nil: all.
+func (r *record) frameIn(e *epoch, sees func(service string) bool) (frame, error) {
+	if r.alert != nil && sees != nil && len(r.alert.Affects) > 0 { // which may name others
+		own := record{seq: r.seq, at: r.at, alert: r.alert}
+		err := own.encode(e.json, "alert", view.Alert(r.alert, sees))
+		return own.bytes, err
+	}
 	f, err := r.frame(e.shared)
 	if !e.own || err != nil {
 		return f, err

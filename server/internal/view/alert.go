@@ -1,6 +1,7 @@
 package view
 
 import (
+	"slices"
 	"time"
 
 	"github.com/degenduel/switchgear/alert"
@@ -14,8 +15,16 @@ const (
 	AlertResolved = "resolved"
 )
 
-// Alert is an alert on the wire, with a link relative to the server.
-func Alert(a *fleet.Alert) wire.Alert { return alert.Wire(a, "") }
+// Alert is an alert on the wire, with a link relative to the server. Of the
+// services that it drags down it names those that the reader sees; nil: all. Its
+// root stays: whoever depends on it may know of it.
+func Alert(a *fleet.Alert, sees func(service string) bool) wire.Alert {
+	w := alert.Wire(a, "")
+	if sees != nil {
+		w.Affects = slices.DeleteFunc(w.Affects, func(service string) bool { return !sees(service) })
+	}
+	return w
+}
 
 // Silence is a silence on the wire, as it is at that time.
 func Silence(s *fleet.Silence, now time.Time) wire.Silence {
