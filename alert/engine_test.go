@@ -127,7 +127,7 @@ func TestEngine_RepeatsUntilAcknowledged(t *testing.T) {
 				t.Errorf("%s of the same incident is not acknowledged", a.Kind)
 			}
 		}
-		time.Sleep(9 * time.Hour)
+		time.Sleep(5 * time.Hour)
 		wantReasons(t, r, "firing,repeat,repeat")
 		r.heal("db")
 		time.Sleep(time.Minute)

@@ -90,7 +90,7 @@ func (o *outage) run(r *rig) error {
 	if got := r.inbox.reasons(); got != "firing,resolved" {
 		return fmt.Errorf("told %q of an outage that is over, want two messages", got)
 	}
-	time.Sleep(5 * time.Minute)
+	time.Sleep(2 * time.Minute)
 	if got := r.inbox.reasons(); got != "firing,resolved" || len(r.active()) > 0 {
 		return fmt.Errorf("told %q later; %v fire", got, r.active())
 	}

@@ -18,7 +18,7 @@ func TestSilence_WhatIsSilencedKeepsNothingElseFromBeingTold(t *testing.T) {
 			r.configure(func(cfg *rigConfig) { cfg.RepeatInterval = 0 })
 			r.declare("db")
 			r.declare("app", "db")
-			s := r.silence(routes("service", "=", "app"), 0, 48*time.Hour)
+			s := r.silence(routes("service", "=", "app"), 0, 6*time.Hour)
 			time.Sleep(time.Second)
 			r.fail("db", 5)
 			r.fail("app", 5)

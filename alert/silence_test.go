@@ -59,7 +59,7 @@ func TestSilence_OfWhatWasToldKeepsRepeatsBackAndSaysItAgain(t *testing.T) {
 		time.Sleep(time.Second)
 		r.fail("db", 5)
 		time.Sleep(time.Minute)
-		for _, length := range []time.Duration{10 * time.Hour, time.Hour} {
+		for _, length := range []time.Duration{5 * time.Hour, time.Hour} {
 			before := r.inbox.reasons()
 			s := r.silence(routes("kind", "=~", ".*"), 0, length)
 			time.Sleep(time.Until(s.EndsAt) - time.Millisecond)
