@@ -25,7 +25,7 @@ func (e *Engine) load(ctx context.Context) error {
 	for i := range waiting {
 		e.ids.above(waiting[i].ID)
 	}
-	e.out.add(waiting, true)
+	e.out.load(waiting)
 	return nil
 }
 
