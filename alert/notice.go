@@ -196,9 +196,18 @@ func (e *Engine) message(in *incident, open []*fleet.Alert, tell map[string]Reas
 	alerts = append(alerts, past...) // what is cut off is over, if anything is
 	alerts = alerts[:min(len(alerts), maxTold)]
 	inOrder(in.root, alerts)
+	var n notice
+	told := stamp(now)
+	for _, t := range e.targets {
+		if reason := tell[t.Name]; reason != "" {
+			d := fleet.Delivery{ID: e.ids.next(now), Receiver: t.Name, Incident: in.id, Kind: string(reason), CreatedAt: stamp(now)}
+			n.deliveries = append(n.deliveries, d)
+			told = moment(d.ID) // by which a restart knows what IDs there were
+		}
+	}
 	text := make([]fleet.Alert, len(alerts))
 	for i, a := range alerts {
-		a.ToldAt, a.UpdatedAt = stamp(now), stamp(now)
+		a.ToldAt, a.UpdatedAt = told, stamp(now)
 		text[i] = *a
 	}
 	data, err := json.Marshal(text)
@@ -206,13 +215,9 @@ func (e *Engine) message(in *incident, open []*fleet.Alert, tell map[string]Reas
 		e.log.Error("an incident cannot be written down", slog.String("incident", in.id), slog.Any("error", err))
 		return nil
 	}
-	n := notice{alerts: alerts}
-	for _, t := range e.targets {
-		if reason := tell[t.Name]; reason != "" {
-			n.deliveries = append(n.deliveries, fleet.Delivery{
-				ID: e.ids.next(now), Receiver: t.Name, Incident: in.id, Kind: string(reason), Alerts: data, CreatedAt: stamp(now),
-			})
-		}
+	n.alerts = alerts
+	for i := range n.deliveries {
+		n.deliveries[i].Alerts = data
 	}
 	return []notice{n}
 }
