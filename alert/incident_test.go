@@ -255,32 +255,6 @@ func TestIncident_ServicesThatDoNotDependOnEachOtherAreTwo(t *testing.T) {
 	})
 }
 
-func TestIncident_AnAcknowledgedOneTakesInLateOnes(t *testing.T) {
-	bubble(t, func(t *testing.T, r *rig) {
-		r.declare("db")
-		r.declare("a", "db")
-		time.Sleep(time.Second)
-		r.fail("db", 5)
-		time.Sleep(time.Minute)
-		if _, err := r.Acknowledge(t.Context(), r.Active()[0].ID, alice); err != nil {
-			t.Fatal(err)
-		}
-		r.fail("a", 5)
-		time.Sleep(time.Minute)
-		for _, a := range r.Active() {
-			if a.AcknowledgedBy != "alice" {
-				t.Errorf("%s of %s is not acknowledged", a.Kind, a.Service)
-			}
-		}
-		r.kill()
-		time.Sleep(10 * time.Hour)
-		wantReasons(t, r, "firing")
-		if _, err := r.Acknowledge(t.Context(), r.Active()[0].ID, alice); err != nil {
-			t.Errorf("acknowledged again: %v", err)
-		}
-	})
-}
-
 func TestEngine_RoutesDecideWhoIsTold(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		page, team := &inbox{}, &inbox{}

@@ -82,7 +82,7 @@ func (in *incident) toldFires() bool {
 
 // anew makes an incident one that nobody was told of.
 func (in *incident) anew() {
-	in.began, in.worst, in.waits, in.toldAt, in.moved = false, "", time.Time{}, time.Time{}, time.Time{}
+	in.began, in.worst, in.waits, in.toldAt, in.moved, in.joined = false, "", time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	clear(in.told)
 	clear(in.past)
 }
@@ -122,28 +122,8 @@ func (e *Engine) tellMore(in *incident, open []*fleet.Alert, now time.Time) []no
 		}
 	}
 	seen := in.acknowledgement() != nil
-	reason := Reason("")
-	switch {
-	case in.worst != "" && worst.Graver(in.worst), !in.moved.IsZero() && !seen && !now.Before(in.moved.Add(e.cfg.GroupWait)):
-		reason = Escalated
-	case seen:
-	case in.lifted, e.cfg.RepeatInterval > 0 && !now.Before(in.toldAt.Add(e.cfg.RepeatInterval)):
-		reason = Repeat
-	}
-	in.lifted = false
-	tell := make(map[string]Reason)
-	for _, t := range e.targets {
-		switch {
-		case t.Receiver == nil:
-		case in.told[t.Name]:
-			if reason != "" {
-				tell[t.Name] = reason
-			}
-		case e.anyMatches(t, open):
-			tell[t.Name] = Firing
-			in.told[t.Name] = true
-		}
-	}
+	reason := e.reason(in, open, worst, now)
+	tell := e.whom(in, open, &reason)
 	var made []notice
 	if len(tell) > 0 {
 		made = e.message(in, open, tell, now)
@@ -160,10 +140,35 @@ func (e *Engine) tellMore(in *incident, open []*fleet.Alert, now time.Time) []no
 	if !in.moved.IsZero() {
 		e.await(in, in.moved.Add(e.cfg.GroupWait))
 	}
-	if !seen && e.cfg.RepeatInterval > 0 {
+	if at := in.joined.Add(e.cfg.GroupWait); !in.joined.IsZero() && now.Before(at) {
+		e.await(in, at)
+	} else if !seen && e.cfg.RepeatInterval > 0 {
 		e.await(in, in.toldAt.Add(e.cfg.RepeatInterval))
 	}
 	return made
+}
+
+// whom are those who are told something of an incident that goes on, and why. What
+// is new to all of them is told to all when it is told to one.
+func (e *Engine) whom(in *incident, open []*fleet.Alert, reason *Reason) map[string]Reason {
+	tell := make(map[string]Reason)
+	for _, t := range e.targets {
+		if t.Receiver != nil && !in.told[t.Name] && e.anyMatches(t, open) {
+			tell[t.Name] = Firing
+		}
+	}
+	if len(tell) > 0 && !in.joined.IsZero() {
+		*reason = Escalated
+	}
+	for _, t := range e.targets {
+		if t.Receiver != nil && in.told[t.Name] && *reason != "" {
+			tell[t.Name] = *reason
+		}
+	}
+	for name := range tell {
+		in.told[name] = true
+	}
+	return tell
 }
 
 // tellEnd makes the messages of an incident that is over: to those that were told

@@ -13,7 +13,7 @@ type Reason string
 // The reasons of messages.
 const (
 	Firing    Reason = "firing"    // an incident began
-	Escalated Reason = "escalated" // it became graver, or its root was found
+	Escalated Reason = "escalated" // it became graver, its root was found, or there is what nobody has seen
 	Repeat    Reason = "repeat"    // it goes on and nobody has acknowledged it
 	Resolved  Reason = "resolved"  // it is over
 	Test      Reason = "test"      // somebody tries the receiver

@@ -67,7 +67,7 @@ func TestSilence_OfWhatWasToldKeepsRepeatsBackAndSaysItAgain(t *testing.T) {
 			time.Sleep(2 * time.Millisecond)
 			wantReasons(t, r, before+",repeat")
 		}
-		if _, err := r.Acknowledge(t.Context(), r.Active()[0].ID, alice); err != nil {
+		if _, _, err := r.Acknowledge(t.Context(), r.Active()[0].ID, alice); err != nil {
 			t.Fatal(err)
 		}
 		s := r.silence(routes("kind", "=~", ".*"), 0, time.Hour)
@@ -239,7 +239,7 @@ func TestSilence_NeedsTheStore(t *testing.T) {
 		if fleet.KindOf(err) != fleet.Unavailable {
 			t.Errorf("silence: %v, want unavailable", err)
 		}
-		if _, err := r.Acknowledge(t.Context(), r.Active()[0].ID, alice); fleet.KindOf(err) != fleet.Unavailable {
+		if _, _, err := r.Acknowledge(t.Context(), r.Active()[0].ID, alice); fleet.KindOf(err) != fleet.Unavailable {
 			t.Errorf("acknowledge: %v, want unavailable", err)
 		}
 		time.Sleep(10 * time.Second)

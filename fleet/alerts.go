@@ -109,11 +109,11 @@ type Delivery struct {
 	LastError string
 }
 
-// Acknowledgement is that somebody has seen alerts.
+// Acknowledgement is that somebody has seen alerts, or that nobody has.
 type Acknowledgement struct {
-	Alerts []string // IDs
-	By     string
-	At     time.Time
+	Alerts []string  // IDs
+	By     string    // "": an earlier one is taken back
+	At     time.Time // zero then
 }
 
 // AlertBatch is what a transaction writes of alerts.
