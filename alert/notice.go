@@ -52,6 +52,11 @@ func (e *Engine) consider(in *incident, now time.Time) []notice {
 			e.await(in, at)
 			return nil
 		}
+		if e.reroot(in, open) { // silences may go by that
+			e.recover = true
+			e.await(in, now)
+			return nil
+		}
 		in.began, in.toldAt = true, now
 	}
 	return e.tellMore(in, open, now)
@@ -195,12 +200,14 @@ func (e *Engine) message(in *incident, open []*fleet.Alert, tell map[string]Reas
 			past = append(past, a)
 		}
 	}
-	alerts := slices.Clone(open)
-	inOrder(in.root, alerts)
+	alerts, first := slices.Clone(open), in.root
+	if len(open) > 0 && !slices.ContainsFunc(open, func(a *fleet.Alert) bool { return a.Service == first }) {
+		first = e.lowest(open)
+	}
+	inOrder(first, alerts)
 	inOrder(in.root, past)
 	alerts = append(alerts, past...) // what is cut off is over, if anything is
 	alerts = alerts[:min(len(alerts), maxTold)]
-	inOrder(in.root, alerts)
 	var n notice
 	told := stamp(now)
 	for _, t := range e.targets {
