@@ -110,9 +110,25 @@ func (o *outbox) next(l *line, now time.Time) (*parcel, *target, time.Duration) 
 	return nil, nil, max(due.Sub(now), time.Millisecond)
 }
 
+// tooOld reports whether a message has waited for a day: in this process, which no
+// step of the wall clock makes longer; or by the wall clock, if it is of an earlier
+// process and there was time to bring it in this one.
+func (p *parcel) tooOld(l *line, now time.Time) bool {
+	here := now.Sub(p.came)
+	switch {
+	case here >= givenUpAfter:
+		return true
+	case !p.stored || now.Sub(p.CreatedAt) < givenUpAfter:
+		return false
+	case l.target == nil:
+		return here >= leastGone
+	}
+	return l.tries-p.before >= leastTries
+}
+
 // giveUp takes out what is too old.
 func (o *outbox) giveUp(l *line, now time.Time) {
-	for len(l.queue) > 0 && !l.queue[0].sending && now.Sub(l.queue[0].CreatedAt) >= givenUpAfter {
+	for len(l.queue) > 0 && !l.queue[0].sending && l.queue[0].tooOld(l, now) {
 		p := l.queue[0]
 		o.remove(l, p)
 		l.stats.GivenUp++
@@ -170,6 +186,7 @@ func (o *outbox) outcome(ctx context.Context, l *line, p *parcel, err error, now
 		return
 	}
 	p.Attempts++
+	l.tries++
 	p.LastError = errorText(err)
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		l.succeeded(time.Time{}) // its side works

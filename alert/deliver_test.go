@@ -228,7 +228,7 @@ func TestDeliver_GoesOnWhileTheStoreIsAway(t *testing.T) {
 				t.Errorf("%d wait in the store that were delivered, %v", len(left), err)
 			}
 			r.kill()
-			time.Sleep(time.Hour)
+			time.Sleep(10 * time.Minute)
 			wantReasons(t, r, "firing")
 		})
 	}

@@ -36,10 +36,14 @@
 //     they are the first for some receiver, or if they show another root. The others
 //     are in the next message.
 //   - What nobody has acknowledged is repeated. An alert that joins an incident of
-//     which all is acknowledged is so, too, unless it is graver than all in it.
+//     which all is acknowledged is so, too, as what was to be foreseen: if it is less
+//     than critical, and not graver than all in it; or of a service of which another
+//     critical one was acknowledged. Any other was seen by nobody: it is told after
+//     Config.GroupWait, with those that join until then, and repeated. An
+//     acknowledgement can be taken back, and the incident is repeated again.
 //   - A silenced alert is kept, and not told. When its last silence ends, and it
-//     fires, it is told at that moment: as firing, or again, unless it was
-//     acknowledged. What was told before it was silenced is told to be over, though:
+//     fires, it is told at that moment, unless it was acknowledged: as firing; as
+//     escalated, if others of its incident were told and it was not; or again. What was told before it was silenced is told to be over, though:
 //     at once, where all else of its incident that fires is silenced.
 //   - When nothing fires any more, those that were told are told so, once.
 //

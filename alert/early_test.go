@@ -48,3 +48,30 @@ func TestEngine_WhatFiresIsAmongAllBeforeTheStoreHasIt(t *testing.T) {
 		}
 	})
 }
+
+func TestEngine_SleepsWhereNothingIsDue(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.declare("db")
+		r.declare("web")
+		time.Sleep(time.Minute)
+		if d := r.UntilNext(); d < time.Minute {
+			t.Errorf("nothing is wrong: it sleeps for %v", d)
+		}
+		r.fail("db", 5)
+		time.Sleep(2 * time.Second)
+		if d := r.UntilNext(); d < 2*time.Second || d > 5*time.Second {
+			t.Errorf("a message is due in 3 s: it sleeps for %v", d)
+		}
+		time.Sleep(time.Minute)
+		if d := r.UntilNext(); d < time.Minute {
+			t.Errorf("a message is due in four hours: it sleeps for %v", d)
+		}
+		r.store.Fail(errGone)
+		r.fail("web", 5)
+		time.Sleep(40 * time.Second)
+		if d := r.UntilNext(); d > time.Second {
+			t.Errorf("the store is away: it sleeps for %v", d)
+		}
+		r.store.Fail(nil)
+	})
+}

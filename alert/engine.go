@@ -67,10 +67,14 @@ type target struct {
 }
 
 const (
-	// lookEvery is how often services are looked at of which only statistics
-	// changed, and soon how long after what is urgent.
-	lookEvery = time.Second
+	// lookAfter is how long after a change of statistics services are looked at,
+	// and soon how long after what is urgent.
+	lookAfter = time.Second
 	soon      = 50 * time.Millisecond
+
+	// longestSleep is for what is due by the wall clock, such as the end of a
+	// silence: that clock can be set while nobody looks at it.
+	longestSleep = time.Minute
 
 	// missingAfter is how long a service may take to come back after a restart
 	// before its alerts end.
@@ -94,7 +98,8 @@ type Engine struct {
 	began   time.Time
 	stop    func() // ends the watch
 	ending  sync.Once
-	wake    chan struct{}
+	wake    chan struct{} // there is something urgent to look at
+	stir    chan struct{} // there is something to look at
 	pen     chan struct{} // see take
 
 	// What the manager has told and nobody has looked at: seeing guards it
@@ -136,7 +141,7 @@ func New(ctx context.Context, d Deps, cfg Config) (*Engine, error) {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{
-		manager: d.Manager, store: d.Store, log: d.Logger, out: newOutbox(d.Store, d.Logger), began: time.Now(), wake: make(chan struct{}, 1), pen: make(chan struct{}, 1),
+		manager: d.Manager, store: d.Store, log: d.Logger, out: newOutbox(d.Store, d.Logger), began: time.Now(), wake: make(chan struct{}, 1), stir: make(chan struct{}, 1), pen: make(chan struct{}, 1),
 		seen: make(map[string]*news), services: make(map[string]*service), timed: make(map[*service]struct{}),
 		incidents: make(map[string]*incident), roots: make(map[string]*incident), firing: make(map[string]*fleet.Alert),
 		silences: make(map[string]*silence), changed: make(map[*fleet.Alert]struct{}),
@@ -194,12 +199,7 @@ func (e *Engine) Configure(cfg Config) error {
 }
 
 // kick has services and incidents looked at soon.
-func (e *Engine) kick() {
-	select {
-	case e.wake <- struct{}{}:
-	default:
-	}
-}
+func (e *Engine) kick() { poke(e.wake) }
 
 // Run watches and tells until ctx ends. It returns nil when all that it started
 // has ended: a message that is on its way then gets a few seconds. It is called
@@ -208,34 +208,41 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer e.Close()
 	e.out.start(ctx)
 	defer e.out.wait()
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
+	next := time.Now() // when to look
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		within := time.Duration(0)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-e.wake:
-			timer.Reset(min(soon, e.untilNext()))
-			continue
+			within = soon
+		case <-e.stir:
+			within = lookAfter
 		case <-timer.C:
-		case <-tick.C:
+			e.round(ctx)
+			next = time.Now().Add(e.untilNext())
 		}
-		e.round(ctx)
-		timer.Reset(e.untilNext())
+		if at := time.Now().Add(within); within > 0 && at.Before(next) {
+			next = at
+		}
+		timer.Reset(time.Until(next))
 	}
 }
 
 // untilNext is how long nothing is due.
 func (e *Engine) untilNext() time.Duration {
+	if e.out.unsettled() {
+		return lookAfter
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	at := sooner(sooner(e.next, e.nextNotice), e.nextSilence)
 	if at.IsZero() {
-		return lookEvery
+		return longestSleep
 	}
-	return max(0, min(lookEvery, time.Until(at)))
+	return max(0, min(longestSleep, time.Until(at)))
 }
 
 // round looks at all that has changed or whose time has come, and stores and

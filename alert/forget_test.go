@@ -1,6 +1,7 @@
 package alert_test
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -110,4 +111,30 @@ func TestRules_TimesInEvidenceHaveMilliseconds(t *testing.T) {
 			t.Errorf("%d times in the evidence, want 4", n)
 		}
 	})
+}
+
+func TestRules_HealthChecksThatFailAreCalledSo(t *testing.T) {
+	for _, operation := range []bool{false, true} {
+		bubble(t, func(t *testing.T, r *rig) {
+			cfg := reported().Config
+			cfg.HealthCheckInterval = 10 * time.Second
+			svc, err := switchgear.NewService("db", switchgear.ServiceConfig{
+				Config: cfg, Check: func(context.Context) error { return errDown }, CheckIsOperation: operation,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.manager.Register(t.Context(), svc, config.Service{}); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = svc.Stop(context.Background()) }()
+			time.Sleep(35 * time.Second)
+			wantActive(t, r, "db/consecutive_failures")
+			a := r.Active()[0]
+			if !strings.HasSuffix(a.Summary, ": 3 health checks in a row failed (503 Service Unavailable)") || !strings.Contains(string(a.Evidence), `"of":"health_checks"`) {
+				t.Errorf("checks are operations: %v: %s, %s", operation, a.Summary, a.Evidence)
+			}
+			r.stop()
+		})
+	}
 }

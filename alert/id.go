@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,13 +26,24 @@ func (i *ids) next(now time.Time) string {
 	return strings.Repeat("0", max(idDigits-len(id), 0)) + id
 }
 
+// moment is the time that an ID says: of its making, or later where the clock was
+// set back before that. Zero: it is none of ours.
+func moment(id string) time.Time {
+	n, err := strconv.ParseUint(id, 32, 64)
+	if err != nil || len(id) != idDigits || n > math.MaxInt64 {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(n)).UTC()
+}
+
 // above makes all that follow higher than an ID that was given before.
 func (i *ids) above(id string) {
-	n, err := strconv.ParseUint(id, 32, 64)
-	if err != nil || len(id) != idDigits {
-		return // it is none of ours
-	}
+	i.after(moment(id))
+}
+
+// after makes all that follow higher than the IDs of a moment.
+func (i *ids) after(t time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.last = max(i.last, n)
+	i.last = max(i.last, uint64(max(t.UnixMicro(), 0)))
 }

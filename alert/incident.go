@@ -26,6 +26,7 @@ type incident struct {
 	worst  fleet.Severity  // the gravest that was told; "": none
 	toldAt time.Time       // when the newest message was made
 	lifted bool            // a silence over one of its alerts has ended
+	joined time.Time       // since when there is what nobody has seen beside what was acknowledged; zero: there is not
 	moved  time.Time       // when its root was found after it was told; zero: it was not
 
 	due time.Time // when to look at it; zero: when something changes
@@ -88,10 +89,10 @@ func (e *Engine) belongs(a *fleet.Alert, in *incident) {
 	e.changed[a] = struct{}{}
 }
 
-// enter puts an alert into an incident. One that has been seen has that one seen,
-// too, unless it is graver than all in it.
+// enter puts an alert into an incident. Whoever has seen all of that has seen it,
+// too, if it was to be foreseen.
 func (e *Engine) enter(in *incident, s *service, a *fleet.Alert) {
-	if seen := in.acknowledgement(); seen != nil && !graverThanAll(a, in) {
+	if seen := in.acknowledgement(); seen != nil && in.foresees(a) {
 		a.AcknowledgedBy, a.AcknowledgedAt = seen.AcknowledgedBy, seen.AcknowledgedAt
 	}
 	in.firing[a] = s
@@ -99,13 +100,20 @@ func (e *Engine) enter(in *incident, s *service, a *fleet.Alert) {
 	e.belongs(a, in)
 }
 
-func graverThanAll(a *fleet.Alert, in *incident) bool {
+// foresees reports whether who knows an incident need not be told of an alert that
+// joins it: it is critical, and so was what was seen of its service; or it is not,
+// and something in the incident is as grave.
+func (in *incident) foresees(a *fleet.Alert) bool {
 	for o := range in.firing {
-		if !a.Severity.Graver(o.Severity) {
-			return false
+		switch {
+		case a.Severity.Graver(o.Severity):
+		case a.Severity != fleet.SeverityCritical:
+			return true
+		case o.Service == a.Service && o.AcknowledgedBy != "":
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // leave takes an alert that ended out of what fires.

@@ -25,7 +25,7 @@ func (e *Engine) load(ctx context.Context) error {
 	for i := range waiting {
 		e.ids.above(waiting[i].ID)
 	}
-	e.out.add(waiting, true)
+	e.out.load(waiting)
 	return nil
 }
 
@@ -71,6 +71,7 @@ func (e *Engine) loadAlerts(ctx context.Context) error {
 	}
 	slices.SortFunc(firing, func(a, b fleet.Alert) int { return strings.Compare(a.ID, b.ID) })
 	for i := range firing {
+		e.ids.after(firing[i].ToldAt)
 		e.restore(&firing[i])
 	}
 	for _, in := range e.incidents {
@@ -143,6 +144,9 @@ func (e *Engine) restoreIncident(ctx context.Context, in *incident) error {
 			in.worst = a.Severity
 		}
 	}
+	if in.toldAt.After(e.began) {
+		in.toldAt = e.began // the clock was set back
+	}
 	in.before = told
 	if len(in.open()) == 0 && !in.toldFires() { // that it is over was told
 		in.anew()
@@ -181,6 +185,7 @@ func (e *Engine) loadEnded(ctx context.Context) error {
 		return err
 	}
 	for i := range slices.Backward(some) {
+		e.ids.after(some[i].ToldAt)
 		if e.began.Sub(some[i].EndsAt) < endedFor {
 			e.ended = append(e.ended, &some[i])
 		}

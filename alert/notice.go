@@ -52,6 +52,11 @@ func (e *Engine) consider(in *incident, now time.Time) []notice {
 			e.await(in, at)
 			return nil
 		}
+		if e.reroot(in, open) { // silences may go by that
+			e.recover = true
+			e.await(in, now)
+			return nil
+		}
 		in.began, in.toldAt = true, now
 	}
 	return e.tellMore(in, open, now)
@@ -82,7 +87,7 @@ func (in *incident) toldFires() bool {
 
 // anew makes an incident one that nobody was told of.
 func (in *incident) anew() {
-	in.began, in.worst, in.waits, in.toldAt, in.moved = false, "", time.Time{}, time.Time{}, time.Time{}
+	in.began, in.worst, in.waits, in.toldAt, in.moved, in.joined = false, "", time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	clear(in.told)
 	clear(in.past)
 }
@@ -122,28 +127,8 @@ func (e *Engine) tellMore(in *incident, open []*fleet.Alert, now time.Time) []no
 		}
 	}
 	seen := in.acknowledgement() != nil
-	reason := Reason("")
-	switch {
-	case in.worst != "" && worst.Graver(in.worst), !in.moved.IsZero() && !seen && !now.Before(in.moved.Add(e.cfg.GroupWait)):
-		reason = Escalated
-	case seen:
-	case in.lifted, e.cfg.RepeatInterval > 0 && !now.Before(in.toldAt.Add(e.cfg.RepeatInterval)):
-		reason = Repeat
-	}
-	in.lifted = false
-	tell := make(map[string]Reason)
-	for _, t := range e.targets {
-		switch {
-		case t.Receiver == nil:
-		case in.told[t.Name]:
-			if reason != "" {
-				tell[t.Name] = reason
-			}
-		case e.anyMatches(t, open):
-			tell[t.Name] = Firing
-			in.told[t.Name] = true
-		}
-	}
+	reason := e.reason(in, open, worst, now)
+	tell := e.whom(in, open, &reason)
 	var made []notice
 	if len(tell) > 0 {
 		made = e.message(in, open, tell, now)
@@ -160,10 +145,35 @@ func (e *Engine) tellMore(in *incident, open []*fleet.Alert, now time.Time) []no
 	if !in.moved.IsZero() {
 		e.await(in, in.moved.Add(e.cfg.GroupWait))
 	}
-	if !seen && e.cfg.RepeatInterval > 0 {
+	if at := in.joined.Add(e.cfg.GroupWait); !in.joined.IsZero() && now.Before(at) {
+		e.await(in, at)
+	} else if !seen && e.cfg.RepeatInterval > 0 {
 		e.await(in, in.toldAt.Add(e.cfg.RepeatInterval))
 	}
 	return made
+}
+
+// whom are those who are told something of an incident that goes on, and why. What
+// is new to all of them is told to all when it is told to one.
+func (e *Engine) whom(in *incident, open []*fleet.Alert, reason *Reason) map[string]Reason {
+	tell := make(map[string]Reason)
+	for _, t := range e.targets {
+		if t.Receiver != nil && !in.told[t.Name] && e.anyMatches(t, open) {
+			tell[t.Name] = Firing
+		}
+	}
+	if len(tell) > 0 && !in.joined.IsZero() {
+		*reason = Escalated
+	}
+	for _, t := range e.targets {
+		if t.Receiver != nil && in.told[t.Name] && *reason != "" {
+			tell[t.Name] = *reason
+		}
+	}
+	for name := range tell {
+		in.told[name] = true
+	}
+	return tell
 }
 
 // tellEnd makes the messages of an incident that is over: to those that were told
@@ -190,15 +200,26 @@ func (e *Engine) message(in *incident, open []*fleet.Alert, tell map[string]Reas
 			past = append(past, a)
 		}
 	}
-	alerts := slices.Clone(open)
-	inOrder(in.root, alerts)
+	alerts, first := slices.Clone(open), in.root
+	if len(open) > 0 && !slices.ContainsFunc(open, func(a *fleet.Alert) bool { return a.Service == first }) {
+		first = e.lowest(open)
+	}
+	inOrder(first, alerts)
 	inOrder(in.root, past)
 	alerts = append(alerts, past...) // what is cut off is over, if anything is
 	alerts = alerts[:min(len(alerts), maxTold)]
-	inOrder(in.root, alerts)
+	var n notice
+	told := stamp(now)
+	for _, t := range e.targets {
+		if reason := tell[t.Name]; reason != "" {
+			d := fleet.Delivery{ID: e.ids.next(now), Receiver: t.Name, Incident: in.id, Kind: string(reason), CreatedAt: stamp(now)}
+			n.deliveries = append(n.deliveries, d)
+			told = moment(d.ID) // by which a restart knows what IDs there were
+		}
+	}
 	text := make([]fleet.Alert, len(alerts))
 	for i, a := range alerts {
-		a.ToldAt, a.UpdatedAt = stamp(now), stamp(now)
+		a.ToldAt, a.UpdatedAt = told, stamp(now)
 		text[i] = *a
 	}
 	data, err := json.Marshal(text)
@@ -206,13 +227,9 @@ func (e *Engine) message(in *incident, open []*fleet.Alert, tell map[string]Reas
 		e.log.Error("an incident cannot be written down", slog.String("incident", in.id), slog.Any("error", err))
 		return nil
 	}
-	n := notice{alerts: alerts}
-	for _, t := range e.targets {
-		if reason := tell[t.Name]; reason != "" {
-			n.deliveries = append(n.deliveries, fleet.Delivery{
-				ID: e.ids.next(now), Receiver: t.Name, Incident: in.id, Kind: string(reason), Alerts: data, CreatedAt: stamp(now),
-			})
-		}
+	n.alerts = alerts
+	for i := range n.deliveries {
+		n.deliveries[i].Alerts = data
 	}
 	return []notice{n}
 }

@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -108,20 +109,36 @@ func (e *Engine) Active() []fleet.Alert {
 
 // Acknowledge says of an alert, and of all that fire in its incident, that the
 // actor has seen them: the incident is not repeated. It returns the alert after
-// that. What was seen already stays as it is. NotFound if there is no such alert,
-// Conflict if it is over.
-func (e *Engine) Acknowledge(ctx context.Context, id string, by fleet.Actor) (fleet.Alert, error) {
-	const op = "acknowledge"
-	a, err := e.Alert(ctx, id)
-	switch {
-	case err != nil:
-		return fleet.Alert{}, err
-	case !a.Firing():
-		return fleet.Alert{}, &fleet.Error{Kind: fleet.Conflict, Op: op, Err: errOver}
+// that, and of how many this was news: what was seen already stays as it is, and
+// says by whom. NotFound if there is no such alert, Conflict if it is over.
+func (e *Engine) Acknowledge(ctx context.Context, id string, by fleet.Actor) (a fleet.Alert, newly int, err error) {
+	return e.mark(ctx, "acknowledge", id, by, cmp.Or(by.Name, fleet.Unknown))
+}
+
+// Unacknowledge takes that back, whoever said it: of all that fire in the incident
+// of the alert nobody has seen any, and it is repeated. NotFound if there is no
+// such alert, Conflict if it is over.
+func (e *Engine) Unacknowledge(ctx context.Context, id string, by fleet.Actor) (fleet.Alert, error) {
+	a, _, err := e.mark(ctx, "end acknowledgement", id, by, "")
+	return a, err
+}
+
+// mark lets all alerts of an incident that have been seen by nobody be seen by
+// somebody, or, if that is empty, all others by nobody, and says how many.
+func (e *Engine) mark(ctx context.Context, op, id string, by fleet.Actor, seenBy string) (a fleet.Alert, n int, err error) {
+	if a, err = e.Alert(ctx, id); err != nil {
+		return fleet.Alert{}, 0, err
 	}
-	now := time.Now()
-	ack := fleet.Acknowledgement{By: by.Name, At: stamp(now)}
-	var seen []*fleet.Alert
+	over := &fleet.Error{Kind: fleet.Conflict, Op: op, Err: errOver}
+	if !a.Firing() {
+		return fleet.Alert{}, 0, over
+	}
+	now := stamp(time.Now())
+	ack := fleet.Acknowledgement{By: seenBy}
+	if seenBy != "" {
+		ack.At = now
+	}
+	var marked []*fleet.Alert
 	err = e.order(ctx, fleet.AlertOrder{
 		Action: op, Service: a.Service, Subject: id, By: by, Details: map[string]any{"incident": a.Incident},
 		Plan: func() (fleet.AlertBatch, error) {
@@ -129,36 +146,42 @@ func (e *Engine) Acknowledge(ctx context.Context, id string, by fleet.Actor) (fl
 			defer e.mu.Unlock()
 			alert := e.firing[id]
 			if alert == nil {
-				return fleet.AlertBatch{}, &fleet.Error{Kind: fleet.Conflict, Op: op, Err: errOver}
+				return fleet.AlertBatch{}, over
 			}
-			seen, ack.Alerts = nil, nil
+			marked, ack.Alerts = nil, nil
 			for o := range e.services[alert.Service].incident.firing {
-				if o.AcknowledgedBy == "" {
-					seen, ack.Alerts = append(seen, o), append(ack.Alerts, o.ID)
+				if (o.AcknowledgedBy == "") != (seenBy == "") {
+					marked, ack.Alerts = append(marked, o), append(ack.Alerts, o.ID)
 				}
 			}
-			if len(seen) == 0 {
+			if len(marked) == 0 {
 				return fleet.AlertBatch{}, nil
 			}
 			return fleet.AlertBatch{Acknowledged: []fleet.Acknowledgement{ack}}, nil
 		},
-		Apply: func() []fleet.Alert { return e.acknowledged(seen, &ack) },
+		Apply: func() []fleet.Alert { return e.acknowledged(marked, &ack, now) },
 	})
 	if err != nil {
-		return fleet.Alert{}, err
+		return fleet.Alert{}, 0, err
 	}
-	return e.Alert(ctx, id)
+	a, err = e.Alert(ctx, id)
+	return a, len(marked), err
 }
 
-// acknowledged puts an acknowledgement in force, and returns the alerts after it.
-func (e *Engine) acknowledged(seen []*fleet.Alert, ack *fleet.Acknowledgement) []fleet.Alert {
+// acknowledged puts an acknowledgement, or its end, in force, and returns the
+// alerts after it.
+func (e *Engine) acknowledged(marked []*fleet.Alert, ack *fleet.Acknowledgement, now time.Time) []fleet.Alert {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	out := make([]fleet.Alert, len(seen))
-	for i, a := range seen {
-		a.AcknowledgedBy, a.AcknowledgedAt, a.UpdatedAt = ack.By, ack.At, later(a.UpdatedAt, ack.At)
+	out := make([]fleet.Alert, len(marked))
+	for i, a := range marked {
+		a.AcknowledgedBy, a.AcknowledgedAt, a.UpdatedAt = ack.By, ack.At, later(a.UpdatedAt, now)
 		out[i] = *a
+		if s := e.services[a.Service]; s != nil && s.incident != nil {
+			e.look[s.incident] = struct{}{}
+		}
 	}
+	e.kick()
 	slices.SortFunc(out, func(a, b fleet.Alert) int { return strings.Compare(a.ID, b.ID) })
 	return out
 }

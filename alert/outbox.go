@@ -19,8 +19,13 @@ const (
 	maxWaiting      = 10_000
 	maxWaitingBytes = 64 << 20
 
-	// givenUpAfter is when a message is too old to be of use to anybody.
+	// givenUpAfter is when a message is too old to be of use to anybody. leastTries
+	// is how often its receiver was tried then, at least, and leastGone how long
+	// one that is not there was waited for, where only the wall clock knows how
+	// old the message is: that clock can be wrong.
 	givenUpAfter = 24 * time.Hour
+	leastTries   = 20
+	leastGone    = time.Hour
 )
 
 // outbox is what receivers have yet to get, and who brings it to them.
@@ -59,6 +64,7 @@ type line struct {
 	failing  time.Time     // since when all fails; zero: it does not
 	failures int           // in a row
 	until    time.Time     // when to try again
+	tries    int           // since the start that did not succeed
 	behind   bool          // a mirror that does not show the present state
 	probes   []fleet.Alert // test alerts of a mirror
 	showing  uint64        // the sum of what a mirror was given last,
@@ -71,6 +77,9 @@ type line struct {
 type parcel struct {
 	fleet.Delivery
 
+	stored  bool      // by an earlier process
+	came    time.Time // to this process
+	before  int       // the receiver's tries then, less those of the message
 	sending bool
 	held    time.Time // until when it keeps back its incident, because it was refused
 }
@@ -159,6 +168,26 @@ func poke(wake chan struct{}) {
 	}
 }
 
+// load takes in messages that an earlier process left.
+func (o *outbox) load(deliveries []fleet.Delivery) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range deliveries {
+		o.take(&deliveries[i], true)
+	}
+	o.bound()
+}
+
+// take puts a message into the queue. The mutex is held.
+func (o *outbox) take(d *fleet.Delivery, stored bool) {
+	l := o.line(d.Receiver)
+	l.queue = append(l.queue, &parcel{Delivery: *d, stored: stored, came: time.Now(), before: l.tries - d.Attempts})
+	l.stats.Waiting++
+	o.waiting++
+	o.bytes += len(d.Alerts)
+	poke(l.wake)
+}
+
 // add takes in messages that are stored, or, where they are not durable, will be.
 // It is called when alerts have been told, too, for mirrors.
 func (o *outbox) add(deliveries []fleet.Delivery, durable bool) {
@@ -167,26 +196,27 @@ func (o *outbox) add(deliveries []fleet.Delivery, durable bool) {
 	if durable {
 		o.caughtUp()
 	}
-	for _, d := range deliveries {
-		l := o.line(d.Receiver)
-		l.queue = append(l.queue, &parcel{Delivery: d})
-		l.stats.Waiting++
-		o.waiting++
-		o.bytes += len(d.Alerts)
+	for i := range deliveries {
+		d := &deliveries[i]
+		o.take(d, false)
 		if !durable && len(o.unsure) < maxUnsettled {
 			o.unsure[d.ID] = false
 		}
-		poke(l.wake)
 	}
-	for o.waiting > maxWaiting || o.bytes > maxWaitingBytes {
-		if !o.dropOne() {
-			break
-		}
-	}
+	o.bound()
 	for _, l := range o.lines {
 		if l.target != nil && l.target.Mirror != nil {
 			l.behind = true
 			poke(l.wake)
+		}
+	}
+}
+
+// bound lets go of what is too much.
+func (o *outbox) bound() {
+	for o.waiting > maxWaiting || o.bytes > maxWaitingBytes {
+		if !o.dropOne() {
+			return
 		}
 	}
 }

@@ -31,9 +31,9 @@ func TestOutbox_LetsGoOfRepeatsFirstAndThenOfWhatIsOver(t *testing.T) {
 			o.add([]fleet.Delivery{letter(n, kind, 1)}, true)
 		}
 	}
-	add(Firing, 4000)
-	add(Resolved, 3000)
-	add(Repeat, 3000)
+	add(Firing, maxWaiting-600)
+	add(Resolved, 300)
+	add(Repeat, 300)
 	count := func() map[string]int {
 		kinds := make(map[string]int)
 		for _, p := range o.lines["ops"].queue {
@@ -41,22 +41,22 @@ func TestOutbox_LetsGoOfRepeatsFirstAndThenOfWhatIsOver(t *testing.T) {
 		}
 		return kinds
 	}
-	add(Firing, 3000)
-	if got := count(); got["firing"] != 7000 || got["resolved"] != 3000 || got["repeat"] != 0 {
+	add(Firing, 300)
+	if got := count(); got["firing"] != maxWaiting-300 || got["resolved"] != 300 || got["repeat"] != 0 {
 		t.Errorf("%v wait, want no repeats", got)
 	}
-	add(Firing, 3500)
+	add(Firing, 350)
 	if got := count(); got["firing"] != maxWaiting || got["resolved"] != 0 {
 		t.Errorf("%v wait, want 10 000 that fire", got)
 	}
-	if first := o.lines["ops"].queue[0].ID; first != fmt.Sprintf("%06d", 501) {
-		t.Errorf("the oldest is %s, want 000501", first)
+	if first := o.lines["ops"].queue[0].ID; first != fmt.Sprintf("%06d", 51) {
+		t.Errorf("the oldest is %s, want 000051", first)
 	}
-	if got := o.lines["ops"].stats; got.Dropped != 6500 || got.Waiting != maxWaiting {
-		t.Errorf("stats %+v, want 6 500 dropped", got)
+	if got := o.lines["ops"].stats; got.Dropped != 650 || got.Waiting != maxWaiting {
+		t.Errorf("stats %+v, want 650 dropped", got)
 	}
-	if len(o.done) != 6500 {
-		t.Errorf("the store is to hear of %d, want 6 500", len(o.done))
+	if len(o.done) != 650 {
+		t.Errorf("the store is to hear of %d, want 650", len(o.done))
 	}
 }
 
@@ -107,9 +107,9 @@ func TestOutbox_TrimsEachHourWhatIsOld(t *testing.T) {
 		s := memory.New()
 		o := newOutbox(s, slog.New(slog.DiscardHandler))
 		var b fleet.AlertBatch
-		for i := range 2000 {
+		for i := range 1000 {
 			a := fleet.Alert{ID: fmt.Sprintf("%06d", i), StartsAt: time.Now(), UpdatedAt: time.Now(), EndsAt: time.Now()}
-			if i >= 1500 {
+			if i >= 750 {
 				a.EndsAt = time.Now().Add(30 * 24 * time.Hour)
 			}
 			b.Alerts = append(b.Alerts, a)
@@ -135,12 +135,12 @@ func TestOutbox_TrimsEachHourWhatIsOld(t *testing.T) {
 		}
 		o.start(t.Context())
 		time.Sleep(89 * 24 * time.Hour)
-		if n := left(); n != 2001 {
+		if n := left(); n != 1001 {
 			t.Errorf("after 89 days %d are left", n)
 		}
 		time.Sleep(36 * time.Hour)
-		if n := left(); n != 501 {
-			t.Errorf("after 90 days %d are left, want 501", n)
+		if n := left(); n != 251 {
+			t.Errorf("after 90 days %d are left, want 251", n)
 		}
 		time.Sleep(60 * 24 * time.Hour)
 		if n := left(); n != 1 {

@@ -18,7 +18,7 @@ func TestSilence_WhatIsSilencedKeepsNothingElseFromBeingTold(t *testing.T) {
 			r.configure(func(cfg *rigConfig) { cfg.RepeatInterval = 0 })
 			r.declare("db")
 			r.declare("app", "db")
-			s := r.silence(routes("service", "=", "app"), 0, 48*time.Hour)
+			s := r.silence(routes("service", "=", "app"), 0, 6*time.Hour)
 			time.Sleep(time.Second)
 			r.fail("db", 5)
 			r.fail("app", 5)
@@ -44,6 +44,9 @@ func TestSilence_WhatIsSilencedKeepsNothingElseFromBeingTold(t *testing.T) {
 			wantReasons(t, r, "firing,resolved,firing,resolved")
 			time.Sleep(2 * time.Second)
 			wantReasons(t, r, "firing,resolved,firing,resolved,firing")
+			if last := r.inbox.messages()[4]; last.Root != "app" || last.Alerts[0].Service != "app" {
+				t.Errorf("told %+v, want it to be of what fails still", last)
+			}
 			again()
 			r.heal("app")
 			time.Sleep(time.Minute)
@@ -53,4 +56,63 @@ func TestSilence_WhatIsSilencedKeepsNothingElseFromBeingTold(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestSilence_ThatEndsOverWhatWasNeverToldIsNoRepeat(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.declare("db")
+		r.declare("web", "db")
+		r.declare("app", "web")
+		s := r.silence(routes("service", "=", "app"), 0, time.Hour)
+		time.Sleep(time.Second)
+		for _, name := range []string{"db", "web", "app"} {
+			r.fail(name, 5)
+		}
+		time.Sleep(time.Minute)
+		wantReasons(t, r, "firing")
+		r.heal("db")
+		time.Sleep(time.Until(s.EndsAt) + time.Second)
+		wantReasons(t, r, "firing,escalated")
+		m := r.inbox.messages()[1]
+		if name, since := m.Head(); name != "web" || !since.Equal(m.Alerts[0].StartsAt) || m.Alerts[0].Service != "web" {
+			t.Errorf("told of %s since %v, want web: %+v", name, since, m.Alerts)
+		}
+		s = r.silence(routes("service", "=", "app"), 0, time.Hour)
+		time.Sleep(time.Until(s.EndsAt) + time.Second)
+		wantReasons(t, r, "firing,escalated,repeat")
+	})
+}
+
+func TestMessage_NamesWhatFailsStill(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.declare("db")
+		r.declare("api", "db")
+		time.Sleep(time.Second)
+		r.fail("db", 5)
+		began := time.Now()
+		time.Sleep(time.Hour)
+		r.fail("api", 5)
+		joined := time.Now()
+		check := func(what, want string, from time.Time) {
+			t.Helper()
+			all := r.inbox.messages()
+			m := all[len(all)-1]
+			name, since := m.Head()
+			if name != want || since.Sub(from).Abs() > time.Second || m.Root != "db" || m.Alerts[0].Service != want {
+				t.Errorf("%s: %s since %v first, want %s since %v: %+v", what, name, since, want, from, m)
+			}
+		}
+		check("at first", "db", began)
+		time.Sleep(4 * time.Hour)
+		wantReasons(t, r, "firing,repeat")
+		check("both fail", "db", began)
+		r.heal("db")
+		time.Sleep(4 * time.Hour)
+		wantReasons(t, r, "firing,repeat,repeat")
+		check("the root is well", "api", joined)
+		r.heal("api")
+		time.Sleep(time.Minute)
+		wantReasons(t, r, "firing,repeat,repeat,resolved")
+		check("at last", "db", began)
+	})
 }

@@ -187,6 +187,9 @@ func (e *Engine) silence(now time.Time) {
 	if !e.nextSilence.IsZero() && !now.Before(e.nextSilence) {
 		e.recover = true
 	}
+	if !e.recover && len(e.changed) == 0 {
+		return
+	}
 	var active []*silence
 	if e.recover {
 		e.nextSilence = time.Time{}

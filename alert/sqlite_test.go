@@ -36,7 +36,7 @@ func TestEngine_GoesOnFromADatabase(t *testing.T) {
 				t.Errorf("after a restart %+v, want %+v", b, a)
 			}
 		}
-		if _, err := r.Acknowledge(context.Background(), before[0].ID, alice); err != nil {
+		if _, _, err := r.Acknowledge(context.Background(), before[0].ID, alice); err != nil {
 			t.Fatal(err)
 		}
 		silence := r.silence(routes("service", "=", "web"), time.Hour, time.Hour)

@@ -26,7 +26,7 @@ func describe(s *service, kind int, r *rule, since time.Time, users int) (summar
 		text = s.name + " is open since " + clock + circuitCause(s.view, seen)
 	case failures:
 		n, from, last := b.ConsecutiveFailures, "operations", b.LastError
-		if h := &s.view.Health; h.ConsecutiveFailures > n {
+		if h := &s.view.Health; h.ConsecutiveFailures > n || h.ConsecutiveFailures == n && h.Err == last { // which count as operations
 			n, from, last = h.ConsecutiveFailures, "health_checks", h.Err
 		}
 		text = fmt.Sprintf("%s fails since %s: %d %s in a row failed%s", s.name, clock, n, strings.ReplaceAll(from, "_", " "), inBrackets(last))

@@ -53,6 +53,8 @@ func (e *Engine) see(c fleet.Change) {
 	}
 	if urgent {
 		e.kick()
+	} else {
+		poke(e.stir)
 	}
 }
 

@@ -34,15 +34,24 @@ func (c *Client) Alert(ctx context.Context, id string) (wire.Alert, error) {
 	return out, err
 }
 
-// AcknowledgeAlert says that somebody has seen an alert, and with it all of its
-// incident, so that it is not told again. The reason may be empty. It needs the
-// role operator.
-func (c *Client) AcknowledgeAlert(ctx context.Context, id, reason string) (wire.Alert, error) {
+// AcknowledgeAlert says that somebody has seen an alert, and with it all that fires
+// in its incident, so that it is not told again. If somebody has before, the answer
+// says who and when. The reason may be empty. It needs the role operator.
+func (c *Client) AcknowledgeAlert(ctx context.Context, id, reason string) (wire.Acknowledged, error) {
 	body := struct {
 		Reason string `json:"reason,omitempty"`
 	}{reason}
-	var out wire.Alert
+	var out wire.Acknowledged
 	err := c.do(ctx, call{method: http.MethodPost, path: api("alerts", id, "acknowledge"), body: body}, &out)
+	return out, err
+}
+
+// UnacknowledgeAlert says that nobody looks after an alert, nor after all that
+// fires in its incident, whoever has said so, so that it is repeated again. The
+// reason may be empty. It needs the role operator.
+func (c *Client) UnacknowledgeAlert(ctx context.Context, id, reason string) (wire.Alert, error) {
+	var out wire.Alert
+	err := c.do(ctx, call{method: http.MethodDelete, path: api("alerts", id, "acknowledge"), query: because(reason)}, &out)
 	return out, err
 }
 

@@ -67,7 +67,7 @@ type Alert struct {
 	Affects    []string // those that depend on the root, directly or not, by name
 	Evidence   json.RawMessage
 	SilencedBy []string  // the IDs of the silences that cover it
-	ToldAt     time.Time // when a message with it was made last; zero: never
+	ToldAt     time.Time // of the ID of the last message with it, which is when that was made; zero: never
 
 	// Who has seen it, and when. Only an Acknowledgement changes these: where
 	// the store has the alert already, they stay as they are there.
@@ -109,11 +109,11 @@ type Delivery struct {
 	LastError string
 }
 
-// Acknowledgement is that somebody has seen alerts.
+// Acknowledgement is that somebody has seen alerts, or that nobody has.
 type Acknowledgement struct {
-	Alerts []string // IDs
-	By     string
-	At     time.Time
+	Alerts []string  // IDs
+	By     string    // "": an earlier one is taken back
+	At     time.Time // zero then
 }
 
 // AlertBatch is what a transaction writes of alerts.

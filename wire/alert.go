@@ -24,6 +24,14 @@ type Alert struct {
 	URL            string          `json:"url"` // of the service's page at that time
 }
 
+// Acknowledged is an alert after somebody said that it was seen. What somebody had
+// seen before says so, by whom and when.
+type Acknowledged struct {
+	Alert
+
+	Newly int `json:"newly"` // how many alerts of its incident nobody had seen
+}
+
 // AlertMessage tells on the stream that an alert began, changed or ended.
 type AlertMessage struct {
 	Type      string `json:"type"`

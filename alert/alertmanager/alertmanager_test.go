@@ -16,6 +16,7 @@ import (
 	"github.com/degenduel/switchgear/alert"
 	"github.com/degenduel/switchgear/alert/alertmanager"
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/internal/alertmanagertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -56,7 +57,7 @@ func sync(t *testing.T, m *alertmanager.Mirror, firing, ended []fleet.Alert) {
 }
 
 // names are the services of alerts and the roots of their incidents.
-func names(all []gettable) (names []string) {
+func names(all []alertmanagertest.Alert) (names []string) {
 	for _, a := range all {
 		names = append(names, a.Labels["service"]+" of "+a.Labels["root"])
 	}
@@ -65,8 +66,8 @@ func names(all []gettable) (names []string) {
 
 func TestMirror_ARealAlertmanagerShowsEachAlertOnceUntilItEnds(t *testing.T) {
 	t.Parallel()
-	am := start(t, "127.0.0.1:0")
-	m := mirror(t, alertmanager.Options{URL: am.url() + "/", Link: "https://board.example.com", Layer: func(service string) string {
+	am := alertmanagertest.Start(t, "127.0.0.1:0")
+	m := mirror(t, alertmanager.Options{URL: am.URL + "/", Link: "https://board.example.com", Layer: func(service string) string {
 		return map[string]string{"db": "data"}[service]
 	}})
 	db, web := firing("01a", "db"), firing("01b", "web")
@@ -74,11 +75,11 @@ func TestMirror_ARealAlertmanagerShowsEachAlertOnceUntilItEnds(t *testing.T) {
 	for range 3 {
 		sync(t, m, []fleet.Alert{db, web}, nil)
 	}
-	got := am.shows(t)
+	got := am.Alerts(t)
 	if diff := cmp.Diff([]string{"db of db", "web of db"}, names(got)); diff != "" {
 		t.Fatalf("shown (-want +got):\n%s", diff)
 	}
-	want := gettable{
+	want := alertmanagertest.Alert{
 		Labels: map[string]string{
 			"alertname": "circuit_state_change", "service": "db", "severity": "critical", "incident": "01a", "root": "db", "layer": "data",
 		},
@@ -96,54 +97,54 @@ func TestMirror_ARealAlertmanagerShowsEachAlertOnceUntilItEnds(t *testing.T) {
 	}
 
 	sync(t, m, []fleet.Alert{web}, []fleet.Alert{over(db)})
-	if diff := cmp.Diff([]string{"web of db"}, names(am.shows(t))); diff != "" {
+	if diff := cmp.Diff([]string{"web of db"}, names(am.Alerts(t))); diff != "" {
 		t.Errorf("shown when db is well (-want +got):\n%s", diff)
 	}
 	again := firing("01c", "db") // in the same incident
 	again.StartsAt = time.Now().UTC()
 	sync(t, m, []fleet.Alert{web, again}, []fleet.Alert{over(db)})
-	if diff := cmp.Diff([]string{"db of db", "web of db"}, names(am.shows(t))); diff != "" {
+	if diff := cmp.Diff([]string{"db of db", "web of db"}, names(am.Alerts(t))); diff != "" {
 		t.Errorf("shown when db fails again (-want +got):\n%s", diff)
 	}
 	sync(t, m, nil, []fleet.Alert{over(web), over(db), over(again)})
-	if got := names(am.shows(t)); got != nil {
+	if got := names(am.Alerts(t)); got != nil {
 		t.Errorf("shown when all is well: %v", got)
 	}
 }
 
 func TestMirror_ARealAlertmanagerShowsNoAlertTwiceWhenItsLabelsChange(t *testing.T) {
 	t.Parallel()
-	am := start(t, "127.0.0.1:0")
-	m := mirror(t, alertmanager.Options{URL: am.url()})
+	am := alertmanagertest.Start(t, "127.0.0.1:0")
+	m := mirror(t, alertmanager.Options{URL: am.URL})
 	web := firing("01b", "web")
 	web.Root = "web"
 	sync(t, m, []fleet.Alert{web}, nil)
 	web.Root = "db"
 	sync(t, m, []fleet.Alert{web, firing("01a", "db")}, nil)
-	if diff := cmp.Diff([]string{"db of db", "web of db"}, names(am.shows(t))); diff != "" {
+	if diff := cmp.Diff([]string{"db of db", "web of db"}, names(am.Alerts(t))); diff != "" {
 		t.Errorf("shown when the root is found (-want +got):\n%s", diff)
 	}
 	sync(t, m, nil, nil) // as when its routes change
-	if got := names(am.shows(t)); got != nil {
+	if got := names(am.Alerts(t)); got != nil {
 		t.Errorf("shown when nothing is to be shown: %v", got)
 	}
 }
 
 func TestMirror_ARealAlertmanagerThatWasStartedAnewShowsThemAgain(t *testing.T) {
 	t.Parallel()
-	am := start(t, "127.0.0.1:0")
-	m := mirror(t, alertmanager.Options{URL: am.url()})
+	am := alertmanagertest.Start(t, "127.0.0.1:0")
+	m := mirror(t, alertmanager.Options{URL: am.URL})
 	sync(t, m, []fleet.Alert{firing("01a", "db")}, nil)
-	am.stop()
+	am.Stop()
 	if err := m.Sync(t.Context(), []fleet.Alert{firing("01a", "db")}, nil); err == nil {
 		t.Error("no error while it is gone")
 	}
-	am = start(t, am.address)
-	if got := names(am.shows(t)); got != nil {
+	am = alertmanagertest.Start(t, am.Address)
+	if got := names(am.Alerts(t)); got != nil {
 		t.Fatalf("shown after its start: %v", got)
 	}
 	sync(t, m, []fleet.Alert{firing("01a", "db")}, nil)
-	if diff := cmp.Diff([]string{"db of db"}, names(am.shows(t))); diff != "" {
+	if diff := cmp.Diff([]string{"db of db"}, names(am.Alerts(t))); diff != "" {
 		t.Errorf("shown after the next sync (-want +got):\n%s", diff)
 	}
 }
@@ -151,7 +152,7 @@ func TestMirror_ARealAlertmanagerThatWasStartedAnewShowsThemAgain(t *testing.T) 
 // posted is what a server of the test's was sent.
 type posted struct {
 	path   string
-	alerts []gettable
+	alerts []alertmanagertest.Alert
 }
 
 // taking is a server that answers with the statuses in turn, the last for ever.

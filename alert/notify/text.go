@@ -3,9 +3,7 @@ package notify
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/degenduel/switchgear/alert"
@@ -39,10 +37,16 @@ func write(m alert.Message) (title, text string) {
 	first := &m.Alerts[0]
 	lines := []string{cut(plain(first.Summary), maxSummary)}
 	over := m.Reason == alert.Resolved
-	if !over {
-		lines = append(lines, "Root: "+rootOf(m)+", since "+earliest(m.Alerts).UTC().Format("2006-01-02 15:04:05 MST"))
+	head, since := m.Head()
+	atRoot := head == rootOf(m)
+	switch from := ", since " + since.UTC().Format("2006-01-02 15:04:05 MST"); {
+	case over:
+	case atRoot:
+		lines = append(lines, "Root: "+head+from)
+	default:
+		lines = append(lines, "Fails: "+head+from, "Began with: "+m.Root+", whose alerts are over")
 	}
-	if len(first.Affects) > 0 && !over {
+	if len(first.Affects) > 0 && !over && atRoot {
 		lines = append(lines, "Drags down: "+names(first.Affects))
 	}
 	for i := range m.Alerts[1:] {
@@ -66,7 +70,7 @@ func write(m alert.Message) (title, text string) {
 
 // titleOf is why the message is sent, and of whom.
 func titleOf(m alert.Message, first *fleet.Alert) string {
-	of := rootOf(m)
+	of, _ := m.Head()
 	if m.Reason == alert.Test {
 		return "Test of Switchgear"
 	}
@@ -94,18 +98,16 @@ func rootOf(m alert.Message) string {
 	return m.Root
 }
 
+// gravest is how grave what fires is, or was, if nothing does; those that fire come
+// first.
 func gravest(alerts []fleet.Alert) fleet.Severity {
 	most := alerts[0].Severity
 	for i := range alerts {
-		if alerts[i].Severity.Graver(most) {
+		if alerts[i].Firing() == alerts[0].Firing() && alerts[i].Severity.Graver(most) {
 			most = alerts[i].Severity
 		}
 	}
 	return most
-}
-
-func earliest(alerts []fleet.Alert) time.Time {
-	return slices.MinFunc(alerts, func(a, b fleet.Alert) int { return a.StartsAt.Compare(b.StartsAt) }).StartsAt
 }
 
 // names lists services, and how many more there are.

@@ -53,6 +53,17 @@ func TestMessage_SaysWhyItIsSent(t *testing.T) {
 			"Firing: db (warning)\n" + strings.Replace(wholeText, "02:03:04 UTC\n", "02:03:03 UTC\n", 1),
 		},
 		{
+			"the root is well, and its dependant is not",
+			with(func(m *alert.Message) {
+				m.Reason = alert.Repeat
+				db, web := m.Alerts[0], m.Alerts[1]
+				db.EndsAt, db.Summary = began.Add(60e9), "db is closed again"
+				web.Severity, web.StartsAt = fleet.SeverityWarning, began.Add(30e9)
+				m.Alerts, m.Link = []fleet.Alert{web, db}, ""
+			}),
+			"Still firing: web (warning)\nweb fails\nFails: web, since 2026-03-01 02:03:34 UTC\nBegan with: db, whose alerts are over\nAlso: db is closed again\nTo do: see why it fails; its circuit opens if that goes on",
+		},
+		{
 			"little is known",
 			alert.Message{Reason: alert.Firing, Alerts: []fleet.Alert{{Service: "x", Severity: fleet.SeverityInfo, Summary: "x is odd", StartsAt: began}}},
 			"Firing: x (info)\nx is odd\nRoot: x, since 2026-03-01 02:03:04 UTC",

@@ -9,8 +9,9 @@ import (
 )
 
 type alertsCmd struct {
-	List alertsListCmd `cmd:"" default:"withargs" help:"List the alerts, newest first."`
-	Ack  alertsAckCmd  `cmd:"" help:"Say that you have seen an alert: its incident is not told again."`
+	List  alertsListCmd  `cmd:"" default:"withargs" help:"List the alerts, newest first."`
+	Ack   alertsAckCmd   `cmd:"" help:"Say that you have seen an alert, and all of its incident: it is not told again."`
+	Unack alertsUnackCmd `cmd:"" help:"Take that back, whoever said it: the incident is repeated again."`
 }
 
 type alertsListCmd struct {
@@ -80,30 +81,4 @@ func alertStatus(a *wire.Alert) string {
 		return "silenced"
 	}
 	return a.Status
-}
-
-type alertsAckCmd struct {
-	target `embed:"" group:"target"`
-
-	ID     string `arg:"" name:"id" help:"Its ID, as the list has it."`
-	Reason string `placeholder:"TEXT" help:"What you do about it, for the audit log."`
-}
-
-// Run acknowledges an alert.
-func (c *alertsAckCmd) Run(ctx context.Context, p *process) error {
-	manager, err := c.connect(p)
-	if err != nil {
-		return err
-	}
-	defer manager.Close()
-	a, err := manager.AcknowledgeAlert(ctx, c.ID, c.Reason)
-	switch {
-	case err != nil:
-		return err
-	case c.Output == "json":
-		return p.printJSON(a)
-	}
-	return printColumns(p.stdout, [][]string{
-		{"service", a.Service}, {"alert", words(a.Kind)}, {"incident", a.Incident}, {"seen by", orNone(deref(a.AcknowledgedBy))}, {"summary", a.Summary},
-	})
 }

@@ -44,6 +44,18 @@ func (m *fakeManager) handleAlerts() {
 			if a.ID == r.PathValue("id") {
 				who := "admin"
 				a.AcknowledgedBy, a.AcknowledgedAt = &who, at(0)
+				if a.ID == "L3" { // somebody was sooner
+					who = "night"
+					return wire.Acknowledged{Alert: a}, nil
+				}
+				return wire.Acknowledged{Alert: a, Newly: 2}, nil
+			}
+		}
+		return nil, &refusal{status: http.StatusNotFound, detail: "there is no such alert"}
+	})
+	m.handle("DELETE /api/v2/alerts/{id}/acknowledge", func(r *http.Request) (any, *refusal) {
+		for _, a := range fakeAlerts() {
+			if a.ID == r.PathValue("id") && r.URL.Query().Get("reason") == "not mine" {
 				return a, nil
 			}
 		}

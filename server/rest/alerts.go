@@ -19,8 +19,10 @@ type Alerts interface {
 	// Alert returns one.
 	Alert(ctx context.Context, id string) (fleet.Alert, error)
 	// Acknowledge says of an alert, and all of its incident, that the actor has
-	// seen it.
-	Acknowledge(ctx context.Context, id string, by fleet.Actor) (fleet.Alert, error)
+	// seen it, and of how many of them this is news.
+	Acknowledge(ctx context.Context, id string, by fleet.Actor) (a fleet.Alert, newly int, err error)
+	// Unacknowledge takes that back, whoever has said it.
+	Unacknowledge(ctx context.Context, id string, by fleet.Actor) (fleet.Alert, error)
 	// Silences are those that have not ended, and those that ended lately.
 	Silences(ctx context.Context) ([]fleet.Silence, error)
 	// Silence adds one, of which the matchers, the reason and the times are given.
@@ -143,25 +145,46 @@ func (a *API) getAlert(w http.ResponseWriter, c *call) error {
 }
 
 func (a *API) acknowledge(w http.ResponseWriter, c *call) error {
-	reason, err := c.optionalReason(w)
+	id, alerts, by, err := a.seen(w, c)
 	if err != nil {
 		return err
 	}
-	found, alerts, err := a.alert(c)
+	found, newly, err := alerts.Acknowledge(c.r.Context(), id, by)
 	if err != nil {
 		return err
 	}
-	if err := c.mayAcknowledge(alerts, found.Incident); err != nil {
+	return writeJSON(w, http.StatusOK, wire.Acknowledged{Alert: view.Alert(&found, c.sees()), Newly: newly})
+}
+
+func (a *API) unacknowledge(w http.ResponseWriter, c *call) error {
+	id, alerts, by, err := a.seen(w, c)
+	if err != nil {
 		return err
 	}
-	if found, err = alerts.Acknowledge(c.r.Context(), found.ID, c.actor(reason)); err != nil {
+	found, err := alerts.Unacknowledge(c.r.Context(), id, by)
+	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, view.Alert(&found, c.sees()))
 }
 
+// seen is the alert of the path, and who says whether its incident was seen, if
+// they may.
+func (a *API) seen(w http.ResponseWriter, c *call) (id string, alerts Alerts, by fleet.Actor, err error) {
+	reason, err := c.optionalReason(w)
+	if err != nil {
+		return "", nil, fleet.Actor{}, err
+	}
+	found, alerts, err := a.alert(c)
+	if err == nil {
+		err = c.mayAcknowledge(alerts, found.Incident)
+	}
+	return found.ID, alerts, c.actor(reason), err
+}
+
 // mayAcknowledge refuses a token that is not for all services of an incident: the
-// others would not be told again, on the word of somebody who does not see them.
+// others would not be told again, or would be, on the word of somebody who does not
+// see them.
 func (c *call) mayAcknowledge(alerts Alerts, incident string) error {
 	if !c.id.Limited() {
 		return nil
@@ -185,7 +208,11 @@ func (c *call) mayAcknowledge(alerts Alerts, incident string) error {
 
 // acknowledgeAgain answers with the present alert.
 func (a *API) acknowledgeAgain(w http.ResponseWriter, c *call, _ fleet.Request) error {
-	return a.getAlert(w, c)
+	found, _, err := a.alert(c)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, wire.Acknowledged{Alert: view.Alert(&found, c.sees())})
 }
 
 func (a *API) listSilences(w http.ResponseWriter, c *call) error {

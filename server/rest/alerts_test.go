@@ -73,17 +73,36 @@ func TestAlerts_AreListedAcknowledgedAndOver(t *testing.T) {
 	if last := b.store.AuditLog()[len(b.store.AuditLog())-1]; last.Action != "acknowledge" || last.Service != "market" || last.Reason != "on it" {
 		t.Errorf("the audit log says %+v", last)
 	}
+	if n, _ := seen.body["newly"].(float64); n < 1 {
+		t.Errorf("newly seen: %s", seen.raw)
+	}
+	again := b.with(b.admin(201, "POST", "/api/v2/tokens", `{"name":"night","role":"operator"}`).text("token"), "POST", "/api/v2/alerts/"+id+"/acknowledge", "")
+	if again.status != 200 || again.text("acknowledged_by") != "admin-1" || again.text("acknowledged_at") != seen.text("acknowledged_at") || again.body["newly"] != 0.0 {
+		t.Errorf("seen again: %s", again.raw)
+	}
+	back := b.admin(200, "DELETE", "/api/v2/alerts/"+id+"/acknowledge?reason=not+mine", "")
+	if back.body["acknowledged_by"] != nil || back.body["acknowledged_at"] != nil || back.text("id") != id {
+		t.Errorf("taken back: %s", back.raw)
+	}
+	for _, by := range b.admin(200, "GET", "/api/v2/alerts?incident="+one.text("incident"), "").names("alerts", "acknowledged_by") {
+		if by != nil {
+			t.Errorf("after it was taken back it is seen by %v", by)
+		}
+	}
+	if last := b.store.AuditLog()[len(b.store.AuditLog())-1]; last.Action != "end acknowledgement" || last.Service != "market" || last.Reason != "not mine" {
+		t.Errorf("the audit log says %+v", last)
+	}
 	b.admin(200, "POST", "/api/v2/services/market/reset", `{"reason":"well"}`)
 	b.until("the end", func() bool {
 		return len(b.admin(200, "GET", "/api/v2/alerts?status=firing&service=market", "").names("alerts", "id")) == 0
 	})
-	if got := b.admin(409, "POST", "/api/v2/alerts/"+id+"/acknowledge", ""); got.text("detail") == "" {
-		t.Errorf("over: %s", got.raw)
+	for _, method := range []string{"POST", "DELETE"} {
+		if got := b.admin(409, method, "/api/v2/alerts/"+id+"/acknowledge", ""); got.text("detail") == "" {
+			t.Errorf("over: %s", got.raw)
+		}
+		b.admin(404, method, "/api/v2/alerts/nothing/acknowledge", "")
 	}
-	for _, path := range []string{"/api/v2/alerts/nothing", "/api/v2/alerts/nothing/acknowledge"} {
-		method := map[bool]string{true: "POST", false: "GET"}[strings.HasSuffix(path, "acknowledge")]
-		b.admin(404, method, path, "")
-	}
+	b.admin(404, "GET", "/api/v2/alerts/nothing", "")
 	for query, field := range map[string]string{
 		"status=open": "status", "service=No": "service", "limit=0": "limit", "cursor=" + *eventsList.cursor("1"): "cursor", "kind=x": "kind",
 	} {
@@ -216,6 +235,9 @@ func TestAlerts_ATokenAcknowledgesNoIncidentOfWhichItSeesAPart(t *testing.T) {
 		t.Errorf("the root's alert was acknowledged by %v", by)
 	}
 	b.admin(200, "POST", "/api/v2/alerts/"+id+"/acknowledge", "")
+	if got := b.with(secret, "DELETE", "/api/v2/alerts/"+id+"/acknowledge", ""); got.status != 403 {
+		t.Errorf("taken back: %d %s", got.status, got.raw)
+	}
 }
 
 func TestAlerts_NameNoServiceThatTheTokenIsNotFor(t *testing.T) {

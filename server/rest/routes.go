@@ -88,6 +88,10 @@ func (a *API) routes() []route {
 			pattern: "POST " + alerts + "/{id}/acknowledge", role: auth.Operator, serve: a.acknowledge,
 			action: "acknowledge", again: a.acknowledgeAgain,
 		},
+		{
+			pattern: "DELETE " + alerts + "/{id}/acknowledge", role: auth.Operator, serve: a.unacknowledge, query: reason,
+			action: "end acknowledgement",
+		},
 		{pattern: "GET " + silences, role: auth.Viewer, serve: a.listSilences, global: true},
 		{
 			pattern: "POST " + silences, role: auth.Operator, serve: a.createSilence, global: true,

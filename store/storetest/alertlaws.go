@@ -139,6 +139,13 @@ var acknowledgementLaws = []alertLaw{
 			x.Errorf("it ends at %v", a.EndsAt)
 		}
 	}},
+	{"AnAcknowledgementMayBeTakenBack", func(x alertTrial) {
+		x.write(fleet.AlertBatch{Alerts: []fleet.Alert{alert("1", "a"), alert("2", "b")}})
+		x.write(acknowledge("ada", 7, "1", "2"))
+		x.write(fleet.AlertBatch{Acknowledged: []fleet.Acknowledgement{{Alerts: []string{"1"}}}})
+		x.wantAcknowledged("1", "", time.Time{})
+		x.wantAcknowledged("2", "ada", after(7))
+	}},
 	{"ABatchMayAcknowledgeWhatItWrites", func(x alertTrial) {
 		b := acknowledge("ada", 7, "1", "2")
 		b.Alerts = []fleet.Alert{alert("1", "a"), resolved("2", "b", 3), resolved("1", "a", 4)}
