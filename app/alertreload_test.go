@@ -161,12 +161,13 @@ func TestAlerts_AreOnTheStreamAndAcknowledgedOverAKill(t *testing.T) {
 		}
 	}
 	stream = p.watchAlerts(t)
-	p.fail(t, "job") // which joins what somebody knows of
+	p.fail(t, "job") // whose opening joins what somebody knows of, and nobody knows of yet
 	for a = stream("alert:firing"); a.Service != "job"; a = stream("alert:firing") {
 	}
-	if a.Incident != alerts[0].Incident || a.AcknowledgedBy == nil {
+	if a.Incident != alerts[0].Incident || a.AcknowledgedBy != nil {
 		t.Errorf("what joins is %+v", a)
 	}
+	h.hears(2)
 	p.heal(t, "job")
 	p.heal(t, "web")
 	for range 4 {
@@ -174,7 +175,7 @@ func TestAlerts_AreOnTheStreamAndAcknowledgedOverAKill(t *testing.T) {
 			t.Errorf("got %+v", a)
 		}
 	}
-	are(t, h.hears(2), "firing web", "resolved web")
+	are(t, h.hears(3), "firing web", "escalated web", "resolved web")
 }
 
 // watchAlerts opens the stream; next is the next alert on it of that type.
