@@ -48,6 +48,9 @@ func TestEnv_ReadsEveryVariable(t *testing.T) {
 		"SWITCHGEAR_METRICS_DURATIONS":    "layer",
 		"SWITCHGEAR_MESSAGES_PER_MINUTE":  "600",
 		"SWITCHGEAR_SOCKETS_PER_IDENTITY": "7",
+
+		"SWITCHGEAR_DATABASE_URL_FILE":        secretFile(t, "postgres://u:p@db/x\n"),
+		"SWITCHGEAR_POSTGRES_MAX_CONNECTIONS": "4",
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -58,6 +61,7 @@ func TestEnv_ReadsEveryVariable(t *testing.T) {
 			AllowedTargets: []string{"loopback", "10.0.0.0/8"},
 			Limits:         config.Limits{MessagesPerMinute: 600, SocketsPerIdentity: 7},
 			JWT:            &config.JWT{Secret: jwtSecret},
+			DatabaseURL:    "postgres://u:p@db/x", MaxConnections: 4,
 			Data:           "/var/lib/switchgear", LogLevel: "warn", LogFormat: "json", MetricsDurations: "layer",
 		},
 		Config: "/etc/switchgear.yaml", AdminToken: adminToken, URL: "https://manager.example/base", Token: "ey.ab.cd",

@@ -28,7 +28,14 @@ var (
 
 	// ErrUnfinished is of a database into which a copy was interrupted.
 	ErrUnfinished = sqlstore.ErrUnfinished
+
+	// ErrNotEmpty is of a database that CopyTo is to fill, and not to empty.
+	ErrNotEmpty = sqlstore.ErrNotEmpty
 )
+
+// Copyable is a store that can be filled by CopyTo: this one, or that of
+// store/sqlite.
+type Copyable = sqlstore.Copyable
 
 // Options are how a store works. The zero Options are good.
 type Options struct {

@@ -143,7 +143,7 @@ func enter(dir string) (path string, _ *lock, err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
-	return filepath.Join(dir, databaseName), lock, nil
+	return filepath.Join(dir, DatabaseName), lock, nil
 }
 
 // connect opens the pools to the file, which is there. Nothing is written to it
