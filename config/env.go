@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -134,7 +133,7 @@ func (r *envReader) settings(s *Settings) {
 	}
 	database, databaseSource := r.secret("SWITCHGEAR_DATABASE_URL")
 	s.DatabaseURL = database
-	names := strings.NewReplacer(append(slices.Clone(variables), "auth.jwt.secret", source, "store.databaseUrl", databaseSource)...)
+	names := strings.NewReplacer(append([]string{"auth.jwt.secret", source, "store.databaseUrl", databaseSource}, variables...)...)
 	for _, n := range numbersOf(s) {
 		if name := names.Replace(n.field); name != n.field {
 			r.number(name, n)

@@ -61,7 +61,7 @@ func (c *serveCmd) Validate() error {
 	}
 	flags := strings.NewReplacer("server.listen", "--listen", "server.publicUrl", "--public-url", "server.allowedOrigins", "--allowed-origin",
 		"server.allowedTargets", "--allowed-target",
-		"store.data", "--data", "store.databaseUrl", "--database-url", "log.level", "--log-level", "log.format", "--log-format")
+		"store.databaseUrl", "--database-url", "store.data", "--data", "log.level", "--log-level", "log.format", "--log-format")
 	var errs []error
 	bad.EachField(func(field, message string) { errs = append(errs, errors.New(flags.Replace(field)+": "+message)) })
 	return errors.Join(errs...)
