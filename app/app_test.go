@@ -33,7 +33,7 @@ import (
 const (
 	serveEnv    = "SWITCHGEAR_APP_TEST_SERVE"    // the data directory of a child that serves
 	databaseEnv = "SWITCHGEAR_APP_TEST_DATABASE" // the database that takes its place
-	token    = "an-admin-token-of-the-tests"
+	token       = "an-admin-token-of-the-tests"
 )
 
 // TestMain lets a child process be the real thing: one can be killed.

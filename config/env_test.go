@@ -62,7 +62,7 @@ func TestEnv_ReadsEveryVariable(t *testing.T) {
 			Limits:         config.Limits{MessagesPerMinute: 600, SocketsPerIdentity: 7},
 			JWT:            &config.JWT{Secret: jwtSecret},
 			DatabaseURL:    "postgres://u:p@db/x", MaxConnections: 4,
-			Data:           "/var/lib/switchgear", LogLevel: "warn", LogFormat: "json", MetricsDurations: "layer",
+			Data: "/var/lib/switchgear", LogLevel: "warn", LogFormat: "json", MetricsDurations: "layer",
 		},
 		Config: "/etc/switchgear.yaml", AdminToken: adminToken, URL: "https://manager.example/base", Token: "ey.ab.cd",
 	}

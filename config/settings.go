@@ -109,8 +109,8 @@ func DefaultSettings() Settings {
 	return Settings{
 		Listen: "127.0.0.1:8080", MaxServices: 20_000, Data: "./data", LogLevel: "info", LogFormat: "text",
 		MetricsDurations: "auto", MaxConnections: 10,
-		Limits:           Limits{MessagesPerMinute: 60, SocketsPerIdentity: 20, LoginsPerMinute: 10},
-		Series:           defaultSeries,
+		Limits: Limits{MessagesPerMinute: 60, SocketsPerIdentity: 20, LoginsPerMinute: 10},
+		Series: defaultSeries,
 	}
 }
 
