@@ -205,7 +205,7 @@ func (c *cluster) signalAll(s syscall.Signal) {
 func freePort(tb testing.TB) int {
 	tb.Helper()
 	for range 100 {
-		port := 10_000 + rand.IntN(20_000)
+		port := 10_000 + rand.IntN(20_000) //nolint:gosec // no secret
 		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err == nil {
 			_ = l.Close()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -65,7 +66,7 @@ func filled(t *testing.T) *sqlite.Store {
 			b.Configs = append(b.Configs, fleet.ConfigVersion{Service: name, Version: n + 1, Config: []byte(`{ "failureThreshold" : 5 }`), At: at, Actor: "ada"})
 			b.Audit = append(b.Audit, fleet.AuditEntry{At: at, Action: "reset", Service: name, Reason: "bad \xff"})
 		}
-		b.Tokens = []fleet.Token{{ID: fmt.Sprint(n), Name: "n", Role: "viewer", Hash: fmt.Sprint("h", n), CreatedAt: at, Services: []string{"s*"}, Parent: "1"}}
+		b.Tokens = []fleet.Token{{ID: strconv.Itoa(n), Name: "n", Role: "viewer", Hash: fmt.Sprint("h", n), CreatedAt: at, Services: []string{"s*"}, Parent: "1"}}
 		b.Requests = []fleet.Request{{Key: fmt.Sprint("k", n), Fingerprint: "f", At: time.Now()}}
 		if err := s.Commit(t.Context(), &b); err != nil {
 			t.Fatal(err)

@@ -49,9 +49,10 @@ func array(kind sqlstore.Kind, values []any) (any, error) {
 		return out, nil
 	case sqlstore.State:
 		return each(values, sqlstore.PlainJSON)
-	default:
+	case sqlstore.Text, sqlstore.JSON:
 		return each(values, sqlstore.Plain)
 	}
+	return nil, fmt.Errorf("columns of kind %d are not known", kind)
 }
 
 func integers(values []any) ([]int64, error) {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -137,7 +137,7 @@ func TestStore_EndsItsCallsOnAServerThatHangs(t *testing.T) {
 	before := line(t, foreign(t, url), "SELECT COUNT(*) FROM service_events")
 	write(t, s, 3)
 	got, err := s.Events(t.Context(), fleet.EventQuery{Limit: 1000})
-	if err != nil || fmt.Sprint(len(got)-1) != before || got[0].Seq != 3 {
+	if err != nil || strconv.Itoa(len(got)-1) != before || got[0].Seq != 3 {
 		t.Errorf("%d events after %s, %v", len(got), before, err)
 	}
 }

@@ -59,7 +59,8 @@ func take(ctx context.Context, cfg *pgx.ConnConfig, opts Options) (_ *lease, err
 		err = l.lock(ctx, opts.Wait)
 	}
 	if err != nil {
-		return nil, errors.Join(err, l.close())
+		l.close(ctx)
+		return nil, err
 	}
 	return l, nil
 }
@@ -184,8 +185,8 @@ func (l *lease) ours(holder string, err error) error {
 
 // keep looks after the lease until it is closed. fail is told when another has
 // it.
-func (l *lease) keep(fail func(error)) {
-	ctx, stop := context.WithCancel(context.Background())
+func (l *lease) keep(ctx context.Context, fail func(error)) {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
 	l.running.Go(func() {
 		ticker := time.NewTicker(lookInterval)
@@ -240,30 +241,29 @@ func (l *lease) retake(ctx context.Context) error {
 		err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock("+managerKey+")").Scan(&got)
 	}
 	if err != nil || !got {
-		return errors.Join(err, farewell(conn))
+		return errors.Join(err, farewell(ctx, conn))
 	}
 	l.log.InfoContext(ctx, "the connection that keeps the database for this manager is back")
 	l.conn = conn
 	return nil
 }
 
-func farewell(conn *pgx.Conn) error {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+func farewell(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	return conn.Close(ctx)
 }
 
-// close ends keep and gives the database free.
-func (l *lease) close() error {
+// close ends keep and gives the database free: at the latest the server does, when
+// it sees the connection end.
+func (l *lease) close(ctx context.Context) {
 	l.stop()
 	l.running.Wait()
 	if l.conn == nil {
-		return nil
+		return
 	}
-	conn := l.conn
+	if err := farewell(ctx, l.conn); err != nil {
+		l.log.DebugContext(ctx, "the connection that kept the database was not closed well", slog.Any("error", err))
+	}
 	l.conn = nil
-	if err := farewell(conn); err != nil {
-		l.log.Debug("the connection that kept the database was not closed well", slog.Any("error", err))
-	}
-	return nil
 }

@@ -31,57 +31,57 @@ var patient = postgres.Options{Timeout: time.Minute, MaxConnections: 4}
 
 // database is a new one on the server of all tests; ok is false where there is
 // no PostgreSQL.
-func database(t testing.TB) (url string, ok bool) {
-	t.Helper()
-	server, ok := testpg.Shared(t, "fsync=on", "max_connections=400")
+func database(tb testing.TB) (url string, ok bool) {
+	tb.Helper()
+	server, ok := testpg.Shared(tb, "fsync=on", "max_connections=400")
 	if !ok {
 		return "", false
 	}
-	return server.Database(t), true
+	return server.Database(tb), true
 }
 
 // open opens a store that the test's end closes.
-func open(t testing.TB, url string) *postgres.Store {
-	t.Helper()
-	s, err := postgres.Open(t.Context(), url, patient)
+func open(tb testing.TB, url string) *postgres.Store {
+	tb.Helper()
+	s, err := postgres.Open(tb.Context(), url, patient)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { shut(t, s) })
+	tb.Cleanup(func() { shut(tb, s) })
 	return s
 }
 
-func shut(t testing.TB, s *postgres.Store) {
-	t.Helper()
+func shut(tb testing.TB, s *postgres.Store) {
+	tb.Helper()
 	if err := s.Close(); err != nil {
-		t.Error(err)
+		tb.Error(err)
 	}
 }
 
 // foreign is another program's connection.
-func foreign(t testing.TB, url string) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
+func foreign(tb testing.TB, url string) *pgx.Conn {
+	tb.Helper()
+	conn, err := pgx.Connect(tb.Context(), url)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	tb.Cleanup(func() { _ = conn.Close(context.Background()) })
 	return conn
 }
 
-func run(t testing.TB, conn *pgx.Conn, statement string, args ...any) {
-	t.Helper()
-	if _, err := conn.Exec(t.Context(), statement, args...); err != nil {
-		t.Fatalf("%s: %v", statement, err)
+func run(tb testing.TB, conn *pgx.Conn, statement string) {
+	tb.Helper()
+	if _, err := conn.Exec(tb.Context(), statement); err != nil {
+		tb.Fatalf("%s: %v", statement, err)
 	}
 }
 
 // line is the one row of a query of texts, its columns joined by |.
-func line(t testing.TB, conn *pgx.Conn, query string) string {
-	t.Helper()
-	rows, err := conn.Query(t.Context(), query, pgx.QueryExecModeSimpleProtocol)
+func line(tb testing.TB, conn *pgx.Conn, query string) string {
+	tb.Helper()
+	rows, err := conn.Query(tb.Context(), query, pgx.QueryExecModeSimpleProtocol)
 	if err != nil {
-		t.Fatalf("%s: %v", query, err)
+		tb.Fatalf("%s: %v", query, err)
 	}
 	defer rows.Close()
 	var lines []string
@@ -93,7 +93,7 @@ func line(t testing.TB, conn *pgx.Conn, query string) string {
 		lines = append(lines, strings.Join(parts, "|"))
 	}
 	if err := rows.Err(); err != nil {
-		t.Fatalf("%s: %v", query, err)
+		tb.Fatalf("%s: %v", query, err)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -107,17 +107,17 @@ func batch(seq uint64) fleet.Batch {
 	}
 }
 
-func write(t testing.TB, s fleet.Store, seq uint64) {
-	t.Helper()
+func write(tb testing.TB, s fleet.Store, seq uint64) {
+	tb.Helper()
 	b := batch(seq)
-	if err := s.Commit(t.Context(), &b); err != nil {
-		t.Fatal(err)
+	if err := s.Commit(tb.Context(), &b); err != nil {
+		tb.Fatal(err)
 	}
 }
 
-func wantUnavailable(t testing.TB, what string, err error, words string) {
-	t.Helper()
+func wantUnavailable(tb testing.TB, what string, err error, words string) {
+	tb.Helper()
 	if err == nil || fleet.KindOf(err) != fleet.Unavailable || !strings.Contains(err.Error(), words) {
-		t.Errorf("%s: the error is %v, of kind %v; want one that is unavailable and says %q", what, err, fleet.KindOf(err), words)
+		tb.Errorf("%s: the error is %v, of kind %v; want one that is unavailable and says %q", what, err, fleet.KindOf(err), words)
 	}
 }

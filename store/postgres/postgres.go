@@ -140,9 +140,10 @@ func open(ctx context.Context, url string, opts Options, migrations fs.FS) (_ *S
 		return nil, fmt.Errorf("%s: %w", place, err)
 	}
 	if err := s.connect(ctx, cfg, opts, migrations); err != nil {
-		return nil, fmt.Errorf("%s: %w", place, errors.Join(err, s.lease.close()))
+		s.lease.close(ctx)
+		return nil, fmt.Errorf("%s: %w", place, err)
 	}
-	s.lease.keep(s.Fail)
+	s.lease.keep(ctx, s.Fail)
 	return s, nil
 }
 
@@ -225,5 +226,7 @@ func pool(cfg *pgx.ConnConfig, size int) *sql.DB {
 // Close waits for the calls that run, closes all connections and gives the
 // database free. Calls after Close are Unavailable; a second Close does nothing.
 func (s *Store) Close() error {
-	return errors.Join(s.statements.Close(func(*sql.DB) error { return nil }), s.lease.close())
+	err := s.statements.Close(func(*sql.DB) error { return nil })
+	s.lease.close(context.Background())
+	return err
 }

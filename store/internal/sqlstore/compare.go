@@ -66,7 +66,7 @@ func (c column) digest(h hash.Hash, value any) {
 	case int64:
 		raw = binary.BigEndian.AppendUint64(raw, uint64(v)) //nolint:gosec // its bits
 	case time.Time:
-		raw = binary.BigEndian.AppendUint64(raw, uint64(v.UnixMicro())) //nolint:gosec // its bits
+		raw = binary.BigEndian.AppendUint64(raw, uint64(v.UnixMicro()))
 	case []byte:
 		switch raw = v; c.kind {
 		case State:

@@ -199,7 +199,7 @@ func (t *table) scan(rows *sql.Rows, out *[]any) error {
 			into[c] = new(sql.NullInt64)
 		case Moment:
 			into[c] = new(sql.Null[anyTime])
-		default:
+		case Text, JSON, State, Bytes:
 			into[c] = new([]byte)
 		}
 	}

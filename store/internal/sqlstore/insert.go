@@ -46,7 +46,7 @@ func (in *insert) prepare(ctx context.Context, db *sql.DB, dialect *Dialect, tab
 	in.columns, in.array = of, dialect.Array
 	before := "INSERT INTO " + table + " (" + of.names() + ") "
 	if in.array != nil {
-		in.stmts[0], err = db.PrepareContext(ctx, before+of.unnest()+" "+after)
+		in.stmts[0], err = db.PrepareContext(ctx, before+of.unnest()+" "+after) //nolint:sqlclosecheck // statements.close
 		return err
 	}
 	for i, rows := range sizes {
