@@ -57,9 +57,7 @@ func TestOpen_WaitsForOneThatEnds(t *testing.T) {
 		opened <- err
 	}()
 	other := foreign(t, url)
-	for line(t, other, "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())") == "0" {
-		continue
-	}
+	awaitLine(t, other, "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", some)
 	shut(t, first)
 	if err := <-opened; err != nil {
 		t.Error(err)
@@ -82,12 +80,7 @@ func TestStore_TakesItsLockAgainWhenTheConnectionIsLost(t *testing.T) {
 	before := line(t, other, "SELECT pid"+keepers)
 	run(t, other, "SELECT pg_terminate_backend("+before+")")
 	write(t, s, 1) // nothing waits for the lock
-	deadline := time.Now().Add(time.Minute)
-	for now := before; now == before || now == ""; now = line(t, other, "SELECT pid"+keepers) {
-		if time.Now().After(deadline) {
-			t.Fatal("the lock is not taken again")
-		}
-	}
+	awaitLine(t, other, "SELECT COALESCE(MAX(pid), 0)"+keepers, func(now string) bool { return now != before && now != "0" })
 	if _, err := postgres.Open(t.Context(), url, hasty); !errors.Is(err, postgres.ErrInUse) {
 		t.Errorf("Open = %v", err)
 	}
@@ -134,7 +127,7 @@ func TestStore_WritesNothingOnceAnotherManagerHasTheDatabase(t *testing.T) {
 			t.Errorf("%s of the one before: no error", name)
 		}
 	}
-	<-old.Failed() // at the latest when it looks by itself
+	awaitFailure(t, old) // at the latest when it looks by itself
 	if err := old.Failure(); !strings.Contains(err.Error(), "another manager") {
 		t.Errorf("Failure = %v", err)
 	}
@@ -155,7 +148,7 @@ func TestStore_FailsWithoutAWriteOnceAnotherManagerHasTheDatabase(t *testing.T) 
 	}
 	s := open(t, url)
 	run(t, foreign(t, url), "UPDATE leases SET holder = 'somebody'")
-	<-s.Failed()
+	awaitFailure(t, s)
 }
 
 func TestStore_HoldsItsTransactionAgainstATakeover(t *testing.T) {
@@ -174,9 +167,8 @@ func TestStore_HoldsItsTransactionAgainstATakeover(t *testing.T) {
 		written <- s.Commit(t.Context(), &b)
 	}()
 	second := foreign(t, url)
-	for line(t, second, "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'") == "0" {
-		continue
-	}
+	awaitLine(t, second, `SELECT COUNT(*) FROM pg_locks w JOIN pg_stat_activity a USING (pid)
+		WHERE NOT granted AND locktype = 'transactionid' AND a.datname = current_database()`, some)
 	run(t, other, "COMMIT")
 	if err := <-written; err == nil {
 		t.Error("it wrote over a takeover")

@@ -121,3 +121,30 @@ func wantUnavailable(tb testing.TB, what string, err error, words string) {
 		tb.Errorf("%s: the error is %v, of kind %v; want one that is unavailable and says %q", what, err, fleet.KindOf(err), words)
 	}
 }
+
+// awaitLine asks until the answer is as wanted, for a minute at most.
+func awaitLine(tb testing.TB, conn *pgx.Conn, query string, wanted func(answer string) bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		answer := line(tb, conn, query)
+		if wanted(answer) {
+			return
+		}
+		if time.Now().After(deadline) {
+			tb.Fatalf("%s: it stays %s", query, answer)
+		}
+	}
+}
+
+// some is an answer that is a number above 0.
+func some(answer string) bool { return answer != "0" }
+
+// awaitFailure waits until the store has failed for good.
+func awaitFailure(tb testing.TB, s *postgres.Store) {
+	tb.Helper()
+	select {
+	case <-s.Failed():
+	case <-time.After(time.Minute):
+		tb.Fatal("it does not fail")
+	}
+}
