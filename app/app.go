@@ -25,7 +25,6 @@ import (
 	"github.com/degenduel/switchgear/probe"
 	"github.com/degenduel/switchgear/series"
 	"github.com/degenduel/switchgear/server"
-	"github.com/degenduel/switchgear/store/sqlite"
 	"github.com/degenduel/switchgear/wire"
 )
 
@@ -63,7 +62,7 @@ const closeTimeout = 5 * time.Second
 type App struct {
 	opts           Options
 	settings       config.Settings
-	store          *sqlite.Store
+	store          store
 	file           *config.File
 	watch          *fileWatch
 	log            *slog.Logger
@@ -134,7 +133,7 @@ func (a *App) join(ctx context.Context) (err error) {
 		return err
 	}
 	a.cleanUps.Push("telemetry", telemetry.Close)
-	store, err := sqlite.Open(ctx, a.settings.Data, sqlite.Options{})
+	store, err := a.openStore(ctx)
 	if err != nil {
 		return err
 	}

@@ -26,19 +26,21 @@ import (
 	"github.com/degenduel/switchgear/app"
 	"github.com/degenduel/switchgear/client"
 	"github.com/degenduel/switchgear/config"
+	"github.com/degenduel/switchgear/internal/testpg"
 	"github.com/degenduel/switchgear/wire"
 )
 
 const (
-	serveEnv = "SWITCHGEAR_APP_TEST_SERVE" // the data directory of a child that serves
-	token    = "an-admin-token-of-the-tests"
+	serveEnv    = "SWITCHGEAR_APP_TEST_SERVE"    // the data directory of a child that serves
+	databaseEnv = "SWITCHGEAR_APP_TEST_DATABASE" // the database that takes its place
+	token       = "an-admin-token-of-the-tests"
 )
 
 // TestMain lets a child process be the real thing: one can be killed.
 func TestMain(m *testing.M) {
 	data := os.Getenv(serveEnv)
 	if data == "" {
-		goleak.VerifyTestMain(m)
+		goleak.VerifyTestMain(testpg.Main{M: m})
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -48,7 +50,7 @@ func TestMain(m *testing.M) {
 	err := app.Serve(ctx, app.Options{
 		Reload:     reload,
 		Guard:      notify.Guard,
-		Settings:   config.Settings{Listen: "127.0.0.1:0", Data: data},
+		Settings:   config.Settings{Listen: "127.0.0.1:0", Data: data, DatabaseURL: os.Getenv(databaseEnv)},
 		ConfigPath: filepath.Join(data, "..", "switchgear.yaml"),
 		AdminToken: token, Stdout: os.Stdout, Stderr: os.Stderr,
 	})
@@ -158,6 +160,11 @@ services:
 
 func TestServe_OpenCircuitSurvivesKillWithItsTimeLeft(t *testing.T) {
 	t.Parallel()
+	onEachStore(t, openCircuitSurvivesKill)
+}
+
+func openCircuitSurvivesKill(t *testing.T, vars ...string) {
+	t.Helper()
 	var failing atomic.Bool
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if failing.Load() {
@@ -166,13 +173,13 @@ func TestServe_OpenCircuitSurvivesKillWithItsTimeLeft(t *testing.T) {
 	}))
 	defer upstream.Close()
 	data := place(t, upstream.URL)
-	p := serve(t, data)
+	p := serveWith(t, data, vars...)
 	p.await(t, func(e wire.Entry) bool { return e.Status == "healthy" })
 	failing.Store(true)
 	opened := p.await(t, state("open"))
 	p.kill(t)
 
-	p = serve(t, data)
+	p = serveWith(t, data, vars...)
 	e, err := p.Service(t.Context(), "web")
 	if err != nil {
 		t.Fatal(err)
@@ -200,11 +207,16 @@ func TestServe_OpenCircuitSurvivesKillWithItsTimeLeft(t *testing.T) {
 
 func TestServe_WhatWasAcknowledgedSurvivesKills(t *testing.T) {
 	t.Parallel()
+	onEachStore(t, whatWasAcknowledgedSurvivesKills)
+}
+
+func whatWasAcknowledgedSurvivesKills(t *testing.T, vars ...string) {
+	t.Helper()
 	data := place(t, "http://127.0.0.1:1/")
 	var version atomic.Int64 // the newest version that was acknowledged
 	var event atomic.Int64   // the newest event that was told
 	for round := range 5 {
-		p := serve(t, data)
+		p := serveWith(t, data, vars...)
 		v, err := p.Config(t.Context(), "job")
 		if err != nil || int64(v.Version) < version.Load() {
 			t.Fatalf("round %d: version %d is in force, %d was acknowledged (%v)", round, v.Version, version.Load(), err)

@@ -77,6 +77,9 @@ func (a *App) firstToken(ctx context.Context, store fleet.Store) error {
 	}
 	secret := base64.RawURLEncoding.EncodeToString(random[:])
 	path := filepath.Join(a.settings.Data, TokenFile)
+	if err := a.makeData(); err != nil {
+		return err
+	}
 	// Written before it is stored: a token that counts is in the file.
 	if err := os.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {
 		return err

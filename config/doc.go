@@ -26,7 +26,7 @@
 //	  maxServices: 20000
 //	  limits: { messagesPerMinute: 60, socketsPerIdentity: 20, loginsPerMinute: 10 }
 //	auth: { jwt: { secretFile: jwt-secret, issuer: https://login.example.com, audience: switchgear } }
-//	store: { data: ./data }
+//	store: { data: ./data }                  # or databaseUrl, for PostgreSQL
 //	metrics: { durations: auto }
 //	log: { level: info, format: text }       # see [Settings]
 //

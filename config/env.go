@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,7 +19,9 @@ type Environment struct {
 	// SWITCHGEAR_ALLOWED_ORIGINS and SWITCHGEAR_ALLOWED_TARGETS (with commas
 	// between), SWITCHGEAR_DATA,
 	// SWITCHGEAR_LOG_LEVEL, SWITCHGEAR_LOG_FORMAT, SWITCHGEAR_METRICS_DURATIONS,
-	// SWITCHGEAR_MESSAGES_PER_MINUTE, SWITCHGEAR_SOCKETS_PER_IDENTITY, and of
+	// SWITCHGEAR_MESSAGES_PER_MINUTE, SWITCHGEAR_SOCKETS_PER_IDENTITY,
+	// SWITCHGEAR_POSTGRES_MAX_CONNECTIONS, SWITCHGEAR_DATABASE_URL or the content
+	// of the file that SWITCHGEAR_DATABASE_URL_FILE names, and of
 	// SWITCHGEAR_JWT_SECRET or the content of the file that
 	// SWITCHGEAR_JWT_SECRET_FILE names: the JWT's Secret.
 	Settings Settings
@@ -118,6 +119,7 @@ var variables = []string{
 	"server.limits.messagesPerMinute", "SWITCHGEAR_MESSAGES_PER_MINUTE",
 	"server.limits.socketsPerIdentity", "SWITCHGEAR_SOCKETS_PER_IDENTITY",
 	"store.data", "SWITCHGEAR_DATA",
+	"store.postgres.maxConnections", "SWITCHGEAR_POSTGRES_MAX_CONNECTIONS",
 	"metrics.durations", "SWITCHGEAR_METRICS_DURATIONS",
 	"log.level", "SWITCHGEAR_LOG_LEVEL",
 	"log.format", "SWITCHGEAR_LOG_FORMAT",
@@ -130,7 +132,9 @@ func (r *envReader) settings(s *Settings) {
 	if secret != "" {
 		s.JWT = &JWT{Secret: secret}
 	}
-	names := strings.NewReplacer(append(slices.Clone(variables), "auth.jwt.secret", source)...)
+	database, databaseSource := r.secret("SWITCHGEAR_DATABASE_URL")
+	s.DatabaseURL = database
+	names := strings.NewReplacer(append([]string{"auth.jwt.secret", source, "store.databaseUrl", databaseSource}, variables...)...)
 	for _, n := range numbersOf(s) {
 		if name := names.Replace(n.field); name != n.field {
 			r.number(name, n)
@@ -152,7 +156,7 @@ func (r *envReader) number(name string, n number) {
 	}
 	value, err := strconv.Atoi(text)
 	if err != nil {
-		r.fail(name, "%s is not a whole number in 1 … %d", quote(text), n.most)
+		r.fail(name, "%s is not a whole number in %d … %d", quote(text), n.least, n.most)
 		return
 	}
 	if *n.value = value; value == 0 {

@@ -48,6 +48,9 @@ func TestEnv_ReadsEveryVariable(t *testing.T) {
 		"SWITCHGEAR_METRICS_DURATIONS":    "layer",
 		"SWITCHGEAR_MESSAGES_PER_MINUTE":  "600",
 		"SWITCHGEAR_SOCKETS_PER_IDENTITY": "7",
+
+		"SWITCHGEAR_DATABASE_URL_FILE":        secretFile(t, "postgres://u:p@db/x\n"),
+		"SWITCHGEAR_POSTGRES_MAX_CONNECTIONS": "4",
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +61,8 @@ func TestEnv_ReadsEveryVariable(t *testing.T) {
 			AllowedTargets: []string{"loopback", "10.0.0.0/8"},
 			Limits:         config.Limits{MessagesPerMinute: 600, SocketsPerIdentity: 7},
 			JWT:            &config.JWT{Secret: jwtSecret},
-			Data:           "/var/lib/switchgear", LogLevel: "warn", LogFormat: "json", MetricsDurations: "layer",
+			DatabaseURL:    "postgres://u:p@db/x", MaxConnections: 4,
+			Data: "/var/lib/switchgear", LogLevel: "warn", LogFormat: "json", MetricsDurations: "layer",
 		},
 		Config: "/etc/switchgear.yaml", AdminToken: adminToken, URL: "https://manager.example/base", Token: "ey.ab.cd",
 	}
@@ -101,6 +105,9 @@ func TestEnv_NamesEveryBadVariableAndNoSecret(t *testing.T) {
 
 		"SWITCHGEAR_MESSAGES_PER_MINUTE":  "many",
 		"SWITCHGEAR_SOCKETS_PER_IDENTITY": "0",
+
+		"SWITCHGEAR_DATABASE_URL":             "mysql://u:" + secret + "@h/",
+		"SWITCHGEAR_POSTGRES_MAX_CONNECTIONS": "2",
 	}))
 	if err == nil {
 		t.Fatal("got no error")
@@ -116,6 +123,8 @@ func TestEnv_NamesEveryBadVariableAndNoSecret(t *testing.T) {
 		`SWITCHGEAR_LISTEN: "nowhere" is not an address and a port, such as 127.0.0.1:8080`,
 		`SWITCHGEAR_ALLOWED_ORIGINS: "https://a.example/" is not what a browser sends as the origin of a page, such as https://board.example.com or http://127.0.0.1:3000`,
 		`SWITCHGEAR_ALLOWED_TARGETS: "everything" is not loopback, private, an IP address or a range such as 10.0.0.0/8`,
+		`SWITCHGEAR_POSTGRES_MAX_CONNECTIONS: 2 is not in 3 … 1000`,
+		`SWITCHGEAR_DATABASE_URL: is not the URL of a PostgreSQL database, such as postgres://switchgear@db.example.com/switchgear?sslmode=verify-full`,
 		`SWITCHGEAR_JWT_SECRET: is shorter than 32 bytes`,
 		`SWITCHGEAR_LOG_LEVEL: "loud" is not one of debug, info, warn, error`,
 		`SWITCHGEAR_LOG_FORMAT: "xml" is not one of text, json`,

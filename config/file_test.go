@@ -64,7 +64,7 @@ auth:
     roleClaim: switchgear_role
     servicesClaim: switchgear_services
     algorithms: [ES256, EdDSA]
-store: { data: /var/lib/switchgear, series: { keepSecondsMs: 3600000, keepTenSecondsMs: 0, keepMinutesMs: 31622400000 } }
+store: { data: /var/lib/switchgear, databaseUrl: "postgresql://db/x", postgres: { maxConnections: 20 }, series: { keepSecondsMs: 3600000, keepTenSecondsMs: 0, keepMinutesMs: 31622400000 } }
 metrics: { durations: layer }
 log: { level: debug, format: json }
 `
@@ -128,7 +128,7 @@ func TestParse_ReadsAWholeFile(t *testing.T) {
 				RoleClaim: "switchgear_role", ServicesClaim: "switchgear_services", Algorithms: []string{"ES256", "EdDSA"},
 			},
 			Series: config.Series{Of1s: time.Hour, Of10s: -1, Of1m: 366 * 24 * time.Hour},
-			Data:   "/var/lib/switchgear", LogLevel: "debug", LogFormat: "json", MetricsDurations: "layer",
+			Data:   "/var/lib/switchgear", DatabaseURL: "postgresql://db/x", MaxConnections: 20, LogLevel: "debug", LogFormat: "json", MetricsDurations: "layer",
 		},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(config.File{})); diff != "" {

@@ -50,6 +50,16 @@ type Settings struct {
 	// working directory. Default ./data.
 	Data string
 
+	// DatabaseURL is the PostgreSQL database that takes the place of the one in
+	// Data (store.databaseUrl): postgres:// or postgresql://, of up to 4 096
+	// bytes. It may have a password in it, so no error shows it. Empty, the
+	// default: SQLite.
+	DatabaseURL string
+
+	// MaxConnections is how many connections to PostgreSQL there are at most
+	// (store.postgres.maxConnections). 3 to 1 000; default 10.
+	MaxConnections int
+
 	// Series are how long the series of services are kept (store.series).
 	Series Series
 
@@ -98,27 +108,30 @@ var (
 func DefaultSettings() Settings {
 	return Settings{
 		Listen: "127.0.0.1:8080", MaxServices: 20_000, Data: "./data", LogLevel: "info", LogFormat: "text",
-		MetricsDurations: "auto",
-		Limits:           Limits{MessagesPerMinute: 60, SocketsPerIdentity: 20, LoginsPerMinute: 10},
-		Series:           defaultSeries,
+		MetricsDurations: "auto", MaxConnections: 10,
+		Limits: Limits{MessagesPerMinute: 60, SocketsPerIdentity: 20, LoginsPerMinute: 10},
+		Series: defaultSeries,
 	}
 }
 
-// number is a setting that is a whole number from 1.
+// number is a setting that is a whole number from 1, or from more.
 type number struct {
-	field string
-	value *int
-	most  int
+	field       string
+	value       *int
+	least, most int
 }
 
-func (n number) outOfRange() string { return fmt.Sprintf("%d is not in 1 … %d", *n.value, n.most) }
+func (n number) outOfRange() string {
+	return fmt.Sprintf("%d is not in %d … %d", *n.value, n.least, n.most)
+}
 
 func numbersOf(s *Settings) []number {
 	return []number{
-		{"server.maxServices", &s.MaxServices, 1_000_000},
-		{"server.limits.messagesPerMinute", &s.Limits.MessagesPerMinute, 100_000},
-		{"server.limits.socketsPerIdentity", &s.Limits.SocketsPerIdentity, 1_000_000},
-		{"server.limits.loginsPerMinute", &s.Limits.LoginsPerMinute, 1_000},
+		{"server.maxServices", &s.MaxServices, 1, 1_000_000},
+		{"server.limits.messagesPerMinute", &s.Limits.MessagesPerMinute, 1, 100_000},
+		{"server.limits.socketsPerIdentity", &s.Limits.SocketsPerIdentity, 1, 1_000_000},
+		{"server.limits.loginsPerMinute", &s.Limits.LoginsPerMinute, 1, 1_000},
+		{"store.postgres.maxConnections", &s.MaxConnections, 3, 1_000},
 	}
 }
 
@@ -134,6 +147,7 @@ func (s Settings) Or(next Settings) Settings {
 	or(&s.PublicURL, next.PublicURL)
 	s.PublicURL = strings.TrimRight(s.PublicURL, "/") // links go on with one
 	or(&s.Data, next.Data)
+	or(&s.DatabaseURL, next.DatabaseURL)
 	or(&s.MetricsDurations, next.MetricsDurations)
 	or(&s.LogLevel, next.LogLevel)
 	or(&s.LogFormat, next.LogFormat)
@@ -193,12 +207,15 @@ func (s Settings) check(bad *problems) {
 		}
 	}
 	for _, n := range numbersOf(&s) {
-		if *n.value < 0 || *n.value > n.most {
+		if *n.value != 0 && (*n.value < n.least || *n.value > n.most) {
 			bad.add(n.field, "%s", n.outOfRange())
 		}
 	}
 	if !isPath(s.Data) {
 		bad.add("store.data", "%s is not a path", quote(s.Data))
+	}
+	if s.DatabaseURL != "" && !isDatabaseURL(s.DatabaseURL) {
+		bad.add("store.databaseUrl", "is not the URL of a PostgreSQL database, such as postgres://switchgear@db.example.com/switchgear?sslmode=verify-full")
 	}
 	s.Series.check(bad)
 	s.JWT.check(bad)
@@ -210,6 +227,12 @@ func (s Settings) check(bad *problems) {
 	oneOf("metrics.durations", s.MetricsDurations, groupings)
 	oneOf("log.level", s.LogLevel, logLevels)
 	oneOf("log.format", s.LogFormat, logFormats)
+}
+
+// isDatabaseURL looks no further than at the beginning: the rest is the driver's
+// to judge.
+func isDatabaseURL(s string) bool {
+	return isPath(s) && (strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://"))
 }
 
 func isPath(s string) bool { return len(s) <= maxPath && hiddenRune(s, "") == "" }
@@ -246,7 +269,11 @@ type settingsJSON struct {
 		JWT *jwtJSON `json:"jwt"`
 	} `json:"auth"`
 	Store struct {
-		Data   *string    `json:"data"`
+		Data        *string `json:"data"`
+		DatabaseURL *string `json:"databaseUrl"`
+		Postgres    struct {
+			MaxConnections *int `json:"maxConnections"`
+		} `json:"postgres"`
 		Series seriesJSON `json:"series"`
 	} `json:"store"`
 	Metrics struct {
@@ -266,11 +293,12 @@ func (d *settingsJSON) settings(bad *problems) Settings {
 	s.Listen = text("server.listen", d.Server.Listen)
 	s.PublicURL = text("server.publicUrl", d.Server.PublicURL)
 	s.Data = text("store.data", d.Store.Data)
+	s.DatabaseURL = text("store.databaseUrl", d.Store.DatabaseURL)
 	s.MetricsDurations = text("metrics.durations", d.Metrics.Durations)
 	s.LogLevel = text("log.level", d.Log.Level)
 	s.LogFormat = text("log.format", d.Log.Format)
 	limits := d.Server.Limits
-	said := []*int{d.Server.MaxServices, limits.MessagesPerMinute, limits.SocketsPerIdentity, limits.LoginsPerMinute}
+	said := []*int{d.Server.MaxServices, limits.MessagesPerMinute, limits.SocketsPerIdentity, limits.LoginsPerMinute, d.Store.Postgres.MaxConnections}
 	for i, n := range numbersOf(&s) {
 		if said[i] == nil {
 			continue

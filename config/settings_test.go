@@ -12,21 +12,21 @@ import (
 
 func TestSettings_OrTakesWhatIsNotSaidFromTheNext(t *testing.T) {
 	t.Parallel()
-	flags := config.Settings{Listen: "127.0.0.1:1", AllowedOrigins: []string{}, AllowedTargets: []string{"loopback"}}
+	flags := config.Settings{Listen: "127.0.0.1:1", MaxConnections: 3, AllowedOrigins: []string{}, AllowedTargets: []string{"loopback"}}
 	environment := config.Settings{
 		Listen: "127.0.0.1:2", PublicURL: "http://env/", Data: "/env", AllowedOrigins: []string{"http://env"}, AllowedTargets: []string{"private"},
-		Limits: config.Limits{MessagesPerMinute: 100},
+		Limits: config.Limits{MessagesPerMinute: 100}, DatabaseURL: "postgres://env",
 	}
 	file := config.Settings{
 		Listen: "127.0.0.1:3", PublicURL: "http://file", Data: "/file", LogLevel: "debug", MaxServices: 5, MetricsDurations: "layer",
 		Limits: config.Limits{MessagesPerMinute: 200, SocketsPerIdentity: 30},
-		Series: config.Series{Of1s: time.Hour, Of10s: -1},
+		Series: config.Series{Of1s: time.Hour, Of10s: -1}, DatabaseURL: "postgres://file", MaxConnections: 5,
 	}
 	want := config.Settings{
 		Listen: "127.0.0.1:1", PublicURL: "http://env", AllowedOrigins: []string{}, AllowedTargets: []string{"loopback"}, MaxServices: 5,
 		Limits: config.Limits{MessagesPerMinute: 100, SocketsPerIdentity: 30, LoginsPerMinute: 10},
 		Series: config.Series{Of1s: time.Hour, Of10s: -1, Of1m: 30 * 24 * time.Hour},
-		Data:   "/env", LogLevel: "debug", LogFormat: "text", MetricsDurations: "layer",
+		Data:   "/env", DatabaseURL: "postgres://env", MaxConnections: 3, LogLevel: "debug", LogFormat: "text", MetricsDurations: "layer",
 	}
 	got := flags.Or(environment).Or(file).Or(config.DefaultSettings())
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -46,7 +46,7 @@ func TestSettings_DefaultsAreValid(t *testing.T) {
 func TestSettings_ValidateNamesEachThatCannotBe(t *testing.T) {
 	t.Parallel()
 	s := config.Settings{
-		Listen: "8080", PublicURL: "https://u:secret@h/", MaxServices: -1, Data: "a\x00b", LogLevel: "loud", LogFormat: "xml", MetricsDurations: "all",
+		Listen: "8080", PublicURL: "https://u:secret@h/", MaxServices: -1, Data: "a\x00b", DatabaseURL: "mysql://u:secret@h/", MaxConnections: 2, LogLevel: "loud", LogFormat: "xml", MetricsDurations: "all",
 		AllowedTargets: []string{"private", "example.com", "169.254.169.254"},
 		Limits:         config.Limits{MessagesPerMinute: 100_001, SocketsPerIdentity: 1_000_001, LoginsPerMinute: 1_001},
 		Series:         config.Series{Of1s: 25 * time.Hour, Of10s: time.Minute, Of1m: 59 * time.Minute},
@@ -60,7 +60,9 @@ func TestSettings_ValidateNamesEachThatCannotBe(t *testing.T) {
 		`server.limits.messagesPerMinute: 100001 is not in 1 … 100000`,
 		`server.limits.socketsPerIdentity: 1000001 is not in 1 … 1000000`,
 		`server.limits.loginsPerMinute: 1001 is not in 1 … 1000`,
+		`store.postgres.maxConnections: 2 is not in 3 … 1000`,
 		`store.data: "a\x00b" is not a path`,
+		`store.databaseUrl: is not the URL of a PostgreSQL database, such as postgres://switchgear@db.example.com/switchgear?sslmode=verify-full`,
 		`store.series.keepSecondsMs: 90000000 is neither 0 nor in 60000 … 86400000`,
 		`store.series.keepTenSecondsMs: 60000 is neither 0 nor in 600000 … 2592000000`,
 		`store.series.keepMinutesMs: 3540000 is neither 0 nor in 3600000 … 31622400000`,

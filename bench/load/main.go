@@ -38,6 +38,8 @@ type options struct {
 type load struct {
 	options
 
+	database string
+
 	program []string // the server
 	seeds   seeds
 	dir     string
@@ -55,6 +57,7 @@ var parts = []part{
 	{"snapshot", "A large fleet to new clients", (*load).snapshots},
 	{"storm", "Many clients coming back", (*load).storms},
 	{"store", "Writes a second", (*load).writes},
+	{"postgres", "Writes a second to PostgreSQL", (*load).postgresWrites},
 	{"start", "Start with a large fleet", (*load).starts},
 }
 
@@ -87,6 +90,7 @@ func run(ctx context.Context, args []string) error {
 	flags.DurationVar(&l.period, "period", 5*time.Second, "how long changes go on")
 	flags.BoolVar(&l.huge, "huge", false, "measure a snapshot of ten times the services too")
 	flags.IntVar(&l.tries, "tries", 1, "measure a part up to so often while other programs use more than a tenth of the processors, and keep what they disturbed least")
+	flags.StringVar(&l.database, "database", "", "the URL of an empty PostgreSQL database, which the part postgres fills; without it that is left out")
 	program := flags.String("server", "", "the program to measure (default: built from this source)")
 	path := flags.String("results", "RESULTS.md", "the file whose sections are written; empty: only print")
 	if err := flags.Parse(args); err != nil {
@@ -104,8 +108,11 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer os.RemoveAll(l.dir) //nolint:errcheck // it is in the system's place for such things
 	command := strings.TrimSpace("go -C bench run ./load " + strings.Join(args, " "))
+	if l.database != "" { // it may have a password
+		command = strings.ReplaceAll(command, l.database, "postgres://…")
+	}
 	for _, p := range parts {
-		if !slices.Contains(l.parts, p.name) {
+		if !slices.Contains(l.parts, p.name) || p.name == "postgres" && l.database == "" {
 			continue
 		}
 		section, err := l.measure(ctx, p, command)

@@ -50,6 +50,24 @@ func (l *load) writes(ctx context.Context) (_ string, err error) {
 		return "", err
 	}
 	defer closed(store, &err)
+	t, err := l.writesOf(ctx, store, bare)
+	return t + `
+In one process, on one disk, SQLite in WAL mode with synchronous=FULL on both sides: every
+transaction is on the disk when it is answered. The floor is a loop over prepared
+statements that insert or replace rows of the same size in a table like ours, with as
+many to a transaction. The median of ` + strconv.Itoa(writePeriods) + " periods of " + l.writePeriod().String() + `, in turns. Orders go through the
+manager, which judges, groups, stores, applies and tells each.
+`, err
+}
+
+// floor is an engine and nothing else.
+type floor interface {
+	one(ctx context.Context, i int) (int, error)
+	many(rows int) writer
+}
+
+// writesOf measures a store beside its floor.
+func (l *load) writesOf(ctx context.Context, store fleet.Store, bare floor) (string, error) {
 	kinds := []*writes{
 		{name: "one state, one transaction", floor: bare.one, ours: commit(store, 1)},
 		{name: fmt.Sprintf("%d states, one transaction", rowsTogether), floor: bare.many(rowsTogether), ours: commit(store, rowsTogether)},
@@ -58,7 +76,7 @@ func (l *load) writes(ctx context.Context) (_ string, err error) {
 		return "", err
 	}
 	orders := &writes{name: fmt.Sprintf("orders by %d at once, each a state, an event and an audit entry", orderers), floor: bare.many(3 * orderers)}
-	err = managed(ctx, store, aFew, func(m *fleet.Manager) error {
+	err := managed(ctx, store, aFew, func(m *fleet.Manager) error {
 		err := concurrently(ctx, orderers, aFew, func(ctx context.Context, i int) error {
 			_, _, err := m.Declare(ctx, serviceName(i), definition(i), fleet.Actor{Name: "load", Reason: "a load"})
 			return err
@@ -73,13 +91,7 @@ func (l *load) writes(ctx context.Context) (_ string, err error) {
 	for _, k := range append(kinds, orders) {
 		t.add(k.name, thousands(median(k.rates[0])), thousands(median(k.rates[1])), fmt.Sprintf("**%.2f**", medianRatio(k.rates[1], k.rates[0])))
 	}
-	return t.String() + `
-In one process, on one disk, SQLite in WAL mode with synchronous=FULL on both sides: every
-transaction is on the disk when it is answered. The floor is a loop over prepared
-statements that insert or replace rows of the same size in a table like ours, with as
-many to a transaction. The median of ` + strconv.Itoa(writePeriods) + " periods of " + l.writePeriod().String() + `, in turns. Orders go through the
-manager, which judges, groups, stores, applies and tells each.
-`, err
+	return t.String(), err
 }
 
 func (l *load) writePeriod() time.Duration { return l.period / 4 }
@@ -133,7 +145,7 @@ func make900() []byte {
 }
 
 // commit writes that many rows in a transaction of the store's.
-func commit(store *sqlite.Store, rows int) writer {
+func commit(store fleet.Store, rows int) writer {
 	return func(ctx context.Context, i int) (int, error) {
 		batch := &fleet.Batch{}
 		for n := range rows {

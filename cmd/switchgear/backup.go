@@ -17,24 +17,37 @@ type dataFlag struct {
 	Config string `placeholder:"FILE" help:"The config file (SWITCHGEAR_CONFIG; default ./switchgear.yaml, if it is there)."`
 }
 
+// errPostgres is of a database that these commands do not know how to copy.
+var errPostgres = errors.New("serve keeps its database in PostgreSQL here: copy it with pg_dump and put it back with pg_restore, " +
+	"as docs/operations.md has it; --data DIR is for one in a directory all the same")
+
 // dir is the directory that serve would have with the same flags.
 func (d dataFlag) dir(p *process) (string, error) {
-	env, err := p.environment("SWITCHGEAR_DATA", "SWITCHGEAR_CONFIG")
+	if d.Data != "" {
+		return d.Data, nil
+	}
+	s, err := d.settings(p)
+	if err == nil && s.DatabaseURL != "" {
+		err = errPostgres
+	}
+	return s.Data, err
+}
+
+// settings are those of the environment, the config file and the defaults.
+func (d dataFlag) settings(p *process) (config.Settings, error) {
+	env, err := p.environment("SWITCHGEAR_DATA", "SWITCHGEAR_CONFIG", "SWITCHGEAR_DATABASE_URL", "SWITCHGEAR_DATABASE_URL_FILE")
 	if err != nil {
-		return "", err
+		return config.Settings{}, err
 	}
-	if said := cmp.Or(d.Data, env.Settings.Data); said != "" {
-		return said, nil
+	said := env.Settings
+	if path := configPath(cmp.Or(d.Config, env.Config)); path != "" && (said.Data == "" || said.DatabaseURL == "") {
+		file, err := config.Load(path)
+		if err != nil {
+			return config.Settings{}, err
+		}
+		said = said.Or(file.Settings)
 	}
-	path := configPath(cmp.Or(d.Config, env.Config))
-	if path == "" {
-		return config.DefaultSettings().Data, nil
-	}
-	file, err := config.Load(path)
-	if err != nil {
-		return "", err
-	}
-	return cmp.Or(file.Settings.Data, config.DefaultSettings().Data), nil
+	return said.Or(config.DefaultSettings()), nil
 }
 
 type backupCmd struct {

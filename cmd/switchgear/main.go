@@ -32,6 +32,7 @@ type grammar struct {
 
 	Backup  backupCmd  `cmd:"" group:"manager" help:"Copy the database, also while the manager runs."`
 	Restore restoreCmd `cmd:"" group:"manager" help:"Put a copy in the place of the database."`
+	Copy    copyCmd    `cmd:"" group:"manager" help:"Fill a database with another, from SQLite to PostgreSQL or back."`
 
 	Services servicesCmd `cmd:"" group:"client" help:"List the services and their circuits."`
 	Get      getCmd      `cmd:"" group:"client" help:"Show all about one service."`

@@ -12,6 +12,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"github.com/degenduel/switchgear/internal/testpg"
 )
 
 var update = flag.Bool("update", false, "write what the commands print into the scripts")
@@ -36,7 +38,7 @@ type leakChecked struct{ m *testing.M }
 
 // Run runs the tests.
 func (l leakChecked) Run() int {
-	code := l.m.Run()
+	code := testpg.Main{M: l.m}.Run()
 	if err := goleak.Find(); code == 0 && err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

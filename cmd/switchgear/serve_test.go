@@ -11,15 +11,33 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/degenduel/switchgear/internal/testpg"
 )
 
 // TestServeScripts runs the command against the manager that it is itself.
 func TestServeScripts(t *testing.T) {
 	t.Parallel()
+	serveScripts(t, "testdata/serve", func(*testscript.Env) {})
+}
+
+// TestPostgresScripts runs it on PostgreSQL, where that is there.
+func TestPostgresScripts(t *testing.T) {
+	t.Parallel()
+	server, ok := testpg.Shared(t)
+	if !ok {
+		return
+	}
+	serveScripts(t, "testdata/postgres", func(env *testscript.Env) { env.Setenv("DATABASE", server.Database(t)) })
+}
+
+func serveScripts(t *testing.T, dir string, setup func(*testscript.Env)) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir:           "testdata/serve",
+		Dir:           dir,
 		UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
+			setup(env)
 			env.Setenv("GORACE", os.Getenv("GORACE"))
 			env.Values[managerKey{}] = &managerProcess{}
 			return nil

@@ -5,6 +5,7 @@ package testpg
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -27,6 +28,7 @@ const (
 type cluster struct {
 	bin, dir   string
 	port       int
+	settings   []string            // name=value
 	credential *syscall.Credential // nil: our own
 	server     *exec.Cmd
 	exited     chan struct{}
@@ -118,8 +120,11 @@ func (c *cluster) tryStart(port int) error {
 		return err
 	}
 	defer func() { _ = logged.Close() }()
-	cmd := c.command("postgres", "-D", c.data(), "-p", strconv.Itoa(port), "-h", "127.0.0.1", "-k", "",
-		"-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=100", "-c", "autovacuum=off")
+	args := []string{"-D", c.data(), "-p", strconv.Itoa(port), "-h", "127.0.0.1", "-k", ""}
+	for _, setting := range append([]string{"fsync=off", "shared_buffers=16MB", "max_connections=100", "autovacuum=off"}, c.settings...) {
+		args = append(args, "-c", setting)
+	}
+	cmd := c.command("postgres", args...)
 	cmd.Stdout, cmd.Stderr = logged, logged
 	if err := cmd.Start(); err != nil {
 		return err
@@ -195,16 +200,18 @@ func (c *cluster) signalAll(s syscall.Signal) {
 	}
 }
 
+// freePort is a port that nobody listens on, below those that the system gives to
+// connections: so that it is still free for a server that is started again.
 func freePort(tb testing.TB) int {
 	tb.Helper()
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
+	for range 100 {
+		port := 10_000 + rand.IntN(20_000) //nolint:gosec // no secret
+		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer func() { _ = l.Close() }()
-	addr, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		tb.Fatalf("testpg: %v is no TCP address", l.Addr())
-	}
-	return addr.Port
+	tb.Fatal("testpg: no port is free")
+	return 0
 }

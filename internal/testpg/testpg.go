@@ -31,14 +31,20 @@ type Server struct {
 // one. ok is false where there is none and none is required.
 func Start(tb testing.TB) (s *Server, ok bool) {
 	tb.Helper()
+	return start(tb)
+}
+
+func start(tb testing.TB, settings ...string) (s *Server, ok bool) {
+	tb.Helper()
 	if given := os.Getenv("SWITCHGEAR_TEST_POSTGRES_URL"); given != "" {
 		return &Server{tb: tb, url: given}, true
 	}
-	return StartOwn(tb)
+	return StartOwn(tb, settings...)
 }
 
-// StartOwn is a server of the test's own, which ends with it.
-func StartOwn(tb testing.TB) (s *Server, ok bool) {
+// StartOwn is a server of the test's own, which ends with it. Settings of the
+// server, such as fsync=on, go before those that make tests fast.
+func StartOwn(tb testing.TB, settings ...string) (s *Server, ok bool) {
 	tb.Helper()
 	bin := programs()
 	if bin == "" {
@@ -49,6 +55,7 @@ func StartOwn(tb testing.TB) (s *Server, ok bool) {
 		return nil, false
 	}
 	c := newCluster(tb, bin)
+	c.settings = settings
 	s = &Server{tb: tb, cluster: c}
 	s.Restart()
 	tb.Cleanup(c.kill)

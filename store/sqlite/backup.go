@@ -28,7 +28,7 @@ func Backup(ctx context.Context, dir, file string) (err error) {
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	path := filepath.Join(dir, databaseName)
+	path := filepath.Join(dir, DatabaseName)
 	if err := present(path); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}

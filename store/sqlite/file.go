@@ -18,8 +18,8 @@ import (
 // applicationID marks our files: "SWGR".
 const applicationID = 0x53574752
 
-// databaseName is the file in a data directory.
-const databaseName = "switchgear.db"
+// DatabaseName is the file in a data directory.
+const DatabaseName = "switchgear.db"
 
 // makeDir makes the directory if it is not there, so that it survives the end
 // of the machine. The rights of one that is there are its owner's to choose.

@@ -30,7 +30,7 @@ type ids struct{ event, audit int64 }
 
 const markFormat = "events %019d audit %019d\n"
 
-func markOf(path string) string { return path[:len(path)-len(databaseName)] + "switchgear.mark" }
+func markOf(path string) string { return path[:len(path)-len(DatabaseName)] + "switchgear.mark" }
 
 // removeMark forgets what was acknowledged: the next database is another.
 func removeMark(path string) error {

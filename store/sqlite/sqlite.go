@@ -31,6 +31,9 @@ var (
 
 	// ErrNewer is of a database that a newer version has written.
 	ErrNewer = sqlstore.ErrNewer
+
+	// ErrUnfinished is of a database into which a copy was interrupted.
+	ErrUnfinished = sqlstore.ErrUnfinished
 )
 
 // Options are how a store works. The zero Options are good.
@@ -40,6 +43,10 @@ type Options struct {
 
 	// Readers is how many queries read at the same time. Default 4.
 	Readers int
+
+	// Filling opens the database to be filled by CopyTo, which may have been
+	// interrupted before.
+	Filling bool
 
 	// CheckInterval is how often the whole file is checked while the store is
 	// in use, the first time that long after its start. A check reads the file
@@ -136,7 +143,7 @@ func enter(dir string) (path string, _ *lock, err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
-	return filepath.Join(dir, databaseName), lock, nil
+	return filepath.Join(dir, DatabaseName), lock, nil
 }
 
 // connect opens the pools to the file, which is there. Nothing is written to it
@@ -169,7 +176,7 @@ func (s *Store) connect(ctx context.Context, opts Options, migrations fs.FS) (er
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	s.statements, err = sqlstore.New(ctx, sqlstore.Config{
-		Write: write, Read: read, Dialect: dialect, Timeout: opts.Timeout, Confirm: s.mark.confirm,
+		Write: write, Read: read, Dialect: dialect, Timeout: opts.Timeout, Filling: opts.Filling, Confirm: s.mark.confirm,
 		Check: s.checkAnew, CheckInterval: opts.CheckInterval,
 	})
 	if err != nil {
@@ -229,6 +236,7 @@ var dialect = sqlstore.Dialect{
 	// It writes the page that has it, whatever it was.
 	Probe: fmt.Sprintf("PRAGMA application_id = %d", applicationID),
 	Fault: faultOf,
+	Clear: func(table string) string { return "DELETE FROM " + table },
 }
 
 // pool is up to size connections to a file that is there already, which are

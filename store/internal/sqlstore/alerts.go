@@ -21,21 +21,17 @@ type alertStatements struct {
 	acknowledge *sql.Stmt
 }
 
-func (p *alertStatements) prepare(ctx context.Context, db *sql.DB) error {
+func (p *alertStatements) prepare(ctx context.Context, db *sql.DB, dialect *Dialect) error {
 	err := errors.Join(
-		p.alerts.prepare(ctx, db, 16,
-			`INSERT INTO alerts (id, incident, kind, service, severity, summary, starts_at, ends_at, updated_at,
-			root, affects, evidence, silenced_by, told_at, acknowledged_by, acknowledged_at)`,
+		p.alerts.prepare(ctx, db, dialect, alertRows.name, alertRows.columns,
 			`ON CONFLICT (id) DO UPDATE SET incident = excluded.incident, kind = excluded.kind, service = excluded.service,
 			severity = excluded.severity, summary = excluded.summary, starts_at = excluded.starts_at, ends_at = excluded.ends_at,
 			updated_at = excluded.updated_at, root = excluded.root, affects = excluded.affects, evidence = excluded.evidence,
 			silenced_by = excluded.silenced_by, told_at = excluded.told_at`),
-		p.silences.prepare(ctx, db, 7,
-			"INSERT INTO alert_silences (id, matchers, reason, author, starts_at, ends_at, created_at)",
+		p.silences.prepare(ctx, db, dialect, silences.name, silences.columns,
 			`ON CONFLICT (id) DO UPDATE SET matchers = excluded.matchers, reason = excluded.reason, author = excluded.author,
 			starts_at = excluded.starts_at, ends_at = excluded.ends_at, created_at = excluded.created_at`),
-		p.deliveries.prepare(ctx, db, 9,
-			"INSERT INTO alert_deliveries (id, receiver, incident, kind, alerts, created_at, attempts, next_at, last_error)",
+		p.deliveries.prepare(ctx, db, dialect, deliveries.name, deliveries.columns,
 			"ON CONFLICT (id) DO NOTHING"),
 	)
 	if err != nil {
@@ -66,9 +62,9 @@ func (s *Store) writeAlerts(ctx context.Context, tx *sql.Tx, b *fleet.AlertBatch
 	if err != nil {
 		return err
 	}
-	silences := newestSilences(b.Silences)
-	err = s.stmts.silences.exec(ctx, tx, len(silences), func(args []any, i int) []any {
-		q := silences[i]
+	silenced := newestSilences(b.Silences)
+	err = s.stmts.silences.exec(ctx, tx, len(silenced), func(args []any, i int) []any {
+		q := silenced[i]
 		matchers, _ := json.Marshal(q.Matchers) // strings: it cannot fail
 		return append(args, q.ID, document(matchers), text(q.Reason), text(q.Author), s.moment(q.StartsAt), s.moment(q.EndsAt), s.moment(q.CreatedAt))
 	})
@@ -247,7 +243,7 @@ func (s *Store) SettleDeliveries(ctx context.Context, done []string, tried []fle
 		if len(done)+len(tried) == 0 {
 			return nil
 		}
-		tx, err := s.cfg.Write.BeginTx(ctx, nil)
+		tx, err := s.begin(ctx)
 		if err != nil {
 			return err
 		}
@@ -272,7 +268,7 @@ func (s *Store) SettleDeliveries(ctx context.Context, done []string, tried []fle
 // TrimAlerts implements [fleet.AlertStore]: those that ended first go first.
 func (s *Store) TrimAlerts(ctx context.Context, before time.Time, limit int) (n int, err error) {
 	err = s.change(ctx, "trim alerts", func(ctx context.Context) error {
-		tx, err := s.cfg.Write.BeginTx(ctx, nil)
+		tx, err := s.begin(ctx)
 		if err != nil {
 			return err
 		}

@@ -22,22 +22,16 @@ type statements struct {
 	remove, newest, config, token, revoke, request, forget *sql.Stmt
 }
 
-func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
+func (p *statements) prepare(ctx context.Context, db *sql.DB, dialect *Dialect) error {
 	err := errors.Join(
-		p.services.prepare(ctx, db, 5,
-			"INSERT INTO system_settings (key, value, description, updated_at, updated_by)",
+		p.services.prepare(ctx, db, dialect, settings.name, settings.columns,
 			`ON CONFLICT (key) DO UPDATE SET value = excluded.value, description = excluded.description,
 			updated_at = excluded.updated_at, updated_by = excluded.updated_by`),
-		p.events.prepare(ctx, db, 9,
-			"INSERT INTO service_events (seq, service, kind, from_state, to_state, at, actor, reason, evidence)",
-			"RETURNING id"),
-		p.audit.prepare(ctx, db, 8,
-			"INSERT INTO audit_log (at, actor, address, action, service, reason, result, details)",
-			"RETURNING id"),
-		p.series.prepare(ctx, db, 5,
-			"INSERT INTO service_series (service, step, started, ended, points)",
+		p.events.prepare(ctx, db, dialect, events.name, events.columns[1:], "RETURNING id"),
+		p.audit.prepare(ctx, db, dialect, audits.name, audits.columns[1:], "RETURNING id"),
+		p.series.prepare(ctx, db, dialect, series.name, series.columns,
 			"ON CONFLICT (service, step, started) DO UPDATE SET ended = excluded.ended, points = excluded.points"),
-		p.alertStatements.prepare(ctx, db),
+		p.alertStatements.prepare(ctx, db, dialect),
 	)
 	if err != nil {
 		return err
@@ -78,7 +72,7 @@ func (p *statements) close() error {
 // later stands; a service that is both removed and written is there afterwards.
 func (s *Store) Commit(ctx context.Context, b *fleet.Batch) error {
 	return s.change(ctx, "commit", func(ctx context.Context) error {
-		tx, err := s.cfg.Write.BeginTx(ctx, nil)
+		tx, err := s.begin(ctx)
 		if err != nil {
 			return err
 		}
@@ -95,14 +89,14 @@ func (s *Store) Commit(ctx context.Context, b *fleet.Batch) error {
 		if err := s.writeAlerts(ctx, tx, &b.Alerts); err != nil {
 			return err
 		}
-		events, err := s.stmts.events.ids(ctx, tx, len(b.Events), func(args []any, i int) []any {
+		eventIDs, err := s.stmts.events.ids(ctx, tx, len(b.Events), func(args []any, i int) []any {
 			e := &b.Events[i]
 			return append(args, e.Seq, e.Service, string(e.Kind), text(e.From), text(e.To), s.moment(e.At), text(e.Actor), text(e.Reason), document(e.Evidence))
 		})
 		if err != nil {
 			return err
 		}
-		audit, err := s.stmts.audit.ids(ctx, tx, len(b.Audit), func(args []any, i int) []any {
+		auditIDs, err := s.stmts.audit.ids(ctx, tx, len(b.Audit), func(args []any, i int) []any {
 			a := &b.Audit[i]
 			return append(args, s.moment(a.At), text(a.Actor), text(a.Address), a.Action, text(a.Service), text(a.Reason), text(a.Result), document(a.Details))
 		})
@@ -112,10 +106,10 @@ func (s *Store) Commit(ctx context.Context, b *fleet.Batch) error {
 		if err := tx.Commit(); err != nil {
 			return err
 		}
-		for i, id := range events {
+		for i, id := range eventIDs {
 			b.Events[i].ID = id
 		}
-		for i, id := range audit {
+		for i, id := range auditIDs {
 			b.Audit[i].ID = id
 		}
 		if s.cfg.Confirm != nil {

@@ -15,7 +15,33 @@ type Dialect struct {
 
 	// Fault says what an error of the driver means.
 	Fault func(error) Fault
+
+	// Array makes one parameter of a column's values: an INSERT then takes an
+	// array for each column, and is one round trip for as many rows as there
+	// are. The values are string, integers, []byte, what Time makes, and nil.
+	// nil: an INSERT takes its values one by one.
+	Array func(kind Kind, values []any) (any, error)
+
+	// Clear is a statement that empties a table.
+	Clear func(table string) string
+
+	// GoOn is a statement that lets the IDs of a table, which were given by
+	// hand, go on behind the highest. nil: they do so by themselves.
+	GoOn func(table string) string
 }
+
+// Kind is what a column holds.
+type Kind int
+
+// The kinds of columns.
+const (
+	Text Kind = iota
+	Integer
+	Moment // what Dialect.Time makes
+	JSON   // as text
+	State  // JSON that others query: JSONB where there is such a type
+	Bytes
+)
 
 // Fault is what an error of a driver means to those who call the store. The
 // zero Fault is an error that the store makes itself.

@@ -18,8 +18,8 @@ var ErrNewer = errors.New("the database was written by a newer version of switch
 // killed leaves the old tables or the new. It only goes forward; tables that
 // are newer already are ErrNewer, and nothing is touched. One connection is
 // enough for it.
-func Migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, migrations fs.FS) error {
-	p, have, err := provider(ctx, db, dialect, migrations)
+func Migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, migrations fs.FS, opts ...goose.ProviderOption) error {
+	p, have, err := provider(ctx, db, dialect, migrations, opts)
 	if err != nil {
 		return err
 	}
@@ -32,12 +32,12 @@ func Migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, migrations 
 // Version is how many of the migrations the tables have seen; ErrNewer if they
 // have seen others.
 func Version(ctx context.Context, db *sql.DB, dialect goose.Dialect, migrations fs.FS) (int64, error) {
-	_, have, err := provider(ctx, db, dialect, migrations)
+	_, have, err := provider(ctx, db, dialect, migrations, nil)
 	return have, err
 }
 
-func provider(ctx context.Context, db *sql.DB, dialect goose.Dialect, migrations fs.FS) (p *goose.Provider, have int64, err error) {
-	p, err = goose.NewProvider(dialect, db, migrations)
+func provider(ctx context.Context, db *sql.DB, dialect goose.Dialect, migrations fs.FS, opts []goose.ProviderOption) (p *goose.Provider, have int64, err error) {
+	p, err = goose.NewProvider(dialect, db, migrations, opts...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("migrations: %w", err)
 	}

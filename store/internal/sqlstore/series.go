@@ -25,7 +25,7 @@ func (s *Store) PutSeries(ctx context.Context, chunks []fleet.SeriesChunk) error
 				return invalid("a chunk of %v from %v to %v is not one of whole seconds", c.Step, c.Start, c.End)
 			}
 		}
-		tx, err := s.cfg.Write.BeginTx(ctx, nil)
+		tx, err := s.begin(ctx)
 		if err != nil {
 			return err
 		}
@@ -175,15 +175,23 @@ func (s *Store) TrimSeries(ctx context.Context, step time.Duration, before time.
 		if before.Nanosecond() > 0 {
 			end++
 		}
-		result, err := s.cfg.Write.ExecContext(ctx, `DELETE FROM service_series WHERE (service, step, started) IN (
+		tx, err := s.begin(ctx)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+		result, err := tx.ExecContext(ctx, `DELETE FROM service_series WHERE (service, step, started) IN (
 			SELECT service, step, started FROM service_series WHERE step = $1 AND started < $2 ORDER BY started, service LIMIT $3)`,
 			seconds(step), end, max(limit, 0))
 		if err != nil {
 			return err
 		}
 		removed, err := result.RowsAffected()
+		if err != nil {
+			return err
+		}
 		n = int(removed)
-		return err
+		return tx.Commit()
 	})
 	return n, err
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/degenduel/switchgear/fleet"
 )
 
-// Config is what a Store works with. All fields are required but the last three.
+// Config is what a Store works with. All fields are required but the last
+// five.
 type Config struct {
 	// Write has at most one open connection, and its transactions take the
 	// engine's write lock, if it has one, when they begin.
@@ -25,6 +26,13 @@ type Config struct {
 
 	// Timeout is the deadline of a call whose context has none.
 	Timeout time.Duration
+
+	// Filling lets CopyTo have a database into which a copy was interrupted.
+	Filling bool
+
+	// Fence is asked at the beginning of each transaction that writes, in it:
+	// an error keeps it from writing, and is judged as the engine's are.
+	Fence func(context.Context, *sql.Tx) error
 
 	// Confirm is asked after each Commit that the engine took, before it is
 	// acknowledged. Its errors are judged as the engine's are.
@@ -60,7 +68,10 @@ var errClosed = errors.New("the store is closed")
 // Close closes them. After an error they are still the caller's.
 func New(ctx context.Context, cfg Config) (*Store, error) {
 	s := &Store{cfg: cfg, failed: make(chan struct{})}
-	if err := s.stmts.prepare(ctx, cfg.Write); err != nil {
+	if err := s.stmts.prepare(ctx, cfg.Write, &s.cfg.Dialect); err != nil {
+		return nil, errors.Join(err, s.stmts.close())
+	}
+	if err := s.whole(ctx); err != nil {
 		return nil, errors.Join(err, s.stmts.close())
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -83,8 +94,9 @@ func (s *Store) Failure() error {
 	return nil
 }
 
-// fail makes the store fail for good. The first reason stands.
-func (s *Store) fail(reason error) {
+// Fail makes the store fail for good, by what its engine has found out by
+// itself. The first reason stands.
+func (s *Store) Fail(reason error) {
 	if s.broken.CompareAndSwap(nil, &reason) {
 		close(s.failed)
 	}
@@ -113,7 +125,7 @@ func (s *Store) watch(ctx context.Context) {
 func (s *Store) judge(err error) Fault {
 	fault := s.cfg.Dialect.Fault(err)
 	if fault.Lasting {
-		s.fail(fmt.Errorf("%s: %w", fault.Reason, err))
+		s.Fail(fmt.Errorf("%s: %w", fault.Reason, err))
 	}
 	return fault
 }
@@ -139,9 +151,32 @@ func (s *Store) Close(last func(*sql.DB) error) error {
 // a disk that is all but full it can succeed where a larger write does not.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.change(ctx, "ping", func(ctx context.Context) error {
-		_, err := s.cfg.Write.ExecContext(ctx, s.cfg.Dialect.Probe)
-		return err
+		if s.cfg.Fence == nil { // the statement is a transaction by itself
+			_, err := s.cfg.Write.ExecContext(ctx, s.cfg.Dialect.Probe)
+			return err
+		}
+		tx, err := s.begin(ctx)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+		if _, err := tx.ExecContext(ctx, s.cfg.Dialect.Probe); err != nil {
+			return err
+		}
+		return tx.Commit()
 	})
+}
+
+// begin begins a transaction that may write.
+func (s *Store) begin(ctx context.Context) (*sql.Tx, error) {
+	tx, err := s.cfg.Write.BeginTx(ctx, nil)
+	if err != nil || s.cfg.Fence == nil {
+		return tx, err
+	}
+	if err := s.cfg.Fence(ctx, tx); err != nil {
+		return nil, errors.Join(err, tx.Rollback())
+	}
+	return tx, nil
 }
 
 // change runs what writes, unless an earlier write failed for good.

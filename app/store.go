@@ -1,0 +1,45 @@
+package app
+
+import (
+	"context"
+	"os"
+
+	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/store/postgres"
+	"github.com/degenduel/switchgear/store/sqlite"
+)
+
+// store is what a process keeps what it knows in.
+type store interface {
+	fleet.Store
+	fleet.SeriesStore
+	fleet.AlertStore
+
+	// Failed is closed when nothing is written any more until the store is
+	// opened anew, and Failure then says why.
+	Failed() <-chan struct{}
+	Failure() error
+
+	Close() error
+}
+
+// openStore opens PostgreSQL where a URL names it, and else SQLite in the data
+// directory.
+func (a *App) openStore(ctx context.Context) (store, error) {
+	if a.settings.DatabaseURL == "" {
+		return opened(sqlite.Open(ctx, a.settings.Data, sqlite.Options{}))
+	}
+	return opened(postgres.Open(ctx, a.settings.DatabaseURL, postgres.Options{MaxConnections: a.settings.MaxConnections, Logger: a.log}))
+}
+
+// opened is no store, rather than one that is nil, behind an error.
+func opened[S store](s S, err error) (store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// makeData makes the data directory, which a store elsewhere needs only for the
+// administrator's token.
+func (a *App) makeData() error { return os.MkdirAll(a.settings.Data, 0o700) }
