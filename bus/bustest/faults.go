@@ -91,9 +91,9 @@ var farLaws = []law{
 		x.Break()
 		x.publish(away, hint("a", 2)) // it does not know yet
 		x.awaitConnected(away, false)
-		x.publish(away, hintsOf("b", burst)...)
+		x.publish(away, hintsOf("b", burst/10)...)
 		x.Heal()
-		w.untilHint(hint("b", burst))
+		w.untilHint(hint("b", burst/10))
 		w.untilHint(hint("a", 2))
 		if g, s := w.gaps(), node.State(); g != 1 || !s.Connected || s.Reconnects > 0 {
 			x.Errorf("%d gaps and the state %+v where nothing was lost", g, s)

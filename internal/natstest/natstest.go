@@ -6,16 +6,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/degenduel/switchgear/internal/faultproxy"
 )
 
 // patience bounds what a server that works does at once.
@@ -111,14 +111,21 @@ func (s *Server) Restart() {
 	s.tb.Fatalf("natstest: nats-server does not start: %v", err)
 }
 
+// freeAddr has a port that no outgoing connection is given by chance, so that it
+// stays free while the server is dead: below the ephemeral ports of Linux.
 func freeAddr(tb testing.TB) string {
 	tb.Helper()
-	l, err := faultproxy.Listen()
-	if err != nil {
-		tb.Fatal(err)
+	var err error
+	for range 100 {
+		port := 10000 + rand.IntN(22000)
+		var l net.Listener
+		if l, err = new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			_ = l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	tb.Fatal(err)
+	return ""
 }
 
 func (s *Server) start(addr string) error {
