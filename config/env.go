@@ -21,7 +21,9 @@ type Environment struct {
 	// SWITCHGEAR_LOG_LEVEL, SWITCHGEAR_LOG_FORMAT, SWITCHGEAR_METRICS_DURATIONS,
 	// SWITCHGEAR_MESSAGES_PER_MINUTE, SWITCHGEAR_SOCKETS_PER_IDENTITY, and of
 	// SWITCHGEAR_JWT_SECRET or the content of the file that
-	// SWITCHGEAR_JWT_SECRET_FILE names: the JWT's Secret.
+	// SWITCHGEAR_JWT_SECRET_FILE names, the JWT's Secret; and of
+	// SWITCHGEAR_NATS_URL or SWITCHGEAR_NATS_URL_FILE likewise, the Bus's
+	// NATSURL.
 	Settings Settings
 
 	// Config is the path of the config file: SWITCHGEAR_CONFIG.
@@ -129,7 +131,9 @@ func (r *envReader) settings(s *Settings) {
 	if secret != "" {
 		s.JWT = &JWT{Secret: secret}
 	}
-	names := strings.NewReplacer(append(slices.Clone(variables), "auth.jwt.secret", source)...)
+	var natsSource string
+	s.Bus.NATSURL, natsSource = r.secret("SWITCHGEAR_NATS_URL")
+	names := strings.NewReplacer(append(slices.Clone(variables), "auth.jwt.secret", source, "bus.natsUrl", natsSource)...)
 	for _, n := range numbersOf(s) {
 		if name := names.Replace(n.field); name != n.field {
 			r.number(name, n)

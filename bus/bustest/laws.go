@@ -141,7 +141,7 @@ var laws = []law{
 		_, w := x.watching()
 		stop, err := a.Subscribe(func(h fleet.Hint) {
 			if h.From == "a" {
-				_ = a.Publish(hint("answer", int(h.Seq))) //nolint:gosec // it is 1
+				_ = a.Publish(hint("answer", int(h.Seq)))
 			}
 		}, func() {})
 		if err != nil {

@@ -2,6 +2,7 @@ package bustest
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -128,7 +129,7 @@ func (w *watcher) add(h fleet.Hint) {
 func (w *watcher) all() []fleet.Hint {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.came[:len(w.came):len(w.came)]
+	return slices.Clip(w.came)
 }
 
 // hints is what came but for the gaps.
@@ -163,8 +164,8 @@ func (w *watcher) until(what string, enough func(came []fleet.Hint) bool) []flee
 func (w *watcher) untilHint(h fleet.Hint) {
 	w.x.Helper()
 	w.until(fmt.Sprint(h), func(came []fleet.Hint) bool {
-		for i := len(came) - 1; i >= 0; i-- {
-			if came[i] == h {
+		for _, c := range slices.Backward(came) {
+			if c == h {
 				return true
 			}
 		}

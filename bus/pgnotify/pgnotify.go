@@ -92,13 +92,13 @@ func (b bus) session(ctx context.Context, l *link.Link) error {
 	if err != nil {
 		return err
 	}
-	defer end(hears)
+	defer end(hears) //nolint:contextcheck // it comes after the end of ctx
 	defer kill()
 	tells, err := connect(ctx, b.config)
 	if err != nil {
 		return err
 	}
-	defer end(tells)
+	defer end(tells) //nolint:contextcheck // it comes after the end of ctx
 	defer kill()
 	if err := exec(ctx, hears, "LISTEN "+b.channel); err != nil {
 		return err

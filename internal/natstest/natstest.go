@@ -117,7 +117,7 @@ func freeAddr(tb testing.TB) string {
 	tb.Helper()
 	var err error
 	for range 100 {
-		port := 10000 + rand.IntN(22000)
+		port := 10000 + rand.IntN(22000) //nolint:gosec // nobody gains by guessing it
 		var l net.Listener
 		if l, err = new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
 			_ = l.Close()
