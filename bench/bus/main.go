@@ -35,7 +35,7 @@ type wire struct {
 type options struct {
 	postgres, nats string
 	pings          int
-	burst          int
+	burst          uint64
 	rounds         int
 }
 
@@ -47,8 +47,9 @@ type figures struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "bus:", err)
 		os.Exit(1)
 	}
@@ -60,7 +61,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.postgres, "postgres", "", "the URL of a database (default: without PostgreSQL)")
 	flags.StringVar(&o.nats, "nats", "", "the URL of a server (default: without NATS)")
 	flags.IntVar(&o.pings, "pings", 1000, "how many hints are told one after the other in a round, 1 ms apart")
-	flags.IntVar(&o.burst, "burst", 100_000, "how many hints are told in a round as fast as they arrive")
+	flags.Uint64Var(&o.burst, "burst", 100_000, "how many hints are told in a round as fast as they arrive")
 	flags.IntVar(&o.rounds, "rounds", 5, "how often all is measured, in turn")
 	path := flags.String("results", "RESULTS.md", "the file whose section is written; empty: only print")
 	if err := flags.Parse(args); err != nil {
@@ -129,8 +130,8 @@ func measure(ctx context.Context, o options, w way, f *figures) error {
 		f.latency = append(f.latency, time.Since(start))
 	}
 	start, from := time.Now(), next
-	for came := uint64(0); came < uint64(o.burst); came++ {
-		for next-from < uint64(o.burst) && next-from-came < window {
+	for came := uint64(0); came < o.burst; came++ {
+		for next-from < o.burst && next-from-came < window {
 			if err := tell(); err != nil {
 				return err
 			}

@@ -22,32 +22,31 @@ import (
 func ways(o options) []way {
 	all := []way{
 		{"TCP on loopback, 80 bytes a write", openTCP},
-		{"**bus/local**", func(_ context.Context, _ options, heard func(uint64)) (wire, error) {
+		{"**bus/local**", ours(func() func() (fleet.Bus, error) {
 			hub := local.New()
-			return openBuses(heard, func() (fleet.Bus, error) { return hub.Join(nil), nil })
-		}},
+			return func() (fleet.Bus, error) { return hub.Join(nil), nil }
+		})},
 	}
 	if o.postgres != "" {
-		all = append(all, way{"NOTIFY, one a statement", openNotify}, way{
-			"**bus/pgnotify**",
-			func(_ context.Context, o options, heard func(uint64)) (wire, error) {
-				return openBuses(heard, func() (fleet.Bus, error) {
-					return pgnotify.Open(pgnotify.Config{URL: o.postgres, Channel: "switchgear_bench"})
-				})
-			},
-		})
+		all = append(all, way{"NOTIFY, one a statement", openNotify}, way{"**bus/pgnotify**", ours(func() func() (fleet.Bus, error) {
+			return func() (fleet.Bus, error) {
+				return pgnotify.Open(pgnotify.Config{URL: o.postgres, Channel: "switchgear_bench"})
+			}
+		})})
 	}
 	if o.nats != "" {
-		all = append(all, way{"nats.go, one a message", openNATS}, way{
-			"**bus/natsbus**",
-			func(_ context.Context, o options, heard func(uint64)) (wire, error) {
-				return openBuses(heard, func() (fleet.Bus, error) {
-					return natsbus.Open(natsbus.Config{URL: o.nats, Prefix: "switchgear_bench"})
-				})
-			},
-		})
+		all = append(all, way{"nats.go, one a message", openNATS}, way{"**bus/natsbus**", ours(func() func() (fleet.Bus, error) {
+			return func() (fleet.Bus, error) {
+				return natsbus.Open(natsbus.Config{URL: o.nats, Prefix: "switchgear_bench"})
+			}
+		})})
 	}
 	return all
+}
+
+// ours is a way over a bus, whose nodes are joined by what a call of begin returns.
+func ours(begin func() func() (fleet.Bus, error)) func(context.Context, options, func(uint64)) (wire, error) {
+	return func(_ context.Context, _ options, heard func(uint64)) (wire, error) { return openBuses(heard, begin()) }
 }
 
 // openBuses is a bus of ours: a node that tells, and one that listens.
