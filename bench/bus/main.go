@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string) error {
 	if o.pings < 1 || o.burst < 1 || o.rounds < 1 {
 		return errors.New("-pings, -burst and -rounds must be 1 or more")
 	}
-	all := ways(o)
+	all := ways(o) //nolint:contextcheck // a bus lasts until it is closed
 	measured := make([]figures, len(all))
 	for range o.rounds {
 		for i, w := range all {
