@@ -27,6 +27,7 @@
 //	  limits: { messagesPerMinute: 60, socketsPerIdentity: 20, loginsPerMinute: 10 }
 //	auth: { jwt: { secretFile: jwt-secret, issuer: https://login.example.com, audience: switchgear } }
 //	store: { data: ./data }                  # or databaseUrl, for PostgreSQL
+//	bus: { natsUrlFile: nats-url, subjectPrefix: switchgear }     # see [Bus]
 //	metrics: { durations: auto }
 //	log: { level: info, format: text }       # see [Settings]
 //

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"slices"
 	"strings"
 )
 
@@ -23,7 +24,9 @@ type Environment struct {
 	// SWITCHGEAR_POSTGRES_MAX_CONNECTIONS, SWITCHGEAR_DATABASE_URL or the content
 	// of the file that SWITCHGEAR_DATABASE_URL_FILE names, and of
 	// SWITCHGEAR_JWT_SECRET or the content of the file that
-	// SWITCHGEAR_JWT_SECRET_FILE names: the JWT's Secret.
+	// SWITCHGEAR_JWT_SECRET_FILE names, the JWT's Secret; and of
+	// SWITCHGEAR_NATS_URL or SWITCHGEAR_NATS_URL_FILE likewise, the Bus's
+	// NATSURL.
 	Settings Settings
 
 	// Config is the path of the config file: SWITCHGEAR_CONFIG.
@@ -134,7 +137,10 @@ func (r *envReader) settings(s *Settings) {
 	}
 	database, databaseSource := r.secret("SWITCHGEAR_DATABASE_URL")
 	s.DatabaseURL = database
-	names := strings.NewReplacer(append([]string{"auth.jwt.secret", source, "store.databaseUrl", databaseSource}, variables...)...)
+	var natsSource string
+	s.Bus.NATSURL, natsSource = r.secret("SWITCHGEAR_NATS_URL")
+	names := strings.NewReplacer(append(slices.Clone(variables),
+		"auth.jwt.secret", source, "store.databaseUrl", databaseSource, "bus.natsUrl", natsSource)...)
 	for _, n := range numbersOf(s) {
 		if name := names.Replace(n.field); name != n.field {
 			r.number(name, n)

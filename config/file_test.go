@@ -184,8 +184,8 @@ func TestParse_NamesTheLine(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, in, want string }{
 		{"a file that is called nothing", "!!null { log: 5 }\n", `f:1: the tag "!!null" means nothing here`},
-		{"a list", "- a\n", "f:1: must be a mapping with the keys defaults, services, alerts, server, auth, store and log"},
-		{"a key of a later version", "\nbus: {}\n", "f:2: bus: unknown field"},
+		{"a list", "- a\n", "f:1: must be a mapping with the keys defaults, services, alerts, server, auth, store, bus, metrics and log"},
+		{"a key of a later version", "\nquorum: {}\n", "f:2: quorum: unknown field"},
 		{"services as a list", "services:\n  - a\n", "f:1: services: must be a mapping of names to services"},
 		{"a service that is a word", "services:\n  a:\n    true\n", "f:2: services.a: must be an object, not true or false"},
 		{"broken YAML", "services:\n  a: {\n", "f:2: did not find expected node content"},

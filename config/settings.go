@@ -63,6 +63,9 @@ type Settings struct {
 	// Series are how long the series of services are kept (store.series).
 	Series Series
 
+	// Bus is by what nodes tell each other of changes (bus).
+	Bus Bus
+
 	// MetricsDurations says by what /metrics keeps histograms of durations, and
 	// transitions (metrics.durations): service, layer, or auto, which is by
 	// service up to 2 000 services. Default auto.
@@ -165,6 +168,7 @@ func (s Settings) Or(next Settings) Settings {
 	}
 	s.Series.fill(next.Series)
 	s.JWT = s.JWT.or(next.JWT)
+	s.Bus = s.Bus.or(next.Bus)
 	return s
 }
 
@@ -219,6 +223,7 @@ func (s Settings) check(bad *problems) {
 	}
 	s.Series.check(bad)
 	s.JWT.check(bad)
+	s.Bus.check(bad)
 	oneOf := func(field, v string, words []string) {
 		if v != "" && !slices.Contains(words, v) {
 			bad.add(field, "%s is not one of %s", quote(v), strings.Join(words, ", "))
@@ -276,6 +281,7 @@ type settingsJSON struct {
 		} `json:"postgres"`
 		Series seriesJSON `json:"series"`
 	} `json:"store"`
+	Bus     busJSON `json:"bus"`
 	Metrics struct {
 		Durations *string `json:"durations"`
 	} `json:"metrics"`
@@ -309,6 +315,7 @@ func (d *settingsJSON) settings(bad *problems) Settings {
 	}
 	s.Series = d.Store.Series.series(bad)
 	s.JWT = d.Auth.JWT.jwt(bad, text)
+	s.Bus = d.Bus.bus(text)
 	s.check(bad)
 	return s
 }
