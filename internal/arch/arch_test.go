@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"."},
 	{"httpbreaker", "grpcbreaker", "sqlbreaker", "failsafebreaker", "otelbreaker", "wire", "config"},
 	{"client", "probe"},
-	{"tui"},
+	{"tui", "agent"},
 	{"fleet"},
 	{"alert", "metrics", "series", "store/internal/*", "store/storetest"},
 	{"store/*", "alert/*"},
