@@ -79,7 +79,7 @@ func durations(d switchgear.Durations) *wire.AgentDurations {
 	w := &wire.AgentDurations{SumMs: ms(d.Sum), Counts: [][2]uint64{}}
 	for i, n := range d.Counts {
 		if n > 0 {
-			w.Counts = append(w.Counts, [2]uint64{uint64(i), n}) //nolint:gosec // a place
+			w.Counts = append(w.Counts, [2]uint64{uint64(i), n})
 		}
 	}
 	return w

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,10 +55,9 @@ func built() (program, library string) {
 		}
 		return " " + m.Version
 	}
-	for _, m := range append(info.Deps, &info.Main) {
-		if m.Path == module {
-			library += version(m)
-		}
+	all := slices.Concat(info.Deps, []*debug.Module{&info.Main})
+	if i := slices.IndexFunc(all, func(m *debug.Module) bool { return m.Path == module }); i >= 0 {
+		library += version(all[i])
 	}
 	return program + version(&info.Main), library
 }

@@ -29,6 +29,7 @@ type manager struct {
 	mu          sync.Mutex
 	changed     chan struct{}
 	server      *http.Server
+	listener    net.Listener
 	refuse      int  // an HTTP status; 0: it takes connections
 	closeWith   int  // a close code that answers a hello; 0: a welcome does
 	storeAway   bool // nothing is acknowledged
@@ -87,7 +88,7 @@ func (m *manager) start() {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.address = l.Addr().String()
+	m.address, m.listener = l.Addr().String(), l
 	m.server = &http.Server{Handler: m}
 	go func(s *http.Server) { _ = s.Serve(l) }(m.server)
 }
@@ -100,6 +101,7 @@ func (m *manager) stop() {
 	m.mu.Unlock()
 	if s != nil {
 		_ = s.Close()
+		_ = m.listener.Close() // if the server has not come to know it yet
 	}
 	m.cut()
 }

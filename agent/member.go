@@ -141,7 +141,7 @@ func (m *member) untold(after uint64, most int) []switchgear.Transition {
 	}
 	rest := m.queue[i:]
 	n := 0
-	for n < min(len(rest), most) && rest[n].Number == rest[0].Number+uint64(n) { //nolint:gosec // n counts up from zero
+	for n < min(len(rest), most) && rest[n].Number == rest[0].Number+uint64(n) {
 		n++
 	}
 	return rest[:n]

@@ -49,7 +49,7 @@ func (a *Agent) run(alive, whatever context.Context) {
 			return
 		}
 		refused := isRefusal(err)
-		a.lost(at, err, refused)
+		a.lost(whatever, at, err, refused)
 		again := time.NewTimer(w.wait(time.Since(began), refused, err))
 		select {
 		case <-again.C:
@@ -84,7 +84,7 @@ func (a *Agent) end() {
 
 // lost notes why there is no connection, and says so: once, or each time where
 // somebody must do something about it.
-func (a *Agent) lost(at node, err error, refused bool) {
+func (a *Agent) lost(ctx context.Context, at node, err error, refused bool) {
 	a.mu.Lock()
 	was := a.link
 	a.link = link{err: err, refused: refused, since: was.since}
@@ -99,11 +99,11 @@ func (a *Agent) lost(at node, err error, refused bool) {
 	attrs := []slog.Attr{slog.String("manager", at.url), slog.Any("error", err)}
 	switch {
 	case refused:
-		a.log.LogAttrs(context.Background(), slog.LevelError, "the manager refuses this program; its breakers decide alone, and it will be asked again", attrs...)
+		a.log.LogAttrs(ctx, slog.LevelError, "the manager refuses this program; its breakers decide alone, and it will be asked again", attrs...)
 	case was.connected || was.err == nil:
-		a.log.LogAttrs(context.Background(), slog.LevelWarn, "there is no connection to the manager; the breakers decide alone", attrs...)
+		a.log.LogAttrs(ctx, slog.LevelWarn, "there is no connection to the manager; the breakers decide alone", attrs...)
 	default:
-		a.log.LogAttrs(context.Background(), slog.LevelDebug, "there is still no connection to the manager", attrs...)
+		a.log.LogAttrs(ctx, slog.LevelDebug, "there is still no connection to the manager", attrs...)
 	}
 }
 

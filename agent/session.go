@@ -119,7 +119,7 @@ func (s *session) open(alive, ctx context.Context) error {
 			return context.Cause(ctx)
 		case m := <-s.in:
 			if m.Type == wire.TypeError {
-				s.refused(m.Data)
+				s.refused(ctx, m.Data)
 				continue // the close comes, and says the same
 			}
 			if m.Type != wire.TypeAgentWelcome {
@@ -275,7 +275,7 @@ func (s *session) take(ctx context.Context, m *client.Message) error {
 			return s.obey(ctx, &order)
 		}
 	case wire.TypeError:
-		s.refused(m.Data)
+		s.refused(ctx, m.Data)
 	}
 	if err != nil {
 		return fmt.Errorf("agent: a message of the type %.64q: %w", m.Type, err)
@@ -284,7 +284,7 @@ func (s *session) take(ctx context.Context, m *client.Message) error {
 }
 
 // refused logs an error of the manager's, each one once in a connection.
-func (s *session) refused(data []byte) {
+func (s *session) refused(ctx context.Context, data []byte) {
 	const most = 100
 	var e wire.Error
 	if json.Unmarshal(data, &e) != nil || s.refusals[e.Message] || len(s.refusals) == most {
@@ -295,6 +295,6 @@ func (s *session) refused(data []byte) {
 	if e.Code == wire.CodeConflict {
 		level = slog.LevelError
 	}
-	s.agent.log.LogAttrs(context.Background(), level, "the manager did not take a message",
+	s.agent.log.LogAttrs(ctx, level, "the manager did not take a message",
 		slog.String("manager", s.node), slog.Int("code", e.Code), slog.String("error", e.Message))
 }

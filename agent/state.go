@@ -32,7 +32,7 @@ type ServiceState struct {
 	Overridden    bool   // by the manager
 
 	// Unsent are the transitions that the manager has not stored yet, as far as
-	// is known, and Dropped those that it will not hear of.
+	// is known, and Dropped those that made room for newer ones before it had.
 	Unsent  int
 	Dropped uint64
 }
