@@ -102,7 +102,7 @@ func TestAgent_SaysWhoItIsAndWhatItHas(t *testing.T) {
 	s := newService(t, "prices", switchgear.ServiceConfig{
 		Config: switchgear.Config{FailureThreshold: 7}, Check: func(context.Context) error { return nil },
 	})
-	a := m.join(agent.Options{Name: "shop-1", Program: "shop 1.2"}, agent.Member{
+	a := m.join(agent.Options{Name: "shop-1", Program: "shop\n1.2"}, agent.Member{
 		Service: s, Layer: "edge", Description: "prices\x00 of the exchange", Dependencies: []string{"exchange"},
 	})
 	connected(t, a)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/degenduel/switchgear/wire"
 )
@@ -64,7 +65,12 @@ func built() (program, library string) {
 
 // short is a name that the manager takes.
 func short(s string) string {
-	s = clean(s)
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, clean(s))
 	for len(s) > maxName {
 		s = strings.ToValidUTF8(s[:maxName], "")
 	}
