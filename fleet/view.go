@@ -41,6 +41,9 @@ const (
 	SourceFile Source = "file" // the config file
 	SourceAPI  Source = "api"
 	SourceCode Source = "code" // a program that embeds the manager
+
+	// SourceAgent is programs that joined by agents: the breakers are theirs.
+	SourceAgent Source = "agent"
 )
 
 // View is the state of one service at one moment. It is a value; what it

@@ -1,0 +1,177 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/config"
+)
+
+// AgentInfo is which process an agent is in.
+type AgentInfo struct {
+	Instance string // random, made once in a process
+	Boot     string // the process's secret: who shows an Instance with another is not that process
+	Name     string // for people
+	Program  string // what it runs, with its version
+	Library  string // what speaks for it, with its version
+	Address  string // where it connects from
+	Node     string // the manager's node that it is connected to
+
+	StartedAt time.Time // the process
+}
+
+// AgentConn is the way down to an agent. Its methods are called outside of all
+// locks of the manager, by several goroutines at a time, and must not wait.
+type AgentConn interface {
+	// Order sends an order. An error says that it cannot be sent, because too
+	// much waits already: the connection is then closed with code 1013.
+	Order(o AgentOrder) error
+
+	// Close ends the connection, with a close code of WebSockets and words. A
+	// second one does nothing.
+	Close(code int, reason string)
+}
+
+// The kinds of orders to an agent, as on the wire.
+const (
+	AgentConfig      = "config"       // put Config, of Version, in force
+	AgentOverride    = "override"     // put Override in force
+	AgentOverrideEnd = "override_end" // end the override that the manager has set
+	AgentReset       = "reset"        // go To closed or half-open
+	AgentHealthCheck = "health_check" // run the health check now
+)
+
+// AgentOrder is an order to one instance of a service.
+type AgentOrder struct {
+	ID      uint64 // rising in the session
+	Kind    string
+	Service string
+
+	Config   json.RawMessage
+	Version  int
+	Override *switchgear.Override
+	To       switchgear.State
+
+	Actor, Reason string
+}
+
+// InstanceState is the breaker of one instance. What it counts is cumulative, so
+// that the newest is all there is to know. The window of the snapshot is not used.
+type InstanceState struct {
+	Service       string
+	Snapshot      switchgear.Snapshot
+	Health        switchgear.Health
+	Running       bool
+	ConfigVersion int    // of the config in force; 0 is that of the program's code
+	ConfigError   string // why a newer config was refused
+
+	// RetryAfter is how long an open one will stay open, by its own clock: it
+	// goes before the snapshot's NextAttemptAt. 0: not said.
+	RetryAfter time.Duration
+
+	Durations *switchgear.Durations // since the breaker was made; nil: not counted
+}
+
+// AgentService is a service that an agent brings in.
+type AgentService struct {
+	Name     string
+	About    config.Service // layer, description, dependencies and config: what the program's code says
+	HasCheck bool
+	Fresh    bool // it was in no manager's hands in this process
+	State    InstanceState
+}
+
+// AgentJoined is what a service that was brought in is to put in force.
+type AgentJoined struct {
+	Service string
+	Err     error // it did not join, and the rest is empty
+
+	Config   switchgear.Config
+	Version  int
+	Override *switchgear.Override // the manager's; nil: one that a manager has set ends
+	Known    uint64               // the number of the last transition that the store has
+
+	// State is what a fresh breaker begins with; nil: closed. Its totals and its
+	// transition number are those that the breaker has by itself.
+	State *switchgear.Snapshot
+}
+
+// InstanceView is one process's copy of a service.
+type InstanceView struct {
+	AgentInfo // without the Boot
+
+	Connected bool
+	Stale     bool // nothing was heard of it for three heartbeats
+	JoinedAt  time.Time
+	SeenAt    time.Time // when it was last heard of
+
+	State InstanceState
+}
+
+// IsOpen reports whether the instance admits nothing.
+func (v *InstanceView) IsOpen() bool { return rejects(&v.State.Snapshot) }
+
+// rejects reports whether a breaker admits nothing.
+func rejects(s *switchgear.Snapshot) bool {
+	return s.Mode == switchgear.ForcedOpen || s.Mode == switchgear.Auto && s.State == switchgear.Open
+}
+
+// AgentSession is a connected agent. Its methods are safe for concurrent use,
+// but what is to be known in order is to be told in order. After Close, and after
+// the same process has connected anew, they do nothing, or fail as Unavailable.
+type AgentSession struct{ m *Manager }
+
+// Attach begins a session. A process that is there already is taken over: its
+// old connection is closed with code 4009. Conflict if the instance is held by
+// another process that is not stale, Exhausted if there are too many agents,
+// Invalid for an info that cannot be. allowed judges each service by its name;
+// nil: all are.
+func (m *Manager) Attach(ctx context.Context, info AgentInfo, allowed func(service string) bool, conn AgentConn) (*AgentSession, error) {
+	return nil, errorf(Unavailable, "attach", "agents are not served yet")
+}
+
+// Join brings services in, and says of each, in their order, what it is to put in
+// force, or why it did not join. The error is that of the session: nothing joined.
+// One that is there already has come back.
+func (s *AgentSession) Join(ctx context.Context, services []AgentService) ([]AgentJoined, error) {
+	return nil, errorf(Unavailable, "join", "agents are not served yet")
+}
+
+// Leave takes services out of the instance; they stay in the manager. Those that
+// it does not have are passed over.
+func (s *AgentSession) Leave(ctx context.Context, services []string) error { return nil }
+
+// Report takes in how services are now. It never waits for the store. What is
+// older than what is known does nothing, nor does a service that did not join.
+func (s *AgentSession) Report(states []InstanceState) {}
+
+// Transitions takes in transitions of one service, rising, and the state after
+// them. Those that are known are passed over. It returns when they are told: nil
+// when they are stored too, which is when they may be acknowledged; Unavailable
+// while they are not: they will be, and to send them again is to ask whether they
+// are. NotFound if the service did not join, Invalid for numbers that do not rise.
+func (s *AgentSession) Transitions(ctx context.Context, service string, ts []switchgear.Transition, after InstanceState) error {
+	return nil
+}
+
+// Heard says that the agent lives; so does each of the others.
+func (s *AgentSession) Heard() {}
+
+// Result is an agent's answer to an order; err is why it was not carried out. An
+// order that nobody gave, or that was answered, is passed over.
+func (s *AgentSession) Result(order uint64, err error, after InstanceState) {}
+
+// Close ends the session. bye says that the process ends: its instances are gone
+// at once. Otherwise they are stale when nothing was heard for three heartbeats.
+// It does not close the connection, and does not wait. A second one does nothing.
+func (s *AgentSession) Close(bye bool) {}
+
+// Instances are those of a service, by name and then by their IDs. A service whose
+// breaker is the manager's, or this program's, has none. NotFound if there is no
+// such service.
+func (m *Manager) Instances(service string) ([]InstanceView, error) {
+	_, err := m.member("instances", service)
+	return nil, err
+}
