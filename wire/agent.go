@@ -2,7 +2,7 @@ package wire
 
 import "encoding/json"
 
-// The types of the agents' messages, /api/v2/ws/agent. From the agent:
+// The types of the messages of an agent, on /api/v2/ws/agent.
 const (
 	TypeAgentHello       = "agent:hello"
 	TypeAgentJoin        = "agent:join"
@@ -14,7 +14,7 @@ const (
 	TypeAgentBye         = "agent:bye"
 )
 
-// From the manager, beside TypeError and TypeAgentHeartbeat:
+// Those of the manager, beside TypeError and TypeAgentHeartbeat.
 const (
 	TypeAgentWelcome = "agent:welcome"
 	TypeAgentJoined  = "agent:joined"

@@ -165,7 +165,7 @@ func (m *AgentTransitions) check() error {
 	}
 	first := m.Transitions[0].Number
 	for i := range m.Transitions {
-		if n := m.Transitions[i].Number; n == 0 || n != first+uint64(i) { //nolint:gosec // an index
+		if n := m.Transitions[i].Number; n == 0 || n != first+uint64(i) {
 			return fmt.Errorf("transitions[%d].number: %d does not follow: they rise by one, from 1", i, n)
 		}
 	}

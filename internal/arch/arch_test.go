@@ -30,7 +30,7 @@ var layers = [][]string{
 	{"store/*", "alert/*"},
 	{"ui", "server/internal/auth", "server/internal/problem", "server/internal/view", "server/internal/openapitest"},
 	{"server/internal/socket"},
-	{"server/rest", "server/ws"},
+	{"server/rest", "server/ws", "server/agents"},
 	{"server"},
 	{"app"},
 	{"demo"},
