@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"context"
 	"encoding/json"
 	"time"
 
@@ -104,6 +103,7 @@ type InstanceView struct {
 
 	Connected bool
 	Stale     bool // nothing was heard of it for three heartbeats
+	Left      bool // it has ended in order, or gave the service up, and was the last of it
 	JoinedAt  time.Time
 	SeenAt    time.Time // when it was last heard of
 
@@ -116,62 +116,4 @@ func (v *InstanceView) IsOpen() bool { return rejects(&v.State.Snapshot) }
 // rejects reports whether a breaker admits nothing.
 func rejects(s *switchgear.Snapshot) bool {
 	return s.Mode == switchgear.ForcedOpen || s.Mode == switchgear.Auto && s.State == switchgear.Open
-}
-
-// AgentSession is a connected agent. Its methods are safe for concurrent use,
-// but what is to be known in order is to be told in order. After Close, and after
-// the same process has connected anew, they do nothing, or fail as Unavailable.
-type AgentSession struct{ m *Manager }
-
-// Attach begins a session. A process that is there already is taken over: its
-// old connection is closed with code 4009. Conflict if the instance is held by
-// another process that is not stale, Exhausted if there are too many agents,
-// Invalid for an info that cannot be. allowed judges each service by its name;
-// nil: all are.
-func (m *Manager) Attach(ctx context.Context, info AgentInfo, allowed func(service string) bool, conn AgentConn) (*AgentSession, error) {
-	return nil, errorf(Unavailable, "attach", "agents are not served yet")
-}
-
-// Join brings services in, and says of each, in their order, what it is to put in
-// force, or why it did not join. The error is that of the session: nothing joined.
-// One that is there already has come back.
-func (s *AgentSession) Join(ctx context.Context, services []AgentService) ([]AgentJoined, error) {
-	return nil, errorf(Unavailable, "join", "agents are not served yet")
-}
-
-// Leave takes services out of the instance; they stay in the manager. Those that
-// it does not have are passed over.
-func (s *AgentSession) Leave(ctx context.Context, services []string) error { return nil }
-
-// Report takes in how services are now. It never waits for the store. What is
-// older than what is known does nothing, nor does a service that did not join.
-func (s *AgentSession) Report(states []InstanceState) {}
-
-// Transitions takes in transitions of one service, rising, and the state after
-// them. Those that are known are passed over. It returns when they are told: nil
-// when they are stored too, which is when they may be acknowledged; Unavailable
-// while they are not: they will be, and to send them again is to ask whether they
-// are. NotFound if the service did not join, Invalid for numbers that do not rise.
-func (s *AgentSession) Transitions(ctx context.Context, service string, ts []switchgear.Transition, after InstanceState) error {
-	return nil
-}
-
-// Heard says that the agent lives; so does each of the others.
-func (s *AgentSession) Heard() {}
-
-// Result is an agent's answer to an order; err is why it was not carried out. An
-// order that nobody gave, or that was answered, is passed over.
-func (s *AgentSession) Result(order uint64, err error, after InstanceState) {}
-
-// Close ends the session. bye says that the process ends: its instances are gone
-// at once. Otherwise they are stale when nothing was heard for three heartbeats.
-// It does not close the connection, and does not wait. A second one does nothing.
-func (s *AgentSession) Close(bye bool) {}
-
-// Instances are those of a service, by name and then by their IDs. A service whose
-// breaker is the manager's, or this program's, has none. NotFound if there is no
-// such service.
-func (m *Manager) Instances(service string) ([]InstanceView, error) {
-	_, err := m.member("instances", service)
-	return nil, err
 }

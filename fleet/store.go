@@ -12,17 +12,18 @@ type EventKind string
 
 // The kinds of events.
 const (
-	EventTransition      EventKind = "transition"
-	EventOverride        EventKind = "override" // set, or ended by hand
-	EventOverrideExpired EventKind = "override_expired"
-	EventReset           EventKind = "reset"
-	EventConfigChanged   EventKind = "config_changed"
-	EventConfigWarning   EventKind = "config_warning"
-	EventHealthFailed    EventKind = "health_failed"
-	EventHealthRecovered EventKind = "health_recovered"
-	EventRegistered      EventKind = "registered"
-	EventDeclared        EventKind = "declared" // its layer, description or dependencies changed
-	EventRemoved         EventKind = "removed"
+	EventTransition         EventKind = "transition"
+	EventInstanceTransition EventKind = "instance_transition" // of one of several instances of a service
+	EventOverride           EventKind = "override"            // set, or ended by hand
+	EventOverrideExpired    EventKind = "override_expired"
+	EventReset              EventKind = "reset"
+	EventConfigChanged      EventKind = "config_changed"
+	EventConfigWarning      EventKind = "config_warning"
+	EventHealthFailed       EventKind = "health_failed"
+	EventHealthRecovered    EventKind = "health_recovered"
+	EventRegistered         EventKind = "registered"
+	EventDeclared           EventKind = "declared" // its layer, description or dependencies changed
+	EventRemoved            EventKind = "removed"
 )
 
 // Event is one line of a service's history. It is never changed.
