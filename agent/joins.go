@@ -118,21 +118,26 @@ func (s *session) joined(answer *wire.AgentJoined) {
 	delete(s.asked, answer.ID)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	progress := slices.ContainsFunc(answer.Services, func(j wire.JoinedService) bool { return j.Error == nil })
 	for _, m := range asked {
 		i := slices.IndexFunc(answer.Services, func(j wire.JoinedService) bool { return j.Service == m.name })
 		if i >= 0 && a.members[m.name] == m {
-			s.welcome(m, &answer.Services[i], answer.Timestamp.Time)
+			s.welcome(m, &answer.Services[i], answer.Timestamp.Time, progress)
 		}
 	}
 	a.stir()
 }
 
 // welcome puts in force what the manager says of one. The agent's mutex is held;
-// a breaker's is taken below it, and never the other way round.
-func (s *session) welcome(m *member, j *wire.JoinedService, at time.Time) {
+// a breaker's is taken below it, and never the other way round. Where others have
+// joined meanwhile, one that depends on something is asked for again at once.
+func (s *session) welcome(m *member, j *wire.JoinedService, at time.Time, progress bool) {
 	a := s.agent
 	m.asked = false
 	if j.Error != nil {
+		if progress && len(m.about.Dependencies) > 0 {
+			return
+		}
 		m.again = time.Now().Add(retryRefused)
 		if j.Error.Code == wire.CodeUnavailable {
 			m.again = time.Now().Add(retryUnavailable)

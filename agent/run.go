@@ -139,7 +139,8 @@ func isRefusal(err error) bool {
 		return slices.Contains([]client.Kind{client.Unauthorized, client.Forbidden, client.NotFound, client.Invalid}, kind)
 	}
 	if closed, ok := errors.AsType[*client.CloseError](err); ok {
-		return slices.Contains([]int{wire.CodeAuthenticationEnded, wire.CodeNotAllowed, wire.CodeInvalid, wire.CodeConflict}, closed.Code)
+		const policy = 1008 // what was said cannot be taken
+		return slices.Contains([]int{wire.CodeAuthenticationEnded, wire.CodeNotAllowed, wire.CodeInvalid, wire.CodeConflict, policy}, closed.Code)
 	}
 	return false
 }
