@@ -72,6 +72,12 @@ func startProgram(t *testing.T, manager string) *program {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), agentEnv+"="+manager)
+	return runProgramOf(t, cmd)
+}
+
+// runProgramOf starts a program that does what runProgram does.
+func runProgramOf(t *testing.T, cmd *exec.Cmd) *program {
+	t.Helper()
 	cmd.Stderr = t.Output()
 	in, err := cmd.StdinPipe()
 	if err != nil {
