@@ -45,8 +45,14 @@ func (m *member) seeing(s *switchgear.Snapshot) seen {
 	return now
 }
 
+// isAhead reports whether the breaker shows a transition that the manager was not
+// told of in this connection, though it could be.
+func (m *member) isAhead(now *switchgear.Snapshot) bool {
+	return now.Transitions > m.heard || m.sent < m.heard && len(m.queue) > 0
+}
+
 // report tells how the services are that have changed. One whose last transition
-// is still on its way here waits for it, so that no state comes before its cause.
+// is still on its way waits for it, so that no state comes before its cause.
 func (s *session) report(ctx context.Context) error {
 	a := s.agent
 	for full := true; full; {
@@ -59,7 +65,7 @@ func (s *session) report(ctx context.Context) error {
 			}
 			now := m.service.Breaker().Snapshot()
 			next := m.seeing(&now)
-			if next == m.seen || now.Transitions > m.heard || m.sent < m.heard && len(m.queue) > 0 {
+			if next == m.seen || m.isAhead(&now) {
 				continue
 			}
 			if full = !page.add(m.state(&now)); full {

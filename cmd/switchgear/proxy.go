@@ -98,7 +98,7 @@ func (c *proxyCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	service, err := switchgear.NewService(name, switchgear.ServiceConfig{Config: section.Config})
+	service, err := switchgear.NewService(name, switchgear.ServiceConfig{Config: section.Config}) //nolint:contextcheck // its checks, of which there are none, are no caller's
 	if err != nil {
 		return usageError{errors.New(strings.TrimPrefix(err.Error(), "switchgear: "))}
 	}
