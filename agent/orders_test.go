@@ -53,7 +53,7 @@ func TestOrders_AreCarriedOutAndAnswered(t *testing.T) {
 		}},
 		{"a reset under it", wire.AgentOrder{Kind: wire.OrderReset, Service: "prices"}, wire.CodeConflict, "", nil},
 		{"its end", wire.AgentOrder{Kind: wire.OrderOverrideEnd, Service: "prices", Actor: "ada"}, 0, "", func(w *wire.AgentState) bool {
-			return w.CircuitBreaker.Override == nil && w.CircuitBreaker.State == "half_open"
+			return w.CircuitBreaker.Override == nil && w.CircuitBreaker.Mode == "auto" && w.CircuitBreaker.RecoveryAttempts == 1
 		}},
 		{"its end again", wire.AgentOrder{Kind: wire.OrderOverrideEnd, Service: "prices"}, 0, "", nil},
 		{"no override", wire.AgentOrder{Kind: wire.OrderOverride, Service: "prices"}, wire.CodeInvalid, "override", nil},
