@@ -142,7 +142,6 @@ func (a *agent) turnAway(ctx context.Context, info *fleet.AgentInfo, err error) 
 	case wire.CodeInvalid, wire.CodeNotAllowed:
 		code = socket.ClosePolicy
 	}
-	a.server.traffic.turnedAway.Add(fleet.KindOf(err).String(), 1)
 	a.server.log.LogAttrs(ctx, slog.LevelWarn, "agent refused", slog.Int("code", t.Code), slog.Any("error", err),
 		slog.String("instance", info.Instance), slog.String("name", info.Name), slog.String("program", info.Program),
 		slog.String("identity", a.id.Name), slog.String("remote", a.address))
