@@ -118,9 +118,10 @@ type ResetResult struct {
 
 // ServiceInstances answers a service:instances.
 type ServiceInstances struct {
+	InstanceList
+
 	Type      string `json:"type"`
 	Timestamp Time   `json:"timestamp"`
-	InstanceList
 
 	RequestID RequestID `json:"request_id,omitempty"`
 }

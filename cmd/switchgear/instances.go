@@ -65,7 +65,7 @@ func runs(v *wire.Instance) string {
 
 // instancesLine is how many processes have a service.
 func instancesLine(n wire.Instances) string {
-	text := fmt.Sprintf("%d", n.Total)
+	text := strconv.Itoa(n.Total)
 	if n.Open > 0 {
 		text += fmt.Sprintf(", %d open", n.Open)
 	}

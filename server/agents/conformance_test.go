@@ -72,9 +72,9 @@ func TestMessage_ThatIsWrongIsAnsweredAndChangesNothing(t *testing.T) {
 	} {
 		id := 3 + i
 		text := strings.Replace(`{"type":"agent:report","id":#,"services":[`+state("prices", "closed", "0", "1", "0")+`]}`, tt.was, tt.is, 1)
-		p.send(strings.Replace(text, "#", number(uint64(id)), 1)) //nolint:gosec // small
+		p.send(strings.Replace(text, "#", number(uint64(id)), 1))
 		e := p.refusal()
-		if e.Code != 4004 || !strings.Contains(e.Message, tt.part) || string(e.RequestID) != number(uint64(id)) { //nolint:gosec // small
+		if e.Code != 4004 || !strings.Contains(e.Message, tt.part) || string(e.RequestID) != number(uint64(id)) {
 			t.Errorf("%s: %s", tt.is, e.raw)
 		}
 	}

@@ -76,7 +76,7 @@ func TestShutdown_LetsAllGo(t *testing.T) {
 	f := start(t, Config{})
 	var all []*peer
 	for i := range 20 {
-		all = append(all, f.attached(t, "agent", "web"+number(uint64(i)))) //nolint:gosec // small
+		all = append(all, f.attached(t, "agent", "web"+number(uint64(i))))
 	}
 	var stopping sync.WaitGroup
 	stopping.Go(f.stop)

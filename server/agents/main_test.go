@@ -271,7 +271,7 @@ func (p *peer) ended() int {
 }
 
 // state is a breaker's.
-func state(service, circuit string, transitions, successes, failures string) string {
+func state(service, circuit, transitions, successes, failures string) string {
 	more := ""
 	if circuit == "open" {
 		more = `"retry_after_ms":30000,"open_ms":30000,`
@@ -296,7 +296,7 @@ func opens(service string) string {
 }
 
 // eventually waits until the condition holds.
-func eventually(t testing.TB, what string, holds func() bool) {
+func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()

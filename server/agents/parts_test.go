@@ -28,7 +28,7 @@ func TestLedger_AcknowledgesOnlyWhatIsStored(t *testing.T) {
 			var open []uint64
 			for id := range all {
 				if !all[id].settled {
-					open = append(open, uint64(id)) //nolint:gosec // an index
+					open = append(open, uint64(id))
 				}
 			}
 			if len(open) == 0 || rapid.Bool().Draw(t, "begin") {

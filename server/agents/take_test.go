@@ -48,7 +48,7 @@ func FuzzTake(f *testing.F) {
 			_, after := bad.transitions(body)
 			states = append(states, after)
 		case *wire.AgentResult:
-			_, after := bad.result(body)
+			after, _ := bad.result(body)
 			states = append(states, after)
 		}
 		if err := bad.since(0); err != nil {
@@ -97,7 +97,7 @@ func TestReports_MakeTheSameEntryInAnyOrder(t *testing.T) {
 	n := 0
 	run := func(order []int) fleet.View {
 		n++
-		name := "service_" + number(uint64(n)) //nolint:gosec // small
+		name := "service_" + number(uint64(n))
 		p := f.attached(t, "agent", name)
 		p.tell(join(name))
 		p.want(wire.TypeAgentJoined)
