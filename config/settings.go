@@ -80,6 +80,14 @@ type Limits struct {
 	// LoginsPerMinute is how many failed log-ins an address may make in a
 	// minute (loginsPerMinute). 1 to 1 000; default 10.
 	LoginsPerMinute int
+
+	// Agents is how many agents may be connected to a node at a time (agents). 1 to
+	// 1 000 000; default 10 000.
+	Agents int
+
+	// ServicesPerAgent is how many services an agent may have (servicesPerAgent).
+	// 1 to 100 000; default 1 000.
+	ServicesPerAgent int
 }
 
 const (
@@ -99,7 +107,7 @@ func DefaultSettings() Settings {
 	return Settings{
 		Listen: "127.0.0.1:8080", MaxServices: 20_000, Data: "./data", LogLevel: "info", LogFormat: "text",
 		MetricsDurations: "auto",
-		Limits:           Limits{MessagesPerMinute: 60, SocketsPerIdentity: 20, LoginsPerMinute: 10},
+		Limits:           Limits{MessagesPerMinute: 60, SocketsPerIdentity: 20, LoginsPerMinute: 10, Agents: 10_000, ServicesPerAgent: 1000},
 		Series:           defaultSeries,
 	}
 }
@@ -119,6 +127,8 @@ func numbersOf(s *Settings) []number {
 		{"server.limits.messagesPerMinute", &s.Limits.MessagesPerMinute, 100_000},
 		{"server.limits.socketsPerIdentity", &s.Limits.SocketsPerIdentity, 1_000_000},
 		{"server.limits.loginsPerMinute", &s.Limits.LoginsPerMinute, 1_000},
+		{"server.limits.agents", &s.Limits.Agents, 1_000_000},
+		{"server.limits.servicesPerAgent", &s.Limits.ServicesPerAgent, 100_000},
 	}
 }
 
@@ -240,6 +250,8 @@ type settingsJSON struct {
 			MessagesPerMinute  *int `json:"messagesPerMinute"`
 			SocketsPerIdentity *int `json:"socketsPerIdentity"`
 			LoginsPerMinute    *int `json:"loginsPerMinute"`
+			Agents             *int `json:"agents"`
+			ServicesPerAgent   *int `json:"servicesPerAgent"`
 		} `json:"limits"`
 	} `json:"server"`
 	Auth struct {
@@ -270,7 +282,9 @@ func (d *settingsJSON) settings(bad *problems) Settings {
 	s.LogLevel = text("log.level", d.Log.Level)
 	s.LogFormat = text("log.format", d.Log.Format)
 	limits := d.Server.Limits
-	said := []*int{d.Server.MaxServices, limits.MessagesPerMinute, limits.SocketsPerIdentity, limits.LoginsPerMinute}
+	said := []*int{
+		d.Server.MaxServices, limits.MessagesPerMinute, limits.SocketsPerIdentity, limits.LoginsPerMinute, limits.Agents, limits.ServicesPerAgent,
+	}
 	for i, n := range numbersOf(&s) {
 		if said[i] == nil {
 			continue

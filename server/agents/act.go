@@ -142,7 +142,6 @@ func (a *agent) turnAway(ctx context.Context, info *fleet.AgentInfo, err error) 
 	case wire.CodeInvalid, wire.CodeNotAllowed:
 		code = socket.ClosePolicy
 	}
-	a.server.traffic.turnedAway.Add(fleet.KindOf(err).String(), 1)
 	a.server.log.LogAttrs(ctx, slog.LevelWarn, "agent refused", slog.Int("code", t.Code), slog.Any("error", err),
 		slog.String("instance", info.Instance), slog.String("name", info.Name), slog.String("program", info.Program),
 		slog.String("identity", a.id.Name), slog.String("remote", a.address))
@@ -163,7 +162,7 @@ func (a *agent) act(ctx context.Context, s *attached, m *wire.AgentMessage) erro
 		return a.transitions(ctx, s, body)
 	case *wire.AgentResult:
 		f := faults{now: time.Now()}
-		failed, after := f.result(body)
+		after, failed := f.result(body)
 		if err := f.since(0); err != nil {
 			return err
 		}
@@ -214,12 +213,14 @@ func (a *agent) join(ctx context.Context, s *attached, m *wire.AgentJoin) error 
 		return fmt.Errorf("agents: %d answers to %d services that join", len(results), len(good))
 	}
 	for i := range results {
+		if refused := results[i].Err; refused != nil {
+			answer.Services[places[i]] = wire.JoinedService{Service: results[i].Service, Error: told(refused)}
+			continue
+		}
 		if answer.Services[places[i]], err = joined(&results[i]); err != nil {
 			return err
 		}
-		if results[i].Err == nil {
-			a.services[results[i].Service] = true
-		}
+		a.services[results[i].Service] = true
 	}
 	answer.Timestamp = now()
 	a.say(answer)

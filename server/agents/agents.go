@@ -6,7 +6,7 @@
 //  1. What an agent sends is read strictly, and its values are checked, before
 //     the manager sees any of it. What is wrong is answered with the field's name
 //     and changes nothing; of a report, or a join, the other services count.
-//  2. Transitions of one service are taken in in their order. An acknowledgement
+//  2. Transitions of one service are told to the manager in their order. An acknowledgement
 //     covers everything that came before, and no transition that is not stored.
 //  3. The manager never waits for an agent: orders to one that does not take them
 //     wait, 1024 at most; one more, and it is closed with 1013. An agent that

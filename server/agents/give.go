@@ -66,10 +66,6 @@ func now() wire.Time { return wire.Time{Time: time.Now()} }
 // joined is what a service that joined is to put in force.
 func joined(j *fleet.AgentJoined) (wire.JoinedService, error) {
 	out := wire.JoinedService{Service: j.Service}
-	if j.Err != nil {
-		out.Error = told(j.Err)
-		return out, nil
-	}
 	cfg, err := json.Marshal(j.Config)
 	if err != nil {
 		return out, err

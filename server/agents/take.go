@@ -251,18 +251,18 @@ func (f *faults) evidence(field string, doc json.RawMessage) (switchgear.Evidenc
 }
 
 // result is an agent's answer to an order: nil if it was carried out.
-func (f *faults) result(m *wire.AgentResult) (failed error, after fleet.InstanceState) {
+func (f *faults) result(m *wire.AgentResult) (after fleet.InstanceState, failed error) {
 	f.name("service", m.Service)
 	if m.Error != nil {
 		failed = refusalOf(m.Error)
 	}
 	if m.State.Service == "" && failed != nil {
-		return failed, fleet.InstanceState{Service: m.Service}
+		return fleet.InstanceState{Service: m.Service}, failed
 	}
 	if m.State.Service != m.Service {
 		f.add("state.service", "%.130q is not the service of the order", m.State.Service)
 	}
-	return failed, f.state("state.", &m.State)
+	return f.state("state.", &m.State), failed
 }
 
 // maxFields is how many bad fields of an agent's refusal are kept.
@@ -295,4 +295,3 @@ func (f *faults) info(m *wire.AgentHello) fleet.AgentInfo {
 		StartedAt: f.past("started_at", m.StartedAt),
 	}
 }
-

@@ -16,8 +16,6 @@ type traffic struct {
 	received socket.Tally[metrics.Message]
 	closed   socket.Tally[int] // sockets, by the code that they were closed with
 	statuses socket.Tally[int] // handshakes that were refused
-
-	turnedAway socket.Tally[string] // agents that the manager did not take, by the kind of error
 }
 
 var sentTypes = socket.TypesOf(
@@ -59,14 +57,10 @@ func (t *traffic) receivedOne(kind string, err error) {
 func (s *Server) Measure() metrics.Agents {
 	m := metrics.Agents{
 		Sent: s.traffic.sent.Counts(), SentBytes: s.traffic.bytes.Load(), Received: s.traffic.received.Counts(),
-		Closed: s.traffic.closed.Counts(), Refused: s.traffic.statuses.Counts(), TurnedAway: s.traffic.turnedAway.Counts(),
+		Closed: s.traffic.closed.Counts(), Refused: s.traffic.statuses.Counts(),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for a := range s.agents {
-		if a.session.Load() != nil {
-			m.Connected++
-		}
-	}
+	m.Sockets = len(s.agents)
 	return m
 }

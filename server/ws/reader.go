@@ -11,6 +11,7 @@ import (
 
 	"github.com/degenduel/switchgear/internal/strict"
 	"github.com/degenduel/switchgear/server/internal/socket"
+	"github.com/degenduel/switchgear/server/internal/view"
 	"github.com/degenduel/switchgear/wire"
 )
 
@@ -63,6 +64,8 @@ func (c *client) act(ctx context.Context, m *wire.ClientMessage) {
 		c.subscribe(ctx, m)
 	case wire.TypeHealthCheck, wire.TypeReset:
 		c.order(ctx, m)
+	case wire.TypeInstances:
+		c.instances(ctx, m)
 	}
 }
 
@@ -76,6 +79,23 @@ func (c *client) pong(m *wire.ClientMessage) {
 	b := append(socket.NewFrame(placeSize+len(p.Timestamp)), `{"type":"`+p.Type+`","timestamp":`...)
 	b = append(b, p.Timestamp...)
 	c.give(answer{frame: socket.Seal(append(b, '}'))})
+}
+
+// instances tells which processes have a service.
+func (c *client) instances(ctx context.Context, m *wire.ClientMessage) {
+	if !c.id.Sees(m.Service) { // whether there is such a service is none of its business
+		c.refuse(ctx, m, wire.Error{Code: wire.CodeNotAllowed, Message: "this token is not for that service"})
+		return
+	}
+	list, err := c.server.manager.Instances(m.Service)
+	if err != nil {
+		c.fail(m, c.errorOf(ctx, m, err))
+		return
+	}
+	c.server.traffic.receivedOne(m.Type, resultDone)
+	c.say(wire.ServiceInstances{
+		Type: wire.TypeInstances, Timestamp: wire.Time{Time: time.Now()}, InstanceList: view.Instances(m.Service, list), RequestID: m.RequestID,
+	}, nil)
 }
 
 // subscribe changes what the client is told of. Its place is void then, unless

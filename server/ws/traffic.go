@@ -23,12 +23,12 @@ type traffic struct {
 // sentTypes are the types of messages to clients.
 var sentTypes = socket.TypesOf(
 	wire.TypeConnectionStatus, wire.TypeServicesState, wire.TypeServiceUpdate, wire.TypeServiceEvent, wire.TypeHeartbeat,
-	wire.TypeHealthCheckResult, wire.TypeResetResult, wire.TypeSubscriptionSuccess, wire.TypePong, wire.TypeError,
+	wire.TypeHealthCheckResult, wire.TypeResetResult, wire.TypeSubscriptionSuccess, wire.TypePong, wire.TypeError, wire.TypeInstances,
 	"alert:firing", "alert:resolved",
 )
 
 // receivedTypes are those of messages of clients.
-var receivedTypes = socket.TypesOf(wire.TypePing, wire.TypeSubscribe, wire.TypeHealthCheck, wire.TypeReset)
+var receivedTypes = socket.TypesOf(wire.TypePing, wire.TypeSubscribe, wire.TypeHealthCheck, wire.TypeReset, wire.TypeInstances)
 
 // count adds frames that were written, one at least.
 func (t *traffic) count(frames []socket.Frame) {

@@ -37,6 +37,7 @@ type Manager interface {
 	Watch(tell func(fleet.Change)) (seq uint64, states []fleet.View, stop func())
 	Reset(ctx context.Context, name string, to switchgear.State, by fleet.Actor) (fleet.View, error)
 	CheckHealthBy(ctx context.Context, name string, by fleet.Actor) (switchgear.Health, fleet.View, error)
+	Instances(service string) ([]fleet.InstanceView, error)
 	Refused(e fleet.AuditEntry)
 }
 
