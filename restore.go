@@ -47,6 +47,12 @@ func (b *Breaker) Restore(s Snapshot) error {
 		}
 		b.setOverride(now, o, left)
 	}
+	b.resume(&s, wall, now)
+	return nil
+}
+
+// resume goes where the snapshot was, whose counts the breaker has.
+func (b *Breaker) resume(s *Snapshot, wall time.Time, now int64) {
 	b.state = s.State
 	left := min(max(s.NextAttemptAt.Sub(wall), 0), s.OpenTime)
 	b.opened = now - int64(s.OpenTime-left)
@@ -65,7 +71,6 @@ func (b *Breaker) Restore(s Snapshot) error {
 	b.setRejected()
 	b.setWord()
 	b.advance(now)
-	return nil
 }
 
 // wrong names a field that no breaker can have made so; "" where there is none.

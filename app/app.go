@@ -161,7 +161,9 @@ func (a *App) join(ctx context.Context) (err error) {
 			return probe.New(hc, probe.Options{Version: a.opts.Version.Version, Control: targets.Control, Inject: telemetry.inject})
 		},
 		AroundCheck: telemetry.aroundCheck,
-	}, fleet.Config{MaxServices: a.settings.MaxServices})
+	}, fleet.Config{
+		MaxServices: a.settings.MaxServices, MaxAgents: a.settings.Limits.Agents, MaxAgentServices: a.settings.Limits.ServicesPerAgent,
+	})
 	if err != nil {
 		return err
 	}
@@ -185,6 +187,7 @@ func (a *App) join(ctx context.Context) (err error) {
 	}, server.Config{
 		AllowedOrigins:    a.settings.AllowedOrigins,
 		MessagesPerMinute: a.settings.Limits.MessagesPerMinute, SocketsPerIdentity: a.settings.Limits.SocketsPerIdentity,
+		MaxAgents: a.settings.Limits.Agents, ServicesPerAgent: a.settings.Limits.ServicesPerAgent,
 		Durations: metrics.Grouping(a.settings.MetricsDurations), Version: a.opts.Version,
 	})
 	return err

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,13 +34,22 @@ import (
 const (
 	serveEnv    = "SWITCHGEAR_APP_TEST_SERVE"    // the data directory of a child that serves
 	databaseEnv = "SWITCHGEAR_APP_TEST_DATABASE" // the database that takes its place
-	token       = "an-admin-token-of-the-tests"
+	agentEnv    = "SWITCHGEAR_APP_TEST_AGENT"    // the manager of a child that is a program with a breaker
+	listenEnv   = "SWITCHGEAR_APP_TEST_LISTEN"   // the address of a child that serves; without it any
+
+	token = "an-admin-token-of-the-tests"
 )
 
 // TestMain lets a child process be the real thing: one can be killed.
 func TestMain(m *testing.M) {
 	data := os.Getenv(serveEnv)
-	if data == "" {
+	switch manager := os.Getenv(agentEnv); {
+	case manager != "":
+		if err := runProgram(manager); err != nil {
+			panic(err)
+		}
+		return
+	case data == "":
 		goleak.VerifyTestMain(testpg.Main{M: m})
 		return
 	}
@@ -50,7 +60,9 @@ func TestMain(m *testing.M) {
 	err := app.Serve(ctx, app.Options{
 		Reload:     reload,
 		Guard:      notify.Guard,
-		Settings:   config.Settings{Listen: "127.0.0.1:0", Data: data, DatabaseURL: os.Getenv(databaseEnv)},
+		Settings: config.Settings{
+			Listen: cmp.Or(os.Getenv(listenEnv), "127.0.0.1:0"), Data: data, DatabaseURL: os.Getenv(databaseEnv),
+		},
 		ConfigPath: filepath.Join(data, "..", "switchgear.yaml"),
 		AdminToken: token, Stdout: os.Stdout, Stderr: os.Stderr,
 	})

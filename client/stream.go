@@ -65,7 +65,15 @@ func (c *Client) Stream(ctx context.Context, since *wire.Since) (*Stream, error)
 		query.Set("epoch", since.Epoch)
 		query.Set("seq", strconv.FormatUint(since.Seq, 10))
 	}
-	u := c.url(api("ws", "circuit-breaker"), query)
+	conn, err := c.dial(ctx, c.url(api("ws", "circuit-breaker"), query))
+	if err != nil {
+		return nil, err
+	}
+	return &Stream{conn: conn, silence: c.timeout}, nil
+}
+
+// dial opens a WebSocket. What the manager refuses is an *Error.
+func (c *Client) dial(ctx context.Context, u *url.URL) (*websocket.Conn, error) {
 	conn, resp, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{HTTPClient: c.http, HTTPHeader: c.header()})
 	if err != nil {
 		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
@@ -77,7 +85,7 @@ func (c *Client) Stream(ctx context.Context, since *wire.Since) (*Stream, error)
 		return nil, fmt.Errorf("client: %w", err)
 	}
 	conn.SetReadLimit(c.maxAnswer)
-	return &Stream{conn: conn, silence: c.timeout}, nil
+	return conn, nil
 }
 
 // Next waits for the next message. An error is the end of the stream: that of
@@ -87,7 +95,7 @@ func (s *Stream) Next(ctx context.Context) (Message, error) {
 	defer cancel()
 	_, data, err := s.conn.Read(reading)
 	if err != nil {
-		return Message{}, s.failure(reading, err)
+		return Message{}, failure(reading, err)
 	}
 	var head struct {
 		Type        string `json:"type"`
@@ -102,7 +110,8 @@ func (s *Stream) Next(ctx context.Context) (Message, error) {
 	return Message{Type: head.Type, Data: data}, nil
 }
 
-func (s *Stream) failure(reading context.Context, err error) error {
+// failure says why a WebSocket ended.
+func failure(reading context.Context, err error) error {
 	var closed websocket.CloseError
 	switch {
 	case errors.As(err, &closed):

@@ -24,7 +24,7 @@
 //	  allowedOrigins: []
 //	  allowedTargets: [loopback, 10.0.0.0/8]
 //	  maxServices: 20000
-//	  limits: { messagesPerMinute: 60, socketsPerIdentity: 20, loginsPerMinute: 10 }
+//	  limits: { messagesPerMinute: 60, socketsPerIdentity: 20, loginsPerMinute: 10, agents: 10000, servicesPerAgent: 1000 }
 //	auth: { jwt: { secretFile: jwt-secret, issuer: https://login.example.com, audience: switchgear } }
 //	store: { data: ./data }                  # or databaseUrl, for PostgreSQL
 //	bus: { natsUrlFile: nats-url, subjectPrefix: switchgear }     # see [Bus]

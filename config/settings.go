@@ -93,6 +93,14 @@ type Limits struct {
 	// LoginsPerMinute is how many failed log-ins an address may make in a
 	// minute (loginsPerMinute). 1 to 1 000; default 10.
 	LoginsPerMinute int
+
+	// Agents is how many agents may be connected to a node at a time (agents). 1 to
+	// 1 000 000; default 10 000.
+	Agents int
+
+	// ServicesPerAgent is how many services an agent may have (servicesPerAgent).
+	// 1 to 100 000; default 1 000.
+	ServicesPerAgent int
 }
 
 const (
@@ -112,7 +120,7 @@ func DefaultSettings() Settings {
 	return Settings{
 		Listen: "127.0.0.1:8080", MaxServices: 20_000, Data: "./data", LogLevel: "info", LogFormat: "text",
 		MetricsDurations: "auto", MaxConnections: 10,
-		Limits: Limits{MessagesPerMinute: 60, SocketsPerIdentity: 20, LoginsPerMinute: 10},
+		Limits: Limits{MessagesPerMinute: 60, SocketsPerIdentity: 20, LoginsPerMinute: 10, Agents: 10_000, ServicesPerAgent: 1000},
 		Series: defaultSeries,
 	}
 }
@@ -134,6 +142,8 @@ func numbersOf(s *Settings) []number {
 		{"server.limits.messagesPerMinute", &s.Limits.MessagesPerMinute, 1, 100_000},
 		{"server.limits.socketsPerIdentity", &s.Limits.SocketsPerIdentity, 1, 1_000_000},
 		{"server.limits.loginsPerMinute", &s.Limits.LoginsPerMinute, 1, 1_000},
+		{"server.limits.agents", &s.Limits.Agents, 1, 1_000_000},
+		{"server.limits.servicesPerAgent", &s.Limits.ServicesPerAgent, 1, 100_000},
 		{"store.postgres.maxConnections", &s.MaxConnections, 3, 1_000},
 	}
 }
@@ -268,6 +278,8 @@ type settingsJSON struct {
 			MessagesPerMinute  *int `json:"messagesPerMinute"`
 			SocketsPerIdentity *int `json:"socketsPerIdentity"`
 			LoginsPerMinute    *int `json:"loginsPerMinute"`
+			Agents             *int `json:"agents"`
+			ServicesPerAgent   *int `json:"servicesPerAgent"`
 		} `json:"limits"`
 	} `json:"server"`
 	Auth struct {
@@ -304,7 +316,10 @@ func (d *settingsJSON) settings(bad *problems) Settings {
 	s.LogLevel = text("log.level", d.Log.Level)
 	s.LogFormat = text("log.format", d.Log.Format)
 	limits := d.Server.Limits
-	said := []*int{d.Server.MaxServices, limits.MessagesPerMinute, limits.SocketsPerIdentity, limits.LoginsPerMinute, d.Store.Postgres.MaxConnections}
+	said := []*int{
+		d.Server.MaxServices, limits.MessagesPerMinute, limits.SocketsPerIdentity, limits.LoginsPerMinute, limits.Agents, limits.ServicesPerAgent,
+		d.Store.Postgres.MaxConnections,
+	}
 	for i, n := range numbersOf(&s) {
 		if said[i] == nil {
 			continue

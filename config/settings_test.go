@@ -24,7 +24,9 @@ func TestSettings_OrTakesWhatIsNotSaidFromTheNext(t *testing.T) {
 	}
 	want := config.Settings{
 		Listen: "127.0.0.1:1", PublicURL: "http://env", AllowedOrigins: []string{}, AllowedTargets: []string{"loopback"}, MaxServices: 5,
-		Limits: config.Limits{MessagesPerMinute: 100, SocketsPerIdentity: 30, LoginsPerMinute: 10},
+		Limits: config.Limits{
+			MessagesPerMinute: 100, SocketsPerIdentity: 30, LoginsPerMinute: 10, Agents: 10_000, ServicesPerAgent: 1000,
+		},
 		Series: config.Series{Of1s: time.Hour, Of10s: -1, Of1m: 30 * 24 * time.Hour},
 		Data:   "/env", DatabaseURL: "postgres://env", MaxConnections: 3, LogLevel: "debug", LogFormat: "text", MetricsDurations: "layer",
 	}
@@ -48,7 +50,7 @@ func TestSettings_ValidateNamesEachThatCannotBe(t *testing.T) {
 	s := config.Settings{
 		Listen: "8080", PublicURL: "https://u:secret@h/", MaxServices: -1, Data: "a\x00b", DatabaseURL: "mysql://u:secret@h/", MaxConnections: 2, LogLevel: "loud", LogFormat: "xml", MetricsDurations: "all",
 		AllowedTargets: []string{"private", "example.com", "169.254.169.254"},
-		Limits:         config.Limits{MessagesPerMinute: 100_001, SocketsPerIdentity: 1_000_001, LoginsPerMinute: 1_001},
+		Limits:         config.Limits{MessagesPerMinute: 100_001, SocketsPerIdentity: 1_000_001, LoginsPerMinute: 1_001, Agents: -1, ServicesPerAgent: 100_001},
 		Series:         config.Series{Of1s: 25 * time.Hour, Of10s: time.Minute, Of1m: 59 * time.Minute},
 	}
 	want := []string{
@@ -60,6 +62,8 @@ func TestSettings_ValidateNamesEachThatCannotBe(t *testing.T) {
 		`server.limits.messagesPerMinute: 100001 is not in 1 … 100000`,
 		`server.limits.socketsPerIdentity: 1000001 is not in 1 … 1000000`,
 		`server.limits.loginsPerMinute: 1001 is not in 1 … 1000`,
+		`server.limits.agents: -1 is not in 1 … 1000000`,
+		`server.limits.servicesPerAgent: 100001 is not in 1 … 100000`,
 		`store.postgres.maxConnections: 2 is not in 3 … 1000`,
 		`store.data: "a\x00b" is not a path`,
 		`store.databaseUrl: is not the URL of a PostgreSQL database, such as postgres://switchgear@db.example.com/switchgear?sslmode=verify-full`,

@@ -34,9 +34,10 @@ type Deps struct {
 	// the transitions, are kept. Empty: Auto.
 	Durations Grouping
 
-	// Stream, Series, Alerts and Access say how the server's parts are; nil: there is no
+	// Stream, Agents, Series, Alerts and Access say how the server's parts are; nil: there is no
 	// metric of that part.
 	Stream func() Stream
+	Agents func() Agents
 	Series func() Series
 	Alerts func() Alerts
 	Access func() Access
@@ -93,6 +94,9 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	s.manager(&m)
 	if c.deps.Stream != nil {
 		s.stream(c.deps.Stream())
+	}
+	if c.deps.Agents != nil {
+		s.agents(c.deps.Agents())
 	}
 	if c.deps.Series != nil {
 		s.recorder(c.deps.Series())

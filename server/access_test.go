@@ -68,8 +68,10 @@ func expected(o *openapitest.Operation, v *visitor) int {
 	known := slices.Contains([]string{"agent", "viewer", "operator", "admin"}, v.role)
 	changes := o.Method != http.MethodGet
 	switch {
-	case v.by == byStranger && (changes || o.Path == server.StreamPath):
+	case v.by == byStranger && (changes || o.Path == server.StreamPath || o.Path == server.AgentsPath):
 		return http.StatusForbidden
+	case o.Path == server.AgentsPath && v.by == byPage: // a page is no agent
+		return http.StatusUnauthorized
 	case o.Path == sessionPath && o.Method == http.MethodDelete && (v.by == byCookie || v.by == byStranger):
 		return http.StatusUnauthorized
 	case o.Path == sessionPath && o.Method == http.MethodPost && v.by == byHeader:
@@ -216,10 +218,10 @@ func TestDocument_HasTheRoutesOfTheWholeServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := append(b.OwnPaths(), server.StreamPath)
+	want := append(b.OwnPaths(), server.StreamPath, server.AgentsPath)
 	var got []string
 	for _, o := range doc.Operations() {
-		if !strings.HasPrefix(o.Path, "/api/v2/") || o.Path == server.StreamPath {
+		if !strings.HasPrefix(o.Path, "/api/v2/") || o.Path == server.StreamPath || o.Path == server.AgentsPath {
 			got = append(got, o.Path)
 			if o.Method != http.MethodGet {
 				t.Errorf("%s %s", o.Method, o.Path)

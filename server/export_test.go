@@ -9,6 +9,9 @@ import (
 // StreamPath is where the live stream is.
 const StreamPath = streamPath
 
+// AgentsPath is where agents come.
+const AgentsPath = agentsPath
+
 // SetTimeouts gives clients less time than they have.
 func (s *Server) SetTimeouts(header, read time.Duration) {
 	s.timeouts.header, s.timeouts.read = header, read

@@ -86,7 +86,7 @@ func (s *Server) metrics(registry *prometheus.Registry, version wire.Version) (h
 // measured are the parts that /metrics shows.
 func (s *Server) measured(version wire.Version) metrics.Deps {
 	d := metrics.Deps{
-		Manager: s.manager, Durations: s.durations, Stream: s.stream.Measure, Version: version,
+		Manager: s.manager, Durations: s.durations, Stream: s.stream.Measure, Agents: s.agents.Measure, Version: version,
 		Access: func() metrics.Access {
 			a := metrics.Access{Problems: s.problems.Counts()}
 			a.Failed, a.Limited = s.auth.FailedLogins()

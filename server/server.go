@@ -43,6 +43,7 @@ import (
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/metrics"
 	"github.com/degenduel/switchgear/series"
+	"github.com/degenduel/switchgear/server/agents"
 	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/server/internal/problem"
 	"github.com/degenduel/switchgear/server/rest"
@@ -109,6 +110,10 @@ type Config struct {
 	// have open. Defaults 60 and 20; below 0 there is no limit.
 	MessagesPerMinute, SocketsPerIdentity int
 
+	// MaxAgents is how many agents may be connected, and ServicesPerAgent how many
+	// services each may have. Defaults 10 000 and 1 000; below 0 there is no limit.
+	MaxAgents, ServicesPerAgent int
+
 	// Durations says by what /metrics keeps histograms. Default metrics.Auto.
 	Durations metrics.Grouping
 
@@ -116,7 +121,10 @@ type Config struct {
 	Version wire.Version
 }
 
-const streamPath = "/api/v2/ws/circuit-breaker"
+const (
+	streamPath = "/api/v2/ws/circuit-breaker"
+	agentsPath = "/api/v2/ws/agent"
+)
 
 // Server is an http.Handler. It is safe for concurrent use.
 type Server struct {
@@ -125,6 +133,7 @@ type Server struct {
 	log      *slog.Logger
 	problems *problem.Writer
 	stream   *ws.Server
+	agents   *agents.Server
 	origins  *http.CrossOriginProtection
 	mux      *http.ServeMux
 	timeouts timeouts
@@ -167,6 +176,12 @@ func New(d Deps, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.agents, err = agents.New(agents.Deps{Manager: agents.Of(d.Manager), Auth: d.Auth, Logger: d.Logger}, agents.Config{
+		AllowedOrigins: cfg.AllowedOrigins, MaxAgents: cfg.MaxAgents, ServicesPerAgent: cfg.ServicesPerAgent,
+	})
+	if err != nil {
+		return nil, err
+	}
 	shown, err := s.metrics(d.Registry, cfg.Version)
 	if err != nil {
 		return nil, err
@@ -180,7 +195,8 @@ func New(d Deps, cfg Config) (*Server, error) {
 	api := rest.New(deps)
 	s.mux.Handle("/api/v2", api) // where the mux would send to the one below
 	s.mux.Handle("/api/v2/", api)
-	s.mux.HandleFunc(streamPath, s.openStream)
+	s.mux.Handle(streamPath, s.socket(s.stream))
+	s.mux.Handle(agentsPath, s.socket(s.agents))
 	for _, own := range s.own(shown, s.version) {
 		s.mux.Handle("GET "+own.path, own.handler)
 	}
@@ -207,12 +223,13 @@ func (s *Server) own(shown http.Handler, version wire.Version) []route {
 	}
 }
 
-// Run serves the live streams, and keeps the keys of JWTs fresh, until ctx ends.
-// It closes the streams, and returns nil when all have ended. Without it they
+// Run serves the live streams and the agents, and keeps the keys of JWTs fresh, until ctx ends.
+// It closes all of them, and returns nil when they have ended. Without it they
 // are told nothing.
 func (s *Server) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.stream.Run(ctx) })
+	group.Go(func() error { return s.agents.Run(ctx) })
 	group.Go(func() error { return s.auth.Run(ctx) })
 	return group.Wait()
 }
@@ -271,11 +288,14 @@ func (s *Server) recovered(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Server) openStream(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet {
-		w.Header().Set("Allow", http.MethodGet)
-		s.problems.Write(w, r, problem.Status(http.StatusMethodNotAllowed, "%s takes GET", r.URL.Path))
-		return
-	}
-	s.stream.ServeHTTP(w, r)
+// socket is what opens a socket, which is done with GET.
+func (s *Server) socket(open http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			w.Header().Set("Allow", http.MethodGet)
+			s.problems.Write(w, r, problem.Status(http.StatusMethodNotAllowed, "%s takes GET", r.URL.Path))
+			return
+		}
+		open.ServeHTTP(w, r)
+	})
 }

@@ -2,7 +2,7 @@ package wire
 
 import "encoding/json"
 
-// The types of the agents' messages, /api/v2/ws/agent. From the agent:
+// The types of the messages of an agent, on /api/v2/ws/agent.
 const (
 	TypeAgentHello       = "agent:hello"
 	TypeAgentJoin        = "agent:join"
@@ -14,7 +14,7 @@ const (
 	TypeAgentBye         = "agent:bye"
 )
 
-// From the manager, beside TypeError:
+// Those of the manager, beside TypeError and TypeAgentHeartbeat.
 const (
 	TypeAgentWelcome = "agent:welcome"
 	TypeAgentJoined  = "agent:joined"
@@ -30,6 +30,10 @@ const (
 	OrderReset       = "reset"
 	OrderHealthCheck = "health_check"
 )
+
+// CodeTakenOver is what a connection is closed with where a newer one of the same
+// process has come.
+const CodeTakenOver = 4009
 
 // AgentPage is how many services a join or a report has at most.
 const AgentPage = 100
@@ -171,19 +175,22 @@ type AgentTransition struct {
 	At       Time            `json:"at"`
 	Actor    string          `json:"actor"`
 	Reason   string          `json:"reason"`
-	Evidence json.RawMessage `json:"evidence"` // an object, as of an Event, without config_version's sake
+	Evidence json.RawMessage `json:"evidence"` // an object, as of an Event, or null
 }
 
 // AgentAck says that what was sent with the ID, and all before it, is known; of
 // transitions, that they are stored.
 type AgentAck struct {
-	Type string `json:"type"`
-	ID   uint64 `json:"id"`
+	Type      string `json:"type"`
+	Timestamp Time   `json:"timestamp"`
+	ID        uint64 `json:"id"`
 }
 
-// AgentHeartbeat says that the instance lives.
+// AgentHeartbeat says that the instance lives, and in answer that the manager
+// does, which says when.
 type AgentHeartbeat struct {
-	Type string `json:"type"`
+	Type      string `json:"type"`
+	Timestamp Time   `json:"timestamp,omitzero"`
 }
 
 // AgentBye says that the process ends, so that its silence is no alarm.

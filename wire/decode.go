@@ -9,7 +9,7 @@ import (
 )
 
 // clientTypes are the types of a client's messages.
-var clientTypes = []string{TypePing, TypeSubscribe, TypeHealthCheck, TypeReset}
+var clientTypes = []string{TypePing, TypeSubscribe, TypeHealthCheck, TypeReset, TypeInstances}
 
 // DecodeClientMessage reads one message of a client, strictly, but for fields
 // that it does not know: those it ignores. A message of an unknown type is an
@@ -49,7 +49,7 @@ func (m *ClientMessage) check() error {
 			return errors.New("timestamp: must be a string or a number")
 		}
 	}
-	if m.Service == "" && (m.Type == TypeHealthCheck || m.Type == TypeReset) {
+	if m.Service == "" && (m.Type == TypeHealthCheck || m.Type == TypeReset || m.Type == TypeInstances) {
 		return errors.New("service: is required")
 	}
 	return nil

@@ -25,6 +25,9 @@ const (
 	TypeSubscribe   = "subscribe:services"
 	TypeHealthCheck = "service:health_check"
 	TypeReset       = "service:reset_circuit_breaker"
+
+	// TypeInstances asks for the instances of a service, and answers.
+	TypeInstances = "service:instances"
 )
 
 // The codes of an error message, and of a close where it says so.
@@ -111,6 +114,16 @@ type ResetResult struct {
 	Details        string          `json:"details"`
 	CircuitBreaker *CircuitBreaker `json:"circuit_breaker,omitempty"`
 	RequestID      RequestID       `json:"request_id,omitempty"`
+}
+
+// ServiceInstances answers a service:instances.
+type ServiceInstances struct {
+	InstanceList
+
+	Type      string `json:"type"`
+	Timestamp Time   `json:"timestamp"`
+
+	RequestID RequestID `json:"request_id,omitempty"`
 }
 
 // SubscriptionSuccess answers a subscription.

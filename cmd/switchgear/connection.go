@@ -57,11 +57,14 @@ type connection struct {
 	timeout  time.Duration
 }
 
-// connect makes the client of a command.
-func (t *target) connect(p *process) (*client.Client, error) {
+// manager is where a manager is, and the token that it is shown.
+type manager struct{ url, token string }
+
+// manager is the one that the flags and the environment name.
+func (t *target) manager(p *process) (manager, error) {
 	env, err := p.environment("SWITCHGEAR_URL", "SWITCHGEAR_TOKEN", "SWITCHGEAR_TOKEN_FILE", "SWITCHGEAR_DATA")
 	if err != nil {
-		return nil, err
+		return manager{}, err
 	}
 	p.manager = connection{url: cmp.Or(t.URL, env.URL, defaultURL), timeout: cmp.Or(time.Duration(t.Timeout), client.DefaultTimeout)}
 	token := env.Token
@@ -73,11 +76,17 @@ func (t *target) connect(p *process) (*client.Client, error) {
 	case token == "" && isLocal(p.manager.url):
 		token, err = p.localToken(env.Settings.Data)
 	}
+	p.manager.hasToken = token != ""
+	return manager{p.manager.url, token}, err
+}
+
+// connect makes the client of a command.
+func (t *target) connect(p *process) (*client.Client, error) {
+	to, err := t.manager(p)
 	if err != nil {
 		return nil, err
 	}
-	p.manager.hasToken = token != ""
-	c, err := client.New(p.manager.url, token, client.Options{
+	c, err := client.New(to.url, to.token, client.Options{
 		Timeout: p.manager.timeout, UserAgent: "switchgear/" + buildVersion().Version,
 	})
 	if err != nil {

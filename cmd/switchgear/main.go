@@ -34,19 +34,20 @@ type grammar struct {
 	Restore restoreCmd `cmd:"" group:"manager" help:"Put a copy in the place of the database."`
 	Copy    copyCmd    `cmd:"" group:"manager" help:"Fill a database with another, from SQLite to PostgreSQL or back."`
 
-	Services servicesCmd `cmd:"" group:"client" help:"List the services and their circuits."`
-	Get      getCmd      `cmd:"" group:"client" help:"Show all about one service."`
-	Events   eventsCmd   `cmd:"" group:"client" help:"Show the history, newest first."`
-	Check    checkCmd    `cmd:"" group:"client" help:"Run a service's health check now."`
-	Reset    resetCmd    `cmd:"" group:"client" help:"Close a circuit, or begin its recovery now."`
-	Override overrideCmd `cmd:"" group:"client" help:"Force a circuit open or closed for a time."`
-	Config   configCmd   `cmd:"" group:"client" help:"Show and change the configs of services."`
-	Top      topCmd      `cmd:"" group:"client" help:"Watch the services as they change, the worst first."`
-	Alerts   alertsCmd   `cmd:"" group:"client" help:"List what is wrong, and say that you have seen it."`
-	Silence  silenceCmd  `cmd:"" group:"client" help:"Keep alerts from being told for a time."`
-	Notify   notifyCmd   `cmd:"" group:"client" help:"Show where alerts are sent, and try it."`
-	Token    tokenCmd    `cmd:"" group:"client" help:"Make, list and revoke tokens."`
-	Audit    auditCmd    `cmd:"" group:"client" help:"Show who did what to what, newest first."`
+	Services  servicesCmd  `cmd:"" group:"client" help:"List the services and their circuits."`
+	Get       getCmd       `cmd:"" group:"client" help:"Show all about one service."`
+	Instances instancesCmd `cmd:"" group:"client" help:"List the processes that have a service, and how it is in each."`
+	Events    eventsCmd    `cmd:"" group:"client" help:"Show the history, newest first."`
+	Check     checkCmd     `cmd:"" group:"client" help:"Run a service's health check now."`
+	Reset     resetCmd     `cmd:"" group:"client" help:"Close a circuit, or begin its recovery now."`
+	Override  overrideCmd  `cmd:"" group:"client" help:"Force a circuit open or closed for a time."`
+	Config    configCmd    `cmd:"" group:"client" help:"Show and change the configs of services."`
+	Top       topCmd       `cmd:"" group:"client" help:"Watch the services as they change, the worst first."`
+	Alerts    alertsCmd    `cmd:"" group:"client" help:"List what is wrong, and say that you have seen it."`
+	Silence   silenceCmd   `cmd:"" group:"client" help:"Keep alerts from being told for a time."`
+	Notify    notifyCmd    `cmd:"" group:"client" help:"Show where alerts are sent, and try it."`
+	Token     tokenCmd     `cmd:"" group:"client" help:"Make, list and revoke tokens."`
+	Audit     auditCmd     `cmd:"" group:"client" help:"Show who did what to what, newest first."`
 
 	Version       versionCmd       `cmd:"" help:"Print the version."`
 	Completion    completionCmd    `cmd:"" help:"Print what lets a shell complete the commands."`

@@ -19,9 +19,6 @@ const (
 	defaultProxyListen     = "127.0.0.1:8081"
 	defaultProxyAdmin      = "127.0.0.1:0"
 	defaultUpstreamTimeout = 10 * time.Second
-
-	// reportTimeout is how long the manager may take to answer a proxy.
-	reportTimeout = 5 * time.Second
 )
 
 type proxyCmd struct {
@@ -34,9 +31,9 @@ type proxyCmd struct {
 	Config string   `placeholder:"FILE" help:"The config file with the service's section (SWITCHGEAR_CONFIG); without it the breaker has the defaults."`
 	Set    []string `sep:"none" placeholder:"FIELD=VALUE" help:"A field of the breaker's config, such as resetTimeoutMs=30s, over the file; can be repeated."`
 
-	Manager   string `placeholder:"URL" help:"The manager that is told what comes of the requests (SWITCHGEAR_URL; default none)."`
+	Manager   string `placeholder:"URL" help:"The manager whose fleet the service joins (SWITCHGEAR_URL; default none)."`
 	TokenFile string `name:"token-file" placeholder:"FILE" help:"The file of the token for it, of the role agent (SWITCHGEAR_TOKEN, SWITCHGEAR_TOKEN_FILE)."`
-	Declare   bool   `help:"Declare the service to the manager if it has none of that name; this needs a token of the role admin."`
+	Declare   bool   `hidden:"" help:"Does nothing: to join is to declare."`
 
 	LogLevel  string `placeholder:"LEVEL" help:"debug, info, warn or error (SWITCHGEAR_LOG_LEVEL; default info)."`
 	LogFormat string `placeholder:"FORM" help:"text or json (SWITCHGEAR_LOG_FORMAT; default text)."`
@@ -57,9 +54,10 @@ rule sees calls that hang whoever gives up first, as a share of a window that mu
 
     switchgear proxy --service prices --listen 127.0.0.1:8081 --upstream https://prices.example.com
 
-The breaker decides here, by its own config. A manager is told of every request within a
-second or so, and counts them in a breaker of its own, which shows the service and decides
-nothing; the two may differ. It being away changes nothing.
+The breaker decides here. With a manager it is a member of its fleet: the manager shows it,
+beside those of other proxies of the same service, keeps its history, and what an
+administrator orders there reaches it. Once the manager knows the service, its config is the
+manager's. The manager being away changes nothing.
 
 The first line on the standard output says where it listens, the second where its state is; the
 log goes to the standard error. SIGTERM and SIGINT end it when the requests under way have
@@ -100,7 +98,7 @@ func (c *proxyCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	b, err := switchgear.New(name, section.Config)
+	service, err := switchgear.NewService(name, switchgear.ServiceConfig{Config: section.Config}) //nolint:contextcheck // its checks, of which there are none, are no caller's
 	if err != nil {
 		return usageError{errors.New(strings.TrimPrefix(err.Error(), "switchgear: "))}
 	}
@@ -109,21 +107,18 @@ func (c *proxyCmd) Run(ctx context.Context, p *process) error {
 	for _, w := range section.Config.Lint(switchgear.Usage{OperationTimeout: timeout}) {
 		log.WarnContext(ctx, "the config has a setting that cannot work, or will hurt", slog.String("field", w.Field), slog.String("warning", w.Message))
 	}
-	s := newSidecar(b, upstream, timeout, log)
-	manager := cmp.Or(c.Manager, env.URL)
-	switch {
-	case c.Declare && manager == "":
-		return usageError{errors.New("--declare: to which manager? --manager")}
-	case manager != "":
-		to, err := (&target{URL: manager, TokenFile: c.TokenFile, Timeout: patience(reportTimeout)}).connect(p)
+	s := newSidecar(service.Breaker(), upstream, timeout, log)
+	if s.managerURL = cmp.Or(c.Manager, env.URL); s.managerURL != "" {
+		to, err := (&target{URL: s.managerURL, TokenFile: c.TokenFile}).manager(p)
 		if err != nil {
 			return err
 		}
-		defer to.Close()
-		s.reporter = &reporter{manager: to, url: p.manager.url, service: name, log: log}
-		if c.Declare {
-			s.reporter.declare = &section
+		service.Start()
+		leave, err := s.join(ctx, to, service, &section)
+		if err != nil {
+			return usageError{errors.New(strings.TrimPrefix(err.Error(), "agent: "))}
 		}
+		defer leave()
 	}
 	return s.listenAndServe(ctx, cmp.Or(c.Listen, env.Settings.Listen, defaultProxyListen), cmp.Or(said(c.Admin, "SWITCHGEAR_ADMIN"), defaultProxyAdmin), p.stdout)
 }
@@ -141,9 +136,6 @@ func (c *proxyCmd) section(path, name string) (config.Service, error) {
 			return config.Service{}, fmt.Errorf("%s declares no service %q", path, name)
 		}
 		section = declared
-	}
-	if section.HealthCheck == nil && section.ReportInterval == 0 {
-		section.ReportInterval = 2 * questionInterval
 	}
 	patch, err := (&configSetCmd{Fields: c.Set}).patch()
 	if err == nil {

@@ -62,18 +62,10 @@ func (s *sidecar) collectors() []prometheus.Collector {
 		tripped("switchgear_proxy_trip_operations", "What was in the window when the circuit opened; 0 while it is closed. Slow ones may be among the others.",
 			prometheus.Labels{"kind": kind}, func(now *switchgear.Snapshot) float64 { return float64(of(now)) })
 	}
-	if s.reporter == nil {
-		return all
+	if s.agent != nil {
+		all = append(all, s.ofManager()...)
 	}
-	counter := func(name, help string, of func(reporting) uint64) {
-		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
-			func() float64 { return float64(of(s.reporter.state())) }))
-	}
-	counter("switchgear_proxy_reports_total", "Operations that the manager was told of.", func(r reporting) uint64 { return r.Reported })
-	counter("switchgear_proxy_reports_dropped_total", "Operations that the manager will not hear of.", func(r reporting) uint64 { return r.Dropped })
-	return append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "switchgear_proxy_reports_queued", Help: "Operations that the manager is yet to be told of.",
-	}, func() float64 { return float64(s.reporter.state().Queued) }))
+	return all
 }
 
 // proxyState is the answer of /state.
@@ -100,7 +92,7 @@ type proxyState struct {
 	Operations       wire.Operations   `json:"operations"`
 	Performance      wire.Performance  `json:"performance"`
 	Config           switchgear.Config `json:"config"`
-	Manager          *reporting        `json:"manager"` // null: none is told
+	Manager          *managing         `json:"manager"` // null: there is none
 }
 
 // proxyTrip is why the circuit opened: what was in the window then.
@@ -134,9 +126,9 @@ func (s *sidecar) state() proxyState {
 		out.OpenedBy, out.OpenMs = orNull(now.Trip.Rule), inMs(now.OpenTime)
 		out.Trip = &proxyTrip{now.Trip.Rule, now.Trip.Failures, now.Trip.Successes, now.Trip.Slow, orNull(now.Trip.LastError)}
 	}
-	if s.reporter != nil {
-		r := s.reporter.state()
-		out.Manager = &r
+	if s.agent != nil {
+		m := s.managing()
+		out.Manager = &m
 	}
 	return out
 }

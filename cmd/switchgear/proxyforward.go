@@ -82,9 +82,6 @@ func (s *sidecar) bodyBroke(resp *http.Response, err error) {
 		return // the client has gone, or is cut off
 	}
 	s.breaker.HandleError(err, 0)
-	if s.reporter != nil {
-		s.reporter.add(httpbreaker.Operation{Request: resp.Request, Status: resp.StatusCode, Outcome: switchgear.Failure, Err: err})
-	}
 }
 
 // rewrite makes the request to the upstream. What says where a request came

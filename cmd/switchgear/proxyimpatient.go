@@ -20,9 +20,6 @@ var errCut = errors.New("the proxy stops")
 
 // ended hears what came of a request.
 func (s *sidecar) ended(o httpbreaker.Operation) {
-	if s.reporter != nil {
-		s.reporter.add(o)
-	}
 	ctx := o.Request.Context()
 	abandoned := o.Status == 0 && o.Outcome == switchgear.Ignored &&
 		errors.Is(ctx.Err(), context.Canceled) && !errors.Is(context.Cause(ctx), errCut)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -39,6 +40,7 @@ func TestProxyScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "manager": startManager, "stop-manager": stopManager, "token": keepToken,
 			"proxy": scriptProxy, "stop-proxy": stopScriptProxy, "fetch": scriptFetch, "await": scriptAwait,
+			"await-page": scriptAwaitPage,
 		},
 	})
 }
@@ -128,6 +130,30 @@ func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		if time.Since(begun) > patient {
 			ts.Fatalf("it never says %s; the last try ended with %v", args[0], err)
+		}
+	}
+}
+
+// scriptAwaitPage gets a page until it is so, its status first: await-page PATTERN
+// URL.
+func scriptAwaitPage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await-page PATTERN URL")
+	}
+	want := regexp.MustCompile(args[0])
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patient}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for begun := time.Now(); ; <-tick.C {
+		resp, err := client.Get(args[1])
+		ts.Check(err)
+		body, err := io.ReadAll(resp.Body)
+		ts.Check(err)
+		_ = resp.Body.Close()
+		if page := strconv.Itoa(resp.StatusCode) + " " + string(body); want.MatchString(page) {
+			return
+		} else if time.Since(begun) > patient {
+			ts.Fatalf("it never is %s, but %s", args[0], page)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/agent"
 )
 
 // The ten seconds of a stop: requests end, what has not is cut off, and the
@@ -33,7 +34,9 @@ type sidecar struct {
 	patience time.Duration // with requests, when it stops
 	log      *slog.Logger
 	flights  flights
-	reporter *reporter // nil: no manager is told
+
+	agent      *agent.Agent // nil: there is no manager
+	managerURL string
 
 	impatience impatience
 }
@@ -80,12 +83,6 @@ func (s *sidecar) serve(ctx context.Context, front, admin net.Listener) error {
 		Handler:           s.admin(admin.Addr()),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, ErrorLog: quiet,
 	}
-	reporting, stopReporting := context.WithCancel(whatever)
-	defer stopReporting()
-	var reports sync.WaitGroup
-	if s.reporter != nil {
-		reports.Go(func() { s.reporter.run(reporting) })
-	}
 
 	group, ended := errgroup.WithContext(ctx)
 	group.Go(func() error { return serveUntilClosed(frontServer, front) })
@@ -95,10 +92,7 @@ func (s *sidecar) serve(ctx context.Context, front, admin net.Listener) error {
 		s.drain(whatever, frontServer, cut)
 		return adminServer.Close()
 	})
-	err := group.Wait()
-	stopReporting()
-	reports.Wait()
-	return err
+	return group.Wait()
 }
 
 func serveUntilClosed(s *http.Server, l net.Listener) error {

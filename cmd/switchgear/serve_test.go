@@ -89,6 +89,7 @@ func startManager(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("its first line is %q", line)
 	}
 	ts.Setenv("SWITCHGEAR_URL", url)
+	ts.Setenv("ADDRESS", strings.TrimPrefix(url, "http://"))
 }
 
 // stopManager ends serve as an init system does, which must take it well.

@@ -165,6 +165,9 @@ func (p *process) printEntry(o output, e *wire.Entry) error {
 		{"depends on", orNone(strings.Join(e.Dependencies, ", "))},
 		{"config", configLine(e)},
 	}...)
+	if e.Source == "agent" {
+		rows = append(rows, []string{"instances", instancesLine(e.Instances)})
+	}
 	return printColumns(p.stdout, rows)
 }
 

@@ -187,6 +187,9 @@ func (d *decoder) member(dst reflect.Value, known fields, key string) error {
 }
 
 func (d *decoder) list(dst reflect.Value) error {
+	if dst.IsValid() && dst.Kind() == reflect.Array {
+		return d.tuple(dst)
+	}
 	if dst.IsValid() {
 		dst.Set(reflect.MakeSlice(dst.Type(), 0, 0))
 	}
@@ -203,6 +206,23 @@ func (d *decoder) list(dst reflect.Value) error {
 		dst.Set(reflect.Append(dst, v))
 		return nil
 	})
+}
+
+// tuple reads a list into an array, which is as long.
+func (d *decoder) tuple(dst reflect.Value) error {
+	had := 0
+	err := d.members(']', func(i int) error {
+		d.path = append(d.path, segment{index: i, list: true})
+		defer func() { d.path = d.path[:len(d.path)-1] }()
+		if had = i + 1; i >= dst.Len() {
+			return d.value(nowhere)
+		}
+		return d.element(dst.Index(i))
+	})
+	if err == nil && had != dst.Len() {
+		d.report(fmt.Sprintf("must have %d elements, not %d", dst.Len(), had))
+	}
+	return err
 }
 
 // members reads what stands between an opening and a closing bracket, calling

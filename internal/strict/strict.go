@@ -18,7 +18,7 @@
 // # Types
 //
 // Structs (embedded ones too, not by pointer), maps with string keys, slices,
-// pointers, strings, booleans, numbers, any, and types with UnmarshalJSON or
+// arrays (of which a list has just as many elements), pointers, strings, booleans, numbers, any, and types with UnmarshalJSON or
 // UnmarshalText; fields go by their json tags, whose option "string" is not
 // supported. null leaves a value as it is, or makes it nil, as in
 // encoding/json; it is refused as the document and as the element of a list,

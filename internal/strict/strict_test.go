@@ -263,11 +263,39 @@ func TestDecode_RefusesTargetsItCannotFill(t *testing.T) {
 	var nilPointer *document
 	for name, v := range map[string]any{
 		"not a pointer": document{}, "nil": nil, "nil pointer": nilPointer,
-		"channel": new(chan int), "int keys": new(map[int]string), "array": new([2]int), "func": new(func()),
+		"channel": new(chan int), "int keys": new(map[int]string), "func": new(func()),
 	} {
 		err := strict.Decode([]byte(`{}`), v, strict.Options{})
 		if _, ok := errors.AsType[*strict.Error](err); err == nil || ok {
 			t.Errorf("%s: got %v, want an error of its own", name, err)
+		}
+	}
+}
+
+func TestDecode_TakesListsIntoArraysThatAreAsLong(t *testing.T) {
+	t.Parallel()
+	type pairs struct {
+		Pairs [][2]uint8 `json:"pairs"`
+	}
+	var got pairs
+	if err := strict.Decode([]byte(`{"pairs":[[1,2],[3,4]]}`), &got, strict.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(pairs{[][2]uint8{{1, 2}, {3, 4}}}, got); diff != "" {
+		t.Error(diff)
+	}
+	for text, want := range map[string]string{
+		`{"pairs":[[1]]}`:         "pairs[0]: must have 2 elements, not 1",
+		`{"pairs":[[1,2,3]]}`:     "pairs[0]: must have 2 elements, not 3",
+		`{"pairs":[[]]}`:          "pairs[0]: must have 2 elements, not 0",
+		`{"pairs":[[1,256]]}`:     "pairs[0][1]: is out of range",
+		`{"pairs":[[1,null]]}`:    "pairs[0][1]: must be a number, not null",
+		`{"pairs":[{"0":1}]}`:     "pairs[0]: must be a list, not an object",
+		`{"pairs":[[1,2,1e999]]}`: "pairs[0][2]: is too large a number; pairs[0]: must have 2 elements, not 3",
+	} {
+		err := strict.Decode([]byte(text), &got, strict.Options{})
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func wanted(v reflect.Value) kind {
 		return number
 	case is == reflect.String, is == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
 		return text
-	case is == reflect.Slice:
+	case is == reflect.Slice, is == reflect.Array:
 		return array
 	case is == reflect.Struct, is == reflect.Map && t.Key().Kind() == reflect.String:
 		return object

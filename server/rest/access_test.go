@@ -39,7 +39,7 @@ func TestAPI_HasProblemsForOtherPathsAndMethods(t *testing.T) {
 		{"GET", "/api/v2/", 404, ""},
 		{"GET", "/api/v2/nothing", 404, ""},
 		{"GET", "/api/v2/services/", 404, ""},
-		{"GET", "/api/v2/services/market/instances", 404, ""},
+		{"GET", "/api/v2/services/market/processes", 404, ""},
 		{"GET", "/api/v2/services/market/config/versions/1", 404, ""},
 		{"POST", "/api/v2/services", 405, "GET, HEAD"},
 		{"PATCH", "/api/v2/services/market", 405, "DELETE, GET, HEAD, PUT"},

@@ -56,6 +56,7 @@ func (a *API) routes() []route {
 	return []route{
 		{pattern: "GET " + services, role: auth.Viewer, serve: a.listServices, query: append(list, "status", "layer", "q")},
 		{pattern: "GET " + service, role: auth.Viewer, serve: a.getService},
+		{pattern: "GET " + service + "/instances", role: auth.Viewer, serve: a.listInstances},
 		{pattern: "PUT " + service, role: auth.Admin, serve: a.putService, query: reason, absent: true, action: "declare"},
 		{pattern: "DELETE " + service, role: auth.Admin, serve: a.deleteService, query: reason, action: "remove"},
 		{pattern: "GET " + root + "/state", role: auth.Viewer, serve: a.state, query: []string{"at"}},

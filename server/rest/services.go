@@ -57,6 +57,14 @@ func (a *API) getService(w http.ResponseWriter, c *call) error {
 	return writeEntry(w, http.StatusOK, &v)
 }
 
+func (a *API) listInstances(w http.ResponseWriter, c *call) error {
+	list, err := a.manager.Instances(c.service)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, view.Instances(c.service, list))
+}
+
 func writeEntry(w http.ResponseWriter, status int, v *fleet.View) error {
 	entry, err := view.Entry(v)
 	if err != nil {

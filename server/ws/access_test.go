@@ -126,7 +126,7 @@ func TestHandshake_TakesNoTicketThatIsLate(t *testing.T) {
 				"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
 				"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="},
 			}
-			_, _, err = s.enter(nil, r)
+			_, _, err = s.door.Enter(nil, r)
 			return err
 		}
 		for wait, want := range map[time.Duration]bool{30*time.Second - 1: true, 30 * time.Second: false} {

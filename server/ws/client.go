@@ -2,18 +2,13 @@ package ws
 
 import (
 	"context"
-	"errors"
-	"io"
 	"log/slog"
-	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	gobwas "github.com/gobwas/ws"
-
 	"github.com/degenduel/switchgear/server/internal/auth"
+	"github.com/degenduel/switchgear/server/internal/socket"
 	"github.com/degenduel/switchgear/wire"
 )
 
@@ -29,44 +24,26 @@ const (
 	// because it was too slow to follow.
 	maxVoid = 3
 
-	// endTimeout is how long a client has to answer a close frame, or to take
-	// what was on its way before it.
-	endTimeout = 3 * time.Second
-
-	// graceTimeout is how much longer than it may a write can take and the
-	// client still be told why it is closed.
-	graceTimeout = 3 * time.Second
-
 	closeAuthenticationEnded = wire.CodeAuthenticationEnded
 )
 
 // client is one socket. Its reader takes messages and gives answers to its
 // writer, which is the only one to send data.
 type client struct {
+	*socket.Link
+
 	server  *Server
 	id      auth.Identity
 	address string
 	account *account
-	conn    *conn
-	in      incoming
 	epoch   epoch
 	release func() // gives back the place among the identity's sockets
 
 	wake    chan struct{} // there is news
 	answers chan answer
-	closing chan struct{} // closed by end
-
-	endOnce    sync.Once
-	code       int
-	reason     string
-	left       bool // it has gone by itself
-	severTimer *time.Timer
-	departed   atomic.Bool // its close frame has come, or its connection has gone
-	ponged     atomic.Bool // since it was pinged
 
 	// The reader's.
 	messages   meter
-	controls   ring
 	refusal    time.Time // when one was logged last
 	orders     sync.WaitGroup
 	orderSlots chan struct{}
@@ -78,50 +55,30 @@ type client struct {
 	placed bool   // false: the client needs a snapshot
 	voids  int    // snapshots since it had everything
 	filter filter
-	pinged time.Time
-	asked  bool // a pong is awaited
 }
 
 // answer is what the reader has for the writer: a message, and what is to be
 // done before what follows it.
 type answer struct {
-	frame frame
+	frame socket.Frame
 	then  func(c *client)
 }
 
 func newClient(s *Server, id auth.Identity, address string) *client {
 	c := &client{
 		server: s, id: id, address: address, epoch: s.hub.epochOf(id), release: func() {},
-		conn: &conn{timeout: s.cfg.WriteTimeout, grace: graceTimeout, traffic: &s.traffic},
-		wake: make(chan struct{}, 1), answers: make(chan answer, maxAnswers), closing: make(chan struct{}),
-		orderSlots: make(chan struct{}, maxOrders),
+		wake: make(chan struct{}, 1), answers: make(chan answer, maxAnswers), orderSlots: make(chan struct{}, maxOrders),
 	}
+	c.Link = socket.NewLink(socket.Options{
+		ReadLimit: readLimit, MessageTimeout: s.cfg.MessageTimeout, WriteTimeout: s.cfg.WriteTimeout, Sent: s.traffic.count,
+		Ended: func(code int) { s.traffic.closed.Add(code, 1) },
+		Gone:  func() { c.release() }, // so that it can come back at once
+	})
 	c.reached.Store(s.hub.at())
 	if id.Limited() {
 		c.filter.sees = id.Sees
 	}
-	c.in = incoming{control: c.control, empty: c.countControl, timeout: s.cfg.MessageTimeout, overdue: func() {
-		c.end(closePolicy, "a message took too long to come")
-	}}
 	return c
-}
-
-// end has the socket closed with the code. The first call, of this and of leave,
-// counts.
-func (c *client) end(code int, reason string) { c.close(code, reason, false) }
-
-// leave is end for a client that has gone by itself.
-func (c *client) leave(code int, reason string) { c.close(code, reason, true) }
-
-func (c *client) close(code int, reason string, left bool) {
-	c.endOnce.Do(func() {
-		c.code, c.reason, c.left = code, reason, left
-		if !left {
-			c.server.traffic.closed.add(code, 1)
-		}
-		c.severTimer = time.AfterFunc(endTimeout, c.conn.sever)
-		close(c.closing)
-	})
 }
 
 // run serves the client until it has gone. It returns when all that it started
@@ -130,42 +87,36 @@ func (c *client) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var reading sync.WaitGroup
-	reading.Go(func() { c.read(ctx) })
+	reading.Go(func() { c.Read(func(data []byte) { c.receive(ctx, data) }) })
 	c.write(ctx)
-	<-c.closing
+	<-c.Closing()
 	cancel()
 	c.farewell(ctx)
 	reading.Wait()
 	c.release()
-	c.conn.sever()
-	c.severTimer.Stop()
+	c.Dispose()
 	c.orders.Wait()
 }
 
-// farewell says why the socket is closed, or gives the client's own close frame
-// back.
+// farewell says why the socket is closed.
 func (c *client) farewell(ctx context.Context) {
-	if !c.left {
-		c.server.log.LogAttrs(ctx, slog.LevelInfo, "stream closed", slog.Int("code", c.code), slog.String("reason", c.reason),
+	if code, reason, left := c.Why(); !left {
+		c.server.log.LogAttrs(ctx, slog.LevelInfo, "stream closed", slog.Int("code", code), slog.String("reason", reason),
 			slog.String("identity", c.id.Name), slog.String("remote", c.address))
 	}
-	err := c.conn.control(gobwas.OpClose, closePayload(c.code, c.reason)) // whoever is gone need not be told
-	if err == nil && !c.departed.Load() {
-		c.conn.hangUp()
-	}
+	c.Farewell()
 }
 
 // write sends what the client is to have until it is closing.
 func (c *client) write(ctx context.Context) {
 	heartbeat := time.NewTicker(c.server.cfg.HeartbeatInterval)
 	defer heartbeat.Stop()
-	c.pinged = time.Now()
 	recs := make([]*record, 0, batch)
 	due := false // a heartbeat: it has to wait until the client has everything
 	err := c.greet()
 	for err == nil {
 		select {
-		case <-c.closing:
+		case <-c.Closing():
 			c.drain()
 			return
 		default:
@@ -179,18 +130,18 @@ func (c *client) write(ctx context.Context) {
 			c.nudge()
 		case due:
 			due = false
-			err = c.conn.send(c.heartbeat())
+			err = c.Send(c.heartbeat())
 			continue
 		}
 		select {
-		case <-c.closing:
+		case <-c.Closing():
 			c.drain()
 			return
 		case a := <-c.answers:
 			err = c.answer(a)
 		case now := <-heartbeat.C:
 			due = true
-			err = c.ping(now)
+			err = c.Ping(now, c.server.cfg.PingInterval, c.server.cfg.PongTimeout)
 		case <-c.wake:
 		}
 	}
@@ -199,24 +150,13 @@ func (c *client) write(ctx context.Context) {
 
 // failed ends a client that cannot be written to.
 func (c *client) failed(ctx context.Context, err error) {
-	var lost net.Error
-	switch {
-	case errors.Is(err, errSlow):
+	known, slow := c.Failed(err)
+	if slow {
 		c.server.traffic.slow.Add(1)
-		c.end(closeTryLater, "too slow")
-	case errors.Is(err, errNoPong):
-		c.end(closeGoingAway, err.Error())
-	case errors.Is(err, os.ErrDeadlineExceeded): // a frame was cut: there can be no other after it
-		c.server.traffic.slow.Add(1)
-		c.end(closeTryLater, "too slow")
-		c.conn.sever()
-	case errors.As(err, &lost), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
-		c.departed.Store(true)
-		c.leave(closeNone, "")
-		c.conn.sever()
-	default:
+	}
+	if !known {
 		c.server.log.LogAttrs(ctx, slog.LevelError, "a change cannot be encoded", slog.Any("error", err))
-		c.end(closeInternal, "internal error")
+		c.End(socket.CloseInternal, "internal error")
 	}
 }
 
@@ -233,7 +173,7 @@ func (c *client) greet() error {
 	if !c.placed {
 		c.cursor = c.server.hub.at()
 	}
-	f, err := message(wire.ConnectionStatus{
+	f, err := socket.Message(wire.ConnectionStatus{
 		Type: wire.TypeConnectionStatus, Timestamp: wire.Time{Time: time.Now()}, Status: "connected",
 		Role: c.id.Role.String(), Epoch: c.epoch.name, Seq: c.cursor,
 		HeartbeatMs: c.server.cfg.HeartbeatInterval.Milliseconds(),
@@ -241,7 +181,7 @@ func (c *client) greet() error {
 	if err != nil {
 		return err
 	}
-	return c.conn.send(f)
+	return c.Send(f)
 }
 
 // follow sends the next changes, or a snapshot to a client without a place in
@@ -255,12 +195,12 @@ func (c *client) follow(recs []*record) (more bool, err error) {
 		c.server.traffic.slow.Add(1)
 		c.server.traffic.renewed.Add(1)
 		if c.voids++; c.voids > maxVoid {
-			return false, errSlow
+			return false, socket.ErrSlow
 		}
 		c.placed = false
 		return true, nil
 	}
-	frames := make([]frame, 0, len(recs))
+	frames := make([]socket.Frame, 0, len(recs))
 	for _, r := range recs {
 		f, err := r.frameIn(&c.epoch, c.filter.sees)
 		if err != nil {
@@ -268,7 +208,7 @@ func (c *client) follow(recs []*record) (more bool, err error) {
 		}
 		frames = append(frames, f)
 	}
-	if err := c.conn.send(frames...); err != nil {
+	if err := c.Send(frames...); err != nil {
 		return false, err
 	}
 	c.cursor = reached
@@ -284,10 +224,10 @@ func (c *client) snapshot() error {
 	if err != nil {
 		return err
 	}
-	c.conn.limit(time.Now().Add(c.server.cfg.SnapshotTimeout))
-	defer c.conn.limit(time.Time{})
+	c.Limit(time.Now().Add(c.server.cfg.SnapshotTimeout))
+	defer c.Limit(time.Time{})
 	for i := range snap.pages() {
-		if err := c.conn.send(c.server.snapshots.take(&snap, i)); err != nil {
+		if err := c.Send(c.server.snapshots.take(&snap, i)); err != nil {
 			return err
 		}
 	}
@@ -297,7 +237,7 @@ func (c *client) snapshot() error {
 }
 
 func (c *client) answer(a answer) error {
-	if err := c.conn.send(a.frame); err != nil {
+	if err := c.Send(a.frame); err != nil {
 		return err
 	}
 	if a.then != nil {
@@ -312,7 +252,7 @@ func (c *client) drain() {
 	for {
 		select {
 		case a := <-c.answers:
-			if c.conn.send(a.frame) != nil {
+			if c.Send(a.frame) != nil {
 				return // it cannot be told why it is closed either
 			}
 		default:
@@ -321,25 +261,7 @@ func (c *client) drain() {
 	}
 }
 
-func (c *client) heartbeat() frame {
-	b := place{wire.TypeHeartbeat, time.Now(), c.epoch.json, c.cursor}.append(newFrame(placeSize))
-	return seal(append(b, '}'))
-}
-
-var errNoPong = errors.New("no pong")
-
-// ping asks, now and then, whether the client is still there.
-func (c *client) ping(now time.Time) error {
-	switch since := now.Sub(c.pinged); {
-	case c.asked && c.ponged.Load():
-		c.asked = false
-	case c.asked && since >= c.server.cfg.PongTimeout:
-		return errNoPong
-	}
-	if c.asked || now.Sub(c.pinged) < c.server.cfg.PingInterval {
-		return nil
-	}
-	c.pinged, c.asked = now, true
-	c.ponged.Store(false)
-	return c.conn.control(gobwas.OpPing, nil)
+func (c *client) heartbeat() socket.Frame {
+	b := place{wire.TypeHeartbeat, time.Now(), c.epoch.json, c.cursor}.append(socket.NewFrame(placeSize))
+	return socket.Seal(append(b, '}'))
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/degenduel/switchgear/server/internal/socket"
 )
 
 // wireCase is what a client sends, byte for byte, and what comes back beside the
@@ -98,7 +100,7 @@ func wireCases() []wireCase {
 		{"text of 126", one(fr(fText, padded(126))), "echo=p"},
 		{"text of 127", one(fr(fText, padded(127))), "echo=p"},
 		{"text of 128", one(fr(fText, padded(128))), "echo=p"},
-		{"text of the buffer", one(fr(fText, padded(frameBuffer))), "echo=p"},
+		{"text of the buffer", one(fr(fText, padded(socket.FrameBuffer))), "echo=p"},
 		{"text of the limit", one(fr(fText, padded(readLimit))), "echo=p"},
 		{"two at once", one(fr(fText, echo("a")), fr(fText, echo("b"))), "echo=a echo=b"},
 		{"text above the limit", one(fr(fText, padded(readLimit+1))), "close=1009"},
@@ -129,10 +131,10 @@ func wireCases() []wireCase {
 		{"pong of 126", one(fr(fPong, strings.Repeat("x", 126))), "close=1002"},
 		{"pong, then ping", one(fr(fPong, "a"), fr(fPing, "b")), "pong=b"},
 		{"ten pings", bytesOf(10, fr(fPing, "p")), strings.TrimSpace(strings.Repeat("pong=p ", 10))},
-		{"as many pings as may be", bytesOf(maxControls, fr(fPing, "")), strings.TrimSpace(strings.Repeat("pong= ", maxControls))},
-		{"too many pings", bytesOf(maxControls+1, fr(fPing, "")), strings.Repeat("pong= ", maxControls) + "close=1008"},
-		{"too many pongs", bytesOf(maxControls+1, fr(fPong, "")), "close=1008"},
-		{"too many empty parts", append(one(fr(pText, "{")), bytesOf(maxControls+1, fr(pMore, ""))...), "close=1008"},
+		{"as many pings as may be", bytesOf(socket.MaxControls, fr(fPing, "")), strings.TrimSpace(strings.Repeat("pong= ", socket.MaxControls))},
+		{"too many pings", bytesOf(socket.MaxControls+1, fr(fPing, "")), strings.Repeat("pong= ", socket.MaxControls) + "close=1008"},
+		{"too many pongs", bytesOf(socket.MaxControls+1, fr(fPong, "")), "close=1008"},
+		{"too many empty parts", append(one(fr(pText, "{")), bytesOf(socket.MaxControls+1, fr(pMore, ""))...), "close=1008"},
 
 		{"reserved bit 1", one(fr(fText|0x40, echo("a"))), "close=1002"},
 		{"reserved bit 2", one(fr(fText|0x20, echo("a"))), "close=1002"},

@@ -23,7 +23,8 @@ func TestAnswers_ComeBeforeTheCloseFrame(t *testing.T) {
 		}
 		near, far := net.Pipe()
 		c := newClient(s, id, "")
-		c.account, c.conn.Conn, c.in.r = &account{}, near, bufio.NewReader(near)
+		c.account = &account{}
+		c.Take(near, bufio.NewReader(near))
 		var serving sync.WaitGroup
 		s.serving.Add(1)
 		serving.Go(func() {

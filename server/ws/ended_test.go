@@ -125,10 +125,11 @@ func TestPermission_ThatEndsLetsNothingBeDone(t *testing.T) {
 	}
 	c.receive(t.Context(), []byte(`{"type":"service:reset_circuit_breaker","service":"prices","reason":"x"}`))
 	c.orders.Wait()
-	if n := s.manager.(*obedient).resets.Load(); n != 0 || c.code != 4001 {
-		t.Errorf("%d orders carried out, ended with %d", n, c.code)
+	ended, _, _ := c.Why()
+	if n := s.manager.(*obedient).resets.Load(); n != 0 || ended != 4001 {
+		t.Errorf("%d orders carried out, ended with %d", n, ended)
 	}
-	c.severTimer.Stop()
+	c.Dispose()
 }
 
 func TestJWT_ThatExpiresEndsItsSockets(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/server/internal/auth"
+	"github.com/degenduel/switchgear/server/internal/socket"
 	"github.com/degenduel/switchgear/wire"
 )
 
@@ -71,7 +72,7 @@ func TestHandshake_SaysOfNoTextInTheURLWhetherItIsAToken(t *testing.T) {
 	for _, parameter := range []string{"x", "epoch", "seq", "TICKET"} {
 		for _, text := range texts {
 			for _, header := range []http.Header{nil, bearer(secrets["operator"])} {
-				if _, _, err := s.enter(nil, asks(t, "?"+parameter+"="+text, header)); err != errShown { //nolint:errorlint // the very same
+				if _, _, err := s.door.Enter(nil, asks(t, "?"+parameter+"="+text, header)); err != socket.ErrShown { //nolint:errorlint // the very same
 					t.Errorf("%s=%.30s: %v", parameter, text, err)
 				}
 			}
@@ -81,7 +82,7 @@ func TestHandshake_SaysOfNoTextInTheURLWhetherItIsAToken(t *testing.T) {
 		"", "?x=1", "?x=1.2.3", "?epoch=old&seq=1", "?seq=18446744073709551615",
 		"?epoch=ABCDEFGHIJKLMNOPQRSTUVWXYZ&seq=7", "?epoch=ABCDEFGHIJKLMNOPQRSTUVWXYZ.0123456789ab&seq=7",
 	} {
-		if _, _, err := s.enter(nil, asks(t, query, bearer(secrets["operator"]))); err != nil {
+		if _, _, err := s.door.Enter(nil, asks(t, query, bearer(secrets["operator"]))); err != nil {
 			t.Errorf("%s: %v", query, err)
 		}
 	}
@@ -110,7 +111,7 @@ func TestHandshake_CountsEachGuess(t *testing.T) {
 		{"beside a bad header", "", http.Header{"Authorization": {"Bearer " + guess}, "Sec-Websocket-Protocol": {secrets["viewer"]}}, []string{unknown}, false, ""},
 	} {
 		s, reasons := counted(t)
-		_, protocol, err := s.enter(nil, asks(t, tt.query, tt.header))
+		_, protocol, err := s.door.Enter(nil, asks(t, tt.query, tt.header))
 		if (err == nil) != tt.in || err == nil && protocol != tt.protocol {
 			t.Errorf("%s: protocol %q, %v", tt.name, protocol, err)
 		}
@@ -126,12 +127,12 @@ func TestHandshake_OffersRunIntoTheLimitOfFailedLogins(t *testing.T) {
 	offer := http.Header{"Sec-Websocket-Protocol": {strings.Repeat("q", 40) + ", " + strings.Repeat("r", 40) + ", " + strings.Repeat("s", 40)}}
 	var err error
 	for range 5 {
-		_, _, err = s.enter(nil, asks(t, "", offer))
+		_, _, err = s.door.Enter(nil, asks(t, "", offer))
 	}
 	if fleet.KindOf(err) != fleet.Exhausted || len(reasons()) != 10 {
 		t.Errorf("%v, %d are counted", err, len(reasons()))
 	}
-	if _, _, err := s.enter(nil, asks(t, "", http.Header{"Sec-Websocket-Protocol": {secrets["viewer"]}})); err != nil {
+	if _, _, err := s.door.Enter(nil, asks(t, "", http.Header{"Sec-Websocket-Protocol": {secrets["viewer"]}})); err != nil {
 		t.Errorf("a good one: %v", err)
 	}
 }

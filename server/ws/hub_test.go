@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/server/internal/socket"
 )
 
 // watched is a manager that only tells.
@@ -148,14 +149,14 @@ func TestAccount_NeverHoldsMoreThanItsLimit(t *testing.T) {
 			if wait == 0 {
 				accepted = append(accepted, now)
 			}
-			i, _ := slices.BinarySearchFunc(accepted, now.Add(-limitWindow), time.Time.Compare)
+			i, _ := slices.BinarySearchFunc(accepted, now.Add(-socket.Window), time.Time.Compare)
 			switch within := len(accepted) - i; {
 			case within > limit:
 				t.Fatalf("%d messages within a minute, limit %d", within, limit)
 			case wait > 0 && within < limit:
 				t.Fatalf("refused with %d within a minute, limit %d", within, limit)
 			case wait > 0:
-				if cmp.Compare(wait, limitWindow+time.Millisecond) > 0 {
+				if cmp.Compare(wait, socket.Window+time.Millisecond) > 0 {
 					t.Fatalf("wait %v", wait)
 				}
 				if rapid.Bool().Draw(t, "comes back") {
@@ -177,11 +178,11 @@ func TestAccount_IsForgottenWhenItCanBe(t *testing.T) {
 		t.Error("one socket is not one")
 	}
 	a.take(1, now)
-	if a.idle(now.Add(2 * limitWindow)) {
+	if a.idle(now.Add(2 * socket.Window)) {
 		t.Error("forgotten with a socket")
 	}
 	a.close()
-	if a.idle(now.Add(limitWindow)) || !a.idle(now.Add(limitWindow+time.Nanosecond)) {
+	if a.idle(now.Add(socket.Window)) || !a.idle(now.Add(socket.Window+time.Nanosecond)) {
 		t.Error("not forgotten after a minute")
 	}
 }

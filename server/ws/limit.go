@@ -3,26 +3,21 @@ package ws
 import (
 	"sync"
 	"time"
+
+	"github.com/degenduel/switchgear/server/internal/socket"
 )
 
 const (
-	// limitWindow is what limits are counted in.
-	limitWindow = time.Minute
-
 	// floodFactor is how many times its limit a client may go on sending
 	// before it is closed: in minutes as a meter has them.
 	floodFactor = 10
-
-	// maxControls is how many pings, pongs and empty parts of messages a client
-	// may send within any minute.
-	maxControls = 120
 )
 
 // account is what all sockets of one identity share. It outlives them by a
 // minute, so that nobody gets a new one by coming back.
 type account struct {
 	mu       sync.Mutex
-	accepted ring // the latest messages, as many as the limit
+	accepted socket.Ring // the latest messages, as many as the limit
 	latest   time.Time
 	sockets  int
 }
@@ -37,12 +32,12 @@ func (a *account) take(limit int, now time.Time) (wait time.Duration) {
 	defer a.mu.Unlock()
 	a.latest = now
 	// Not at a minute sharp either: the two would stand in one closed minute.
-	if oldest, full := a.accepted.oldest(limit); full {
-		if wait := oldest.Add(limitWindow).Sub(now); wait >= 0 {
+	if oldest, full := a.accepted.Oldest(limit); full {
+		if wait := oldest.Add(socket.Window).Sub(now); wait >= 0 {
 			return wait + time.Millisecond
 		}
 	}
-	a.accepted.put(now, limit)
+	a.accepted.Put(now, limit)
 	return 0
 }
 
@@ -50,7 +45,7 @@ func (a *account) take(limit int, now time.Time) (wait time.Duration) {
 func (a *account) idle(now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.sockets == 0 && now.Sub(a.latest) > limitWindow
+	return a.sockets == 0 && now.Sub(a.latest) > socket.Window
 }
 
 // open counts a socket, unless there are so many already. A limit below 0 is
@@ -72,37 +67,6 @@ func (a *account) close() {
 	a.sockets--
 }
 
-// ring is when the last of something happened, as many times as a limit says.
-type ring struct {
-	times []time.Time
-	next  int // the oldest, once it is full
-}
-
-// oldest is the limit-th last time; full is false if there were not so many.
-func (r *ring) oldest(limit int) (at time.Time, full bool) {
-	if len(r.times) < limit {
-		return time.Time{}, false
-	}
-	return r.times[r.next], true
-}
-
-func (r *ring) put(at time.Time, limit int) {
-	if len(r.times) < limit {
-		r.times = append(r.times, at)
-		return
-	}
-	r.times[r.next] = at
-	r.next = (r.next + 1) % limit
-}
-
-// more puts one there, and reports whether that is more than the limit within
-// a minute: in (at-60 s, at].
-func (r *ring) more(at time.Time, limit int) bool {
-	oldest, full := r.oldest(limit)
-	r.put(at, limit)
-	return full && at.Sub(oldest) < limitWindow
-}
-
 // meter counts roughly: in minutes of which each begins with the first that comes
 // when the one before is over. So at an edge between two of them there may be
 // twice as many within a minute. It is for what only has to end somewhere.
@@ -113,7 +77,7 @@ type meter struct {
 
 // add reports whether there are now more than limit.
 func (m *meter) add(limit int, now time.Time) bool {
-	if now.Sub(m.began) >= limitWindow {
+	if now.Sub(m.began) >= socket.Window {
 		m.began, m.count = now, 0
 	}
 	m.count++

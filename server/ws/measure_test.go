@@ -7,6 +7,7 @@ import (
 
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/metrics"
+	"github.com/degenduel/switchgear/server/internal/socket"
 	"github.com/degenduel/switchgear/wire"
 )
 
@@ -48,7 +49,7 @@ func TestMeasure_CountsMessagesByTypeAndResult(t *testing.T) {
 		sent := f.Measure().Sent
 		return sent[wire.TypePong] == 2 && sent[wire.TypeError] == 4 && sent[wire.TypeConnectionStatus] == 1 &&
 			sent[wire.TypeServiceEvent] == 1 && sent[wire.TypeServiceUpdate] >= 1 && sent[wire.TypeServicesState] == 2 &&
-			sent[wire.TypeSubscriptionSuccess] == 1 && sent[otherType] == 0
+			sent[wire.TypeSubscriptionSuccess] == 1 && sent[socket.OtherType] == 0
 	})
 	if got.Clients != 1 || got.SentBytes == 0 {
 		t.Errorf("%d clients, %d bytes", got.Clients, got.SentBytes)
@@ -99,7 +100,7 @@ func TestMeasure_TellsHowFarTheSlowestIsBehind(t *testing.T) {
 	if most.Behind < 10 || most.Lag < 100*time.Millisecond || most.Held == 0 {
 		t.Errorf("while it was slow it was seen to be %d behind, %v, of %d", most.Behind, most.Lag, most.Held)
 	}
-	if got := f.Measure().Closed[closeTryLater]; got != 1 {
+	if got := f.Measure().Closed[socket.CloseTryLater]; got != 1 {
 		t.Errorf("%d clients were let go", got)
 	}
 	eventually(t, "nobody to be behind", func() bool {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/server/internal/auth"
+	"github.com/degenduel/switchgear/server/internal/socket"
 )
 
 // big is a manager with so many services of about 4 KiB each.
@@ -66,7 +67,7 @@ func TestSlowClients_DoNotKeepAStateEach(t *testing.T) { //nolint:paralleltest /
 		w.tell(fleet.Change{Seq: seq, Service: "service_7", View: &fleet.View{Service: "service_7", Description: "at " + number(seq)}})
 		near, conn := net.Pipe()
 		c := newClient(s, auth.Identity{}, "")
-		c.conn.Conn = near
+		c.Take(near, nil)
 		serving.Go(func() {
 			if err := c.snapshot(); err != nil {
 				t.Error(err)
@@ -134,7 +135,7 @@ func TestState_IsTakenInTimeOrNotAtAll(t *testing.T) {
 				s := served(t, big(2000), Config{PageSize: tt.pageSize, HeartbeatInterval: time.Hour})
 				near, far := net.Pipe()
 				c := newClient(s, auth.Identity{}, "")
-				c.conn.Conn, c.in.r = near, bufio.NewReader(near)
+				c.Take(near, bufio.NewReader(near))
 				began := time.Now()
 				var serving sync.WaitGroup
 				s.serving.Add(1)
@@ -145,10 +146,11 @@ func TestState_IsTakenInTimeOrNotAtAll(t *testing.T) {
 				said := dribble(far)
 				serving.Wait()
 				took := time.Since(began)
-				if c.code != closeTryLater || took < time.Minute || took > time.Minute+graceTimeout+endTimeout+time.Second {
-					t.Errorf("closed with %d after %v", c.code, took)
+				ended, _, _ := c.Why()
+				if ended != socket.CloseTryLater || took < time.Minute || took > time.Minute+socket.GraceTimeout+socket.EndTimeout+time.Second {
+					t.Errorf("closed with %d after %v", ended, took)
 				}
-				if tt.politely != bytes.Contains(said, []byte(code(closeTryLater, ""))) {
+				if tt.politely != bytes.Contains(said, []byte(code(socket.CloseTryLater, ""))) {
 					t.Errorf("it was told why: %v", !tt.politely)
 				}
 				_ = far.Close() // a pipe has no error
@@ -159,7 +161,7 @@ func TestState_IsTakenInTimeOrNotAtAll(t *testing.T) {
 
 // dribble takes 32 KiB every 2 s until there is no more, and returns the last of it.
 func dribble(conn net.Conn) (last []byte) {
-	b := make([]byte, chunkSize)
+	b := make([]byte, socket.ChunkSize)
 	for {
 		n, err := io.ReadFull(conn, b)
 		if err != nil {

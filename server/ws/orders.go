@@ -10,6 +10,7 @@ import (
 	"github.com/degenduel/switchgear"
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/server/internal/auth"
+	"github.com/degenduel/switchgear/server/internal/socket"
 	"github.com/degenduel/switchgear/server/internal/view"
 	"github.com/degenduel/switchgear/wire"
 )
@@ -96,10 +97,10 @@ func (c *client) carryOut(ctx context.Context, m *wire.ClientMessage) (any, erro
 	case switchgear.HalfOpen.String():
 		to = switchgear.HalfOpen
 	default:
-		return nil, refuse(fleet.Invalid, "to: must be closed or half_open")
+		return nil, socket.Refuse(fleet.Invalid, "to: must be closed or half_open")
 	}
 	if bad := wire.CheckReason(m.Reason); bad != "" {
-		return nil, refuse(fleet.Invalid, "reason: "+bad)
+		return nil, socket.Refuse(fleet.Invalid, "reason: "+bad)
 	}
 	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
 	defer cancel()

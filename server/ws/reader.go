@@ -2,18 +2,16 @@ package ws
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"strconv"
 	"time"
 	"unicode/utf8"
 
-	gobwas "github.com/gobwas/ws"
-
 	"github.com/degenduel/switchgear/internal/strict"
+	"github.com/degenduel/switchgear/server/internal/socket"
+	"github.com/degenduel/switchgear/server/internal/view"
 	"github.com/degenduel/switchgear/wire"
 )
 
@@ -22,95 +20,16 @@ const (
 	refusalInterval = time.Minute
 )
 
-// read takes messages until the connection ends, and then ends the client.
-// Once that is closing, what comes is dropped: only the close frame counts.
-func (c *client) read(ctx context.Context) {
-	for {
-		data, err := c.in.next()
-		if err != nil {
-			c.stop(err)
-			return
-		}
-		select {
-		case <-c.closing:
-		default:
-			c.receive(ctx, data)
-		}
-	}
-}
-
-// stop ends the client for an error of reading.
-func (c *client) stop(err error) {
-	if v, ok := errors.AsType[*violation](err); ok {
-		c.end(v.code, v.reason)
-		_, _ = io.Copy(io.Discard, c.in.r) // until it hangs up, or is severed
-		return
-	}
-	if errors.Is(err, errFlood) {
-		c.end(closePolicy, err.Error())
-		_, _ = io.Copy(io.Discard, c.in.r)
-		return
-	}
-	left, said := errors.AsType[*departure](err)
-	c.release() // before it learns that it is out, so that it can come back at once
-	c.departed.Store(true)
-	if said {
-		c.leave(left.code, left.reason)
-		return
-	}
-	c.leave(closeNone, "")
-	c.conn.sever()
-}
-
-// departure is a client's close frame.
-type departure struct {
-	code   int
-	reason string
-}
-
-// Error says that it was closed.
-func (*departure) Error() string { return "the client has closed the socket" }
-
-// errFlood ends a client that only sends what needs no answer.
-var errFlood = errors.New("too many control frames")
-
-// control answers a control frame.
-func (c *client) control(op gobwas.OpCode, payload []byte) error {
-	if op == gobwas.OpClose {
-		if len(payload) == 0 {
-			return &departure{}
-		}
-		return &departure{int(binary.BigEndian.Uint16(payload)), string(payload[2:])}
-	}
-	if err := c.countControl(); err != nil {
-		return err
-	}
-	if op == gobwas.OpPong {
-		c.ponged.Store(true)
-		return nil
-	}
-	_ = c.conn.control(gobwas.OpPong, payload) // who cannot be answered is found by the writer, too
-	return nil
-}
-
-// countControl counts what is no message.
-func (c *client) countControl() error {
-	if c.controls.more(time.Now(), maxControls) {
-		return errFlood
-	}
-	return nil
-}
-
 // receive acts on a message, if it may.
 func (c *client) receive(ctx context.Context, data []byte) {
 	if !c.server.auth.Active(c.id) {
-		c.end(closeAuthenticationEnded, "the token has ended")
+		c.End(closeAuthenticationEnded, "the token has ended")
 		return
 	}
 	now := time.Now()
 	limit := c.server.cfg.MessagesPerMinute
 	if limit > 0 && c.messages.add(floodFactor*limit, now) {
-		c.end(closePolicy, "too many messages")
+		c.End(socket.ClosePolicy, "too many messages")
 		return
 	}
 	wait := c.account.take(limit, now)
@@ -145,6 +64,8 @@ func (c *client) act(ctx context.Context, m *wire.ClientMessage) {
 		c.subscribe(ctx, m)
 	case wire.TypeHealthCheck, wire.TypeReset:
 		c.order(ctx, m)
+	case wire.TypeInstances:
+		c.instances(ctx, m)
 	}
 }
 
@@ -155,9 +76,26 @@ func (c *client) pong(m *wire.ClientMessage) {
 	}
 	c.server.traffic.receivedOne(m.Type, resultDone)
 	// Not by json.Marshal, which would write the client's timestamp anew.
-	b := append(newFrame(placeSize+len(p.Timestamp)), `{"type":"`+p.Type+`","timestamp":`...)
+	b := append(socket.NewFrame(placeSize+len(p.Timestamp)), `{"type":"`+p.Type+`","timestamp":`...)
 	b = append(b, p.Timestamp...)
-	c.give(answer{frame: seal(append(b, '}'))})
+	c.give(answer{frame: socket.Seal(append(b, '}'))})
+}
+
+// instances tells which processes have a service.
+func (c *client) instances(ctx context.Context, m *wire.ClientMessage) {
+	if !c.id.Sees(m.Service) { // whether there is such a service is none of its business
+		c.refuse(ctx, m, wire.Error{Code: wire.CodeNotAllowed, Message: "this token is not for that service"})
+		return
+	}
+	list, err := c.server.manager.Instances(m.Service)
+	if err != nil {
+		c.fail(m, c.errorOf(ctx, m, err))
+		return
+	}
+	c.server.traffic.receivedOne(m.Type, resultDone)
+	c.say(wire.ServiceInstances{
+		Type: wire.TypeInstances, Timestamp: wire.Time{Time: time.Now()}, InstanceList: view.Instances(m.Service, list), RequestID: m.RequestID,
+	}, nil)
 }
 
 // subscribe changes what the client is told of. Its place is void then, unless
@@ -226,16 +164,16 @@ func cut(text string) string {
 func (c *client) say(v any, then func(*client)) {
 	doc, err := json.Marshal(v)
 	if err != nil { // of types that are always JSON
-		c.end(closeInternal, "internal error")
+		c.End(socket.CloseInternal, "internal error")
 		return
 	}
-	c.give(answer{seal(append(newFrame(len(doc)), doc...)), then})
+	c.give(answer{socket.Seal(append(socket.NewFrame(len(doc)), doc...)), then})
 }
 
 // give waits for room with the writer; a client that is closing needs no answer.
 func (c *client) give(a answer) {
 	select {
 	case c.answers <- a:
-	case <-c.closing:
+	case <-c.Closing():
 	}
 }

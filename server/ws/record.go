@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/server/internal/socket"
 	"github.com/degenduel/switchgear/server/internal/view"
 	"github.com/degenduel/switchgear/wire"
 )
@@ -24,10 +25,10 @@ type record struct {
 	moved      bool         // of an update: its service may have been in another layer once
 
 	once  sync.Once
-	view  *fleet.View // of an update, until it is encoded
-	bytes frame       // nil: it cannot be encoded
-	tail  []byte      // its part of the frame after the place
-	entry []byte      // of an update: its part of the frame that is in a snapshot too, without the first brace
+	view  *fleet.View  // of an update, until it is encoded
+	bytes socket.Frame // nil: it cannot be encoded
+	tail  []byte       // its part of the frame after the place
+	entry []byte       // of an update: its part of the frame that is in a snapshot too, without the first brace
 	err   error
 }
 
@@ -36,7 +37,7 @@ func newUpdate(seq uint64, at time.Time, v *fleet.View) *record {
 }
 
 // frame is the record as it is sent, or nil with an error.
-func (r *record) frame(epoch []byte) (frame, error) {
+func (r *record) frame(epoch []byte) (socket.Frame, error) {
 	r.once.Do(func() {
 		switch {
 		case r.event != nil:
@@ -53,7 +54,7 @@ func (r *record) frame(epoch []byte) (frame, error) {
 
 // frameIn is the frame for a client that may have an epoch of its own, and see
 // some services only; nil: all.
-func (r *record) frameIn(e *epoch, sees func(service string) bool) (frame, error) {
+func (r *record) frameIn(e *epoch, sees func(service string) bool) (socket.Frame, error) {
 	if r.alert != nil && sees != nil && len(r.alert.Affects) > 0 { // which may name others
 		own := record{seq: r.seq, at: r.at, alert: r.alert}
 		err := own.encode(e.json, "alert", view.Alert(r.alert, sees))
@@ -63,8 +64,8 @@ func (r *record) frameIn(e *epoch, sees func(service string) bool) (frame, error
 	if !e.own || err != nil {
 		return f, err
 	}
-	b := place{r.kind(), r.at, e.json, r.seq}.append(newFrame(placeSize + len(r.tail)))
-	return seal(append(b, r.tail...)), nil
+	b := place{r.kind(), r.at, e.json, r.seq}.append(socket.NewFrame(placeSize + len(r.tail)))
+	return socket.Seal(append(b, r.tail...)), nil
 }
 
 // kind is the type of its message.
@@ -86,12 +87,12 @@ func (r *record) encode(epoch []byte, name string, what any) error {
 	if err != nil {
 		return err
 	}
-	b := place{r.kind(), r.at, epoch, r.seq}.append(newFrame(placeSize + len(doc)))
+	b := place{r.kind(), r.at, epoch, r.seq}.append(socket.NewFrame(placeSize + len(doc)))
 	head := len(b)
 	b = append(b, `,"`+name+`":`...)
 	b = append(b, doc...)
 	b = append(b, '}')
-	r.bytes, r.tail = seal(b), b[head:]
+	r.bytes, r.tail = socket.Seal(b), b[head:]
 	return nil
 }
 
@@ -104,11 +105,11 @@ func (r *record) encodeUpdate(epoch []byte) error {
 	if err != nil {
 		return err
 	}
-	b := place{wire.TypeServiceUpdate, r.at, epoch, r.seq}.append(newFrame(placeSize + len(doc)))
+	b := place{wire.TypeServiceUpdate, r.at, epoch, r.seq}.append(socket.NewFrame(placeSize + len(doc)))
 	head := len(b)
 	b = append(b, ',')
 	b = append(b, doc[1:]...)
-	r.bytes, r.tail = seal(b), b[head:]
+	r.bytes, r.tail = socket.Seal(b), b[head:]
 	r.entry = r.tail[1:]
 	return nil
 }

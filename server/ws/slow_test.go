@@ -14,6 +14,7 @@ import (
 
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/server/internal/auth"
+	"github.com/degenduel/switchgear/server/internal/socket"
 	"github.com/degenduel/switchgear/wire"
 )
 
@@ -52,7 +53,7 @@ func TestPromiseD_ASlowClientIsToldWhy(t *testing.T) {
 		s := served(t, big(100), Config{WriteTimeout: timeout, HeartbeatInterval: time.Hour})
 		near, far := net.Pipe()
 		c := newClient(s, auth.Identity{}, "")
-		c.conn.Conn, c.in.r = near, bufio.NewReader(near)
+		c.Take(near, bufio.NewReader(near))
 		var serving sync.WaitGroup
 		s.serving.Add(1)
 		serving.Go(func() {
@@ -115,7 +116,7 @@ func TestPromiseD_WhoNeverCatchesUpIsGivenUp(t *testing.T) {
 	defer reading.Wait()
 	defer near.Close() //nolint:errcheck // a pipe has none
 	c := newClient(s, auth.Identity{}, "")
-	c.conn.Conn = near
+	c.Take(near, nil)
 	seq, snapshots := uint64(0), 0
 	follow := func() error {
 		for range 2 { // one more than is kept
@@ -131,7 +132,7 @@ func TestPromiseD_WhoNeverCatchesUpIsGivenUp(t *testing.T) {
 	for err == nil && snapshots < 10 {
 		err = follow()
 	}
-	if !errors.Is(err, errSlow) || snapshots != 1+maxVoid {
+	if !errors.Is(err, socket.ErrSlow) || snapshots != 1+maxVoid {
 		t.Errorf("after %d snapshots: %v", snapshots, err)
 	}
 }

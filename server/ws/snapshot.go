@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/degenduel/switchgear/server/internal/socket"
 	"github.com/degenduel/switchgear/wire"
 )
 
@@ -25,13 +26,13 @@ type snapshot struct {
 func (s *snapshot) pages() int { return len(s.parts) }
 
 // page is one of them, from 0.
-func (s *snapshot) page(i int) frame {
+func (s *snapshot) page(i int) socket.Frame {
 	recs := s.parts[i]
 	size := placeSize
 	for _, r := range recs {
 		size += len(r.entry) + len("{,")
 	}
-	b := place{wire.TypeServicesState, s.at, s.epoch, s.seq}.append(newFrame(size))
+	b := place{wire.TypeServicesState, s.at, s.epoch, s.seq}.append(socket.NewFrame(size))
 	b = append(b, `,"page":`...)
 	b = strconv.AppendInt(b, int64(i+1), 10)
 	b = append(b, `,"pages":`...)
@@ -44,7 +45,7 @@ func (s *snapshot) page(i int) frame {
 		b = append(b, '{')
 		b = append(b, r.entry...)
 	}
-	return seal(append(b, "]}"...))
+	return socket.Seal(append(b, "]}"...))
 }
 
 // snapshots makes snapshots. One of all services is made for all who want it
@@ -64,7 +65,7 @@ type snapshots struct {
 type encoded struct {
 	snapshot
 
-	pages []frame
+	pages []socket.Frame
 }
 
 // all is a snapshot of all services.
@@ -93,7 +94,7 @@ func (s *snapshots) all() (snapshot, error) {
 }
 
 // take is a page that will not be wanted again.
-func (s *snapshots) take(snap *snapshot, i int) frame {
+func (s *snapshots) take(snap *snapshot, i int) socket.Frame {
 	defer func() { snap.parts[i] = nil }()
 	if last := s.last.Load(); last != nil && last.number == snap.number {
 		return last.pages[i]

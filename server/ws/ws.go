@@ -28,6 +28,7 @@ import (
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/server/internal/problem"
+	"github.com/degenduel/switchgear/server/internal/socket"
 )
 
 // Manager is what the stream needs of a [fleet.Manager].
@@ -36,6 +37,7 @@ type Manager interface {
 	Watch(tell func(fleet.Change)) (seq uint64, states []fleet.View, stop func())
 	Reset(ctx context.Context, name string, to switchgear.State, by fleet.Actor) (fleet.View, error)
 	CheckHealthBy(ctx context.Context, name string, by fleet.Actor) (switchgear.Health, fleet.View, error)
+	Instances(service string) ([]fleet.InstanceView, error)
 	Refused(e fleet.AuditEntry)
 }
 
@@ -128,6 +130,7 @@ type Server struct {
 	auth     *auth.Authenticator
 	log      *slog.Logger
 	problems *problem.Writer
+	door     socket.Door
 	cfg      Config
 
 	hub          *hub
@@ -155,6 +158,9 @@ func New(deps Deps, cfg Config) (*Server, error) {
 	s := &Server{
 		manager: deps.Manager, auth: deps.Auth, log: deps.Logger, problems: problem.New(deps.Logger),
 		cfg: cfg.withDefaults(), clients: make(map[*client]struct{}), accounts: make(map[string]*account),
+	}
+	s.door = socket.Door{
+		Auth: deps.Auth, AllowedOrigins: s.cfg.AllowedOrigins, Role: auth.Viewer, Name: "stream", Action: "open stream", Pages: true,
 	}
 	var err error
 	if s.hub, s.stopWatching, err = newHub(deps.Manager, s.cfg.KeptEvents); err != nil {
@@ -211,7 +217,7 @@ func (s *Server) recheck() {
 	defer s.mu.RUnlock()
 	for c := range s.clients {
 		if !s.auth.Active(c.id) {
-			c.end(closeAuthenticationEnded, "the token has ended")
+			c.End(closeAuthenticationEnded, "the token has ended")
 		}
 	}
 }
@@ -232,7 +238,7 @@ func (s *Server) shutdown() {
 	s.mu.Lock()
 	s.stopped = true
 	for c := range s.clients {
-		c.end(closeGoingAway, "the server is shutting down")
+		c.End(socket.CloseGoingAway, "the server is shutting down")
 	}
 	s.mu.Unlock()
 	s.serving.Wait()
@@ -241,7 +247,7 @@ func (s *Server) shutdown() {
 // ServeHTTP takes a client in. It returns at once, so that nothing of the request
 // is kept for as long as the client stays; Run waits for the client.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	id, protocol, err := s.enter(w, r)
+	id, protocol, err := s.door.Enter(w, r)
 	if err != nil {
 		s.refused(w, r, id, err)
 		return
@@ -251,14 +257,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refused(w, r, id, err)
 		return
 	}
-	if epoch, seq, ok := comesFrom(r); ok {
+	if epoch, seq, ok := socket.ComesFrom(r); ok {
 		c.goOn(epoch, seq)
 	}
-	if c.conn.Conn, c.in.r, err = accept(w, r, protocol, s.cfg.WriteTimeout); err != nil {
+	conn, from, err := socket.Accept(w, r, protocol, s.cfg.WriteTimeout)
+	if err != nil {
 		s.leave(c)
 		s.problems.Write(w, r, err)
 		return
 	}
+	c.Take(conn, from)
 	s.join(c)
 	ctx := context.WithoutCancel(r.Context())
 	go func() {
@@ -267,12 +275,23 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 }
 
+// refused answers a handshake that comes to nothing.
+func (s *Server) refused(w http.ResponseWriter, r *http.Request, id auth.Identity, err error) {
+	s.traffic.refused.Add(1)
+	status, _ := problem.Describe(err)
+	s.traffic.statuses.Add(status, 1)
+	if e, ok := s.door.Refused(r, id, err); ok {
+		s.manager.Refused(e)
+	}
+	s.problems.Write(w, r, err)
+}
+
 // admit gives the client a place.
 func (s *Server) admit(c *client) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
-		return refuse(fleet.Unavailable, "the server is shutting down")
+		return socket.Refuse(fleet.Unavailable, "the server is shutting down")
 	}
 	key := c.id.Key()
 	a := s.accounts[key]
@@ -281,7 +300,7 @@ func (s *Server) admit(c *client) error {
 		s.accounts[key] = a
 	}
 	if !a.open(s.cfg.SocketsPerIdentity) {
-		return refuse(fleet.Exhausted, "this identity has as many sockets as it may have")
+		return socket.Refuse(fleet.Exhausted, "this identity has as many sockets as it may have")
 	}
 	c.account, c.release = a, sync.OnceFunc(a.close)
 	s.serving.Add(1)
@@ -295,9 +314,9 @@ func (s *Server) join(c *client) {
 	s.clients[c] = struct{}{}
 	switch {
 	case s.stopped:
-		c.end(closeGoingAway, "the server is shutting down")
+		c.End(socket.CloseGoingAway, "the server is shutting down")
 	case !s.auth.Active(c.id):
-		c.end(closeAuthenticationEnded, "the token has ended")
+		c.End(closeAuthenticationEnded, "the token has ended")
 	}
 }
 

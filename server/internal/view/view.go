@@ -33,18 +33,25 @@ func Entry(v *fleet.View) (wire.Entry, error) {
 		Service: v.Service, Status: string(v.Status), Running: v.Running,
 		Layer: v.Layer, Description: v.Description, Dependencies: append([]string{}, v.Dependencies...),
 		CircuitBreaker: CircuitBreaker(v),
-		Operations: wire.Operations{
-			Total: s.Operations.Total(), Successful: s.Operations.Successful, Failed: s.Operations.Failed,
-			Rejected: s.Operations.Rejected, Ignored: s.Operations.Ignored,
-		},
-		Performance: wire.Performance{
-			AverageOperationTimeMs: Ms(s.Performance.Average), LastOperationTimeMs: Ms(s.Performance.Last),
-			P50OperationTimeMs: Ms(s.Performance.P50), P95OperationTimeMs: Ms(s.Performance.P95), P99OperationTimeMs: Ms(s.Performance.P99),
-		},
+		Operations:     operations(s), Performance: performance(s),
 		Health: Health(v.Health), Config: cfg, ConfigVersion: v.ConfigVersion,
 		Instances: wire.Instances(v.Instances), Source: string(v.Source),
 		ConfigDiffersFromFile: v.DiffersFromFile, HealthCheck: check, ReportIntervalMs: Ms(v.ReportInterval), Alerts: rules,
 	}, nil
+}
+
+func operations(s *switchgear.Snapshot) wire.Operations {
+	return wire.Operations{
+		Total: s.Operations.Total(), Successful: s.Operations.Successful, Failed: s.Operations.Failed,
+		Rejected: s.Operations.Rejected, Ignored: s.Operations.Ignored,
+	}
+}
+
+func performance(s *switchgear.Snapshot) wire.Performance {
+	return wire.Performance{
+		AverageOperationTimeMs: Ms(s.Performance.Average), LastOperationTimeMs: Ms(s.Performance.Last),
+		P50OperationTimeMs: Ms(s.Performance.P50), P95OperationTimeMs: Ms(s.Performance.P95), P99OperationTimeMs: Ms(s.Performance.P99),
+	}
 }
 
 // CircuitBreaker is the breaker's part of an entry.

@@ -55,6 +55,9 @@ var (
 	series = table{"service_series", columns{
 		{"service", Text}, {"step", Integer}, {"started", Integer}, {"ended", Integer}, {"points", Bytes},
 	}, 3, false}
+	instances = table{"service_instances", columns{
+		{"service", Text}, {"instance", Text}, {"value", JSON}, {"updated_at", Moment},
+	}, 2, false}
 	alertRows = table{"alerts", columns{
 		{"id", Text},
 		{"incident", Text},
@@ -96,4 +99,4 @@ var (
 )
 
 // tables are all that hold what a manager knows.
-var tables = []*table{&settings, &events, &configs, &audits, &tokens, &requests, &series, &alertRows, &silences, &deliveries}
+var tables = []*table{&settings, &events, &configs, &audits, &tokens, &requests, &series, &instances, &alertRows, &silences, &deliveries}

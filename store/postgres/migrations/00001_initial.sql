@@ -91,6 +91,15 @@ CREATE TABLE service_series (
 ALTER TABLE service_series ALTER COLUMN points SET STORAGE EXTERNAL;
 CREATE INDEX service_series_by_time ON service_series (step, started);
 
+-- The instances of services whose breakers are in other processes.
+CREATE TABLE service_instances (
+    service    TEXT COLLATE "C" NOT NULL,
+    instance   TEXT COLLATE "C" NOT NULL,
+    value      JSON NOT NULL,
+    updated_at TIMESTAMPTZ NOT NULL,
+    PRIMARY KEY (service, instance)
+);
+
 -- IDs of alerts, silences and deliveries sort by when these were made.
 CREATE TABLE alerts (
     id              TEXT COLLATE "C" NOT NULL PRIMARY KEY,

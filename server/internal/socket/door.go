@@ -1,4 +1,4 @@
-package ws
+package socket
 
 import (
 	"bufio"
@@ -41,59 +41,66 @@ var secretParameters = []string{
 	"token", "access_token", "id_token", "jwt", "bearer", "authorization", "api_key", "apikey", "key", "secret",
 }
 
-func refuse(kind fleet.Kind, text string) error {
-	return &fleet.Error{Kind: kind, Op: "stream", Err: errors.New(text)}
+// Door lets in who may open a socket.
+type Door struct {
+	Auth           *auth.Authenticator
+	AllowedOrigins []string  // beside the server's own, letter by letter
+	Role           auth.Role // that is needed
+	Name           string    // of what is behind it, for people
+	Action         string    // what the audit log calls it to come in
+
+	// Pages: it is for web pages too, with their tickets and cookies, and for who
+	// comes back to a place. Others come with a token, in the header or as a
+	// subprotocol.
+	Pages bool
 }
 
-// enter says who asks for the stream, and which subprotocol to select: it may
-// be none. Beside an error is who was refused, where that is known.
-func (s *Server) enter(w http.ResponseWriter, r *http.Request) (id auth.Identity, protocol string, err error) {
-	if !auth.OriginAllowed(r, s.cfg.AllowedOrigins) {
-		return id, "", refuse(fleet.Forbidden, "the Origin is neither this server's own nor allowed")
+// Refuse is an error of a handshake.
+func Refuse(kind fleet.Kind, text string) error {
+	return &fleet.Error{Kind: kind, Op: "socket", Err: errors.New(text)}
+}
+
+// Enter says who asks for a socket, and which subprotocol to select: it may be
+// none. Beside an error is who was refused, where that is known. The request is
+// not answered yet, but for headers.
+func (d *Door) Enter(w http.ResponseWriter, r *http.Request) (id auth.Identity, protocol string, err error) {
+	if !auth.OriginAllowed(r, d.AllowedOrigins) {
+		return id, "", Refuse(fleet.Forbidden, "the Origin is neither this server's own nor allowed")
 	}
 	query := r.URL.Query()
-	if showsSecret(query) {
-		return id, "", errShown
+	if d.showsSecret(query) {
+		return id, "", ErrShown
 	}
-	if query.Has(ticketParameter) {
+	if d.Pages && query.Has(ticketParameter) {
 		if err := checkRequest(w, r); err != nil { // before the ticket is spent
 			return id, "", err
 		}
 	}
-	if id, protocol, err = s.authenticate(r, query); err != nil {
+	if id, protocol, err = d.authenticate(r, query); err != nil {
 		return id, "", err
 	}
-	if !id.Role.May(auth.Viewer) {
-		return id, "", refuse(fleet.Forbidden, "the stream needs the role viewer")
+	if !id.Role.May(d.Role) {
+		return id, "", Refuse(fleet.Forbidden, "the "+d.Name+" needs the role "+d.Role.String())
 	}
 	return id, protocol, checkRequest(w, r)
 }
 
-// errShown is for everything in a URL that could be a token, so that it says
+// ErrShown is for everything in a URL that could be a token, so that it says
 // nothing of whether it is one.
-var errShown = refuse(fleet.Unauthorized,
+var ErrShown = Refuse(fleet.Unauthorized,
 	"a token in a URL is refused: it is for the Authorization header or a subprotocol, or for a ticket")
 
-// note puts into the audit log that somebody was refused the stream: one of
-// whom the token is known, a page of another origin, or who shows a token to
-// everybody on the way. Of bad tokens the log-in tells.
-func (s *Server) note(r *http.Request, id auth.Identity, err error) {
+// Refused is the line of the audit log that somebody was refused the socket: one
+// of whom the token is known, a page of another origin, or who shows a token to
+// everybody on the way. Of bad tokens the log-in tells; ok is false of those.
+func (d *Door) Refused(r *http.Request, id auth.Identity, err error) (e fleet.AuditEntry, ok bool) {
 	status, text := problem.Describe(err)
 	tooMany := status == http.StatusTooManyRequests && id.TokenID != ""
-	if status != http.StatusForbidden && !tooMany && !errors.Is(err, errShown) {
-		return
+	if status != http.StatusForbidden && !tooMany && !errors.Is(err, ErrShown) {
+		return e, false
 	}
 	by := fleet.Actor{Name: id.Name, TokenID: id.TokenID, Address: auth.Address(r)}
-	s.manager.Refused(by.Entry("open stream", "", fmt.Sprintf("refused: %d %s", status, text)))
-}
-
-// refused answers a handshake that comes to nothing.
-func (s *Server) refused(w http.ResponseWriter, r *http.Request, id auth.Identity, err error) {
-	s.traffic.refused.Add(1)
-	status, _ := problem.Describe(err)
-	s.traffic.statuses.add(status, 1)
-	s.note(r, id, err)
-	s.problems.Write(w, r, err)
+	return by.Entry(d.Action, "", fmt.Sprintf("refused: %d %s", status, text)), true
 }
 
 // epochForm is that of the epochs that are given out, which look like tokens.
@@ -101,12 +108,12 @@ var epochForm = regexp.MustCompile(`^[A-Z2-7]{26}(\.[0-9a-f]{12})?$`)
 
 // showsSecret reports whether a parameter has the form, or the name, of a
 // long-lived token. Whether it is one is not looked up.
-func showsSecret(query url.Values) bool {
+func (d *Door) showsSecret(query url.Values) bool {
 	for name, values := range query {
 		if slices.Contains(secretParameters, strings.ToLower(name)) {
 			return true
 		}
-		if slices.ContainsFunc(values, func(v string) bool { return auth.Tokenlike(v) && !expected(name, v) }) {
+		if slices.ContainsFunc(values, func(v string) bool { return auth.Tokenlike(v) && (!d.Pages || !expected(name, v)) }) {
 			return true
 		}
 	}
@@ -131,26 +138,26 @@ func expected(parameter, value string) bool {
 // authenticate finds the ticket, or the token: in the header, or among the
 // subprotocols, which are looked at only where there is neither of the others; or
 // the session's cookie where there is none of them.
-func (s *Server) authenticate(r *http.Request, query url.Values) (id auth.Identity, protocol string, err error) {
+func (d *Door) authenticate(r *http.Request, query url.Values) (id auth.Identity, protocol string, err error) {
 	offers := list(r, "Sec-WebSocket-Protocol")
 	if slices.Contains(offers, Subprotocol) {
 		protocol = Subprotocol
 	}
 	offers = slices.DeleteFunc(offers, func(o string) bool { return o == Subprotocol })
 	switch {
-	case query.Has(ticketParameter):
-		id, err = s.auth.Redeem(r, query.Get(ticketParameter))
+	case d.Pages && query.Has(ticketParameter):
+		id, err = d.Auth.Redeem(r, query.Get(ticketParameter))
 		return id, protocol, err
-	case len(r.Header.Values("Authorization")) == 0 && len(offers) == 0 && auth.HasCookie(r):
-		id, err = s.auth.Page(r, s.cfg.AllowedOrigins)
+	case d.Pages && len(r.Header.Values("Authorization")) == 0 && len(offers) == 0 && auth.HasCookie(r):
+		id, err = d.Auth.Page(r, d.AllowedOrigins)
 		return id, protocol, err
 	case len(r.Header.Values("Authorization")) > 0, len(offers) == 0:
-		if id, err = s.auth.Request(r); err == nil && protocol == "" {
+		if id, err = d.Auth.Request(r); err == nil && protocol == "" {
 			protocol = shown(r, offers)
 		}
 		return id, protocol, err
 	}
-	id, secret, err := s.offered(r, offers)
+	id, secret, err := d.offered(r, offers)
 	if protocol == "" {
 		protocol = secret
 	}
@@ -169,20 +176,20 @@ func shown(r *http.Request, offers []string) string {
 
 // offered is the first token among the subprotocols, and whose it is. Each that
 // could be one and is none is a failed log-in; one at least is.
-func (s *Server) offered(r *http.Request, offers []string) (id auth.Identity, secret string, err error) {
+func (d *Door) offered(r *http.Request, offers []string) (id auth.Identity, secret string, err error) {
 	offers = offers[:min(len(offers), maxOffers)]
 	for _, offer := range offers {
 		if !auth.Tokenlike(offer) {
 			continue
 		}
-		id, bad := s.auth.Login(r, offer)
+		id, bad := d.Auth.Login(r, offer)
 		if bad == nil {
 			return id, offer, nil
 		}
 		err = cmp.Or(err, bad)
 	}
 	if err == nil {
-		_, err = s.auth.Login(r, offers[0])
+		_, err = d.Auth.Login(r, offers[0])
 	}
 	return auth.Identity{}, "", err
 }
@@ -215,16 +222,16 @@ func validKey(key string) bool {
 	return err == nil && len(nonce) == size
 }
 
-// frameBuffer is how much is read from a connection at a time: messages are
+// FrameBuffer is how much is read from a connection at a time: messages are
 // small, and there are many connections.
-const frameBuffer = 512
+const FrameBuffer = 512
 
-// accept takes the connection over and answers the handshake, which must have
+// Accept takes the connection over and answers the handshake, which must have
 // been checked. After an error the request is still to be answered.
-func accept(w http.ResponseWriter, r *http.Request, protocol string, timeout time.Duration) (net.Conn, *bufio.Reader, error) {
+func Accept(w http.ResponseWriter, r *http.Request, protocol string, timeout time.Duration) (net.Conn, *bufio.Reader, error) {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return nil, nil, fmt.Errorf("ws: take over the connection: %w", err)
+		return nil, nil, fmt.Errorf("socket: take over the connection: %w", err)
 	}
 	h := w.Header().Clone()
 	h.Set("Upgrade", "websocket")
@@ -247,7 +254,7 @@ func accept(w http.ResponseWriter, r *http.Request, protocol string, timeout tim
 	if len(early) > 0 {
 		from = io.MultiReader(bytes.NewReader(bytes.Clone(early)), conn)
 	}
-	return conn, bufio.NewReaderSize(from, frameBuffer), nil
+	return conn, bufio.NewReaderSize(from, FrameBuffer), nil
 }
 
 // accepted shows that a key was read (RFC 6455, section 4.2.2).
@@ -273,9 +280,9 @@ func names(r *http.Request, header, word string) bool {
 	return slices.ContainsFunc(list(r, header), func(w string) bool { return strings.EqualFold(w, word) })
 }
 
-// comesFrom is where a client that comes back says that it was; ok is false of
+// ComesFrom is where a client that comes back says that it was; ok is false of
 // a new one.
-func comesFrom(r *http.Request) (epoch string, seq uint64, ok bool) {
+func ComesFrom(r *http.Request) (epoch string, seq uint64, ok bool) {
 	query := r.URL.Query()
 	epoch = query.Get(epochParameter)
 	seq, err := strconv.ParseUint(query.Get(seqParameter), 10, 64)

@@ -1,10 +1,11 @@
-package ws
+package socket
 
 import (
 	"bufio"
 	"encoding/binary"
 	"io"
 	"slices"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -13,37 +14,38 @@ import (
 
 // The codes that a socket is closed with.
 const (
-	closeNone        = 0 // nothing is said
-	closeNormal      = int(gobwas.StatusNormalClosure)
-	closeGoingAway   = int(gobwas.StatusGoingAway)
-	closeProtocol    = int(gobwas.StatusProtocolError)
-	closeUnsupported = int(gobwas.StatusUnsupportedData)
-	closeNotUTF8     = int(gobwas.StatusInvalidFramePayloadData)
-	closePolicy      = int(gobwas.StatusPolicyViolation)
-	closeTooBig      = int(gobwas.StatusMessageTooBig)
-	closeInternal    = int(gobwas.StatusInternalServerError)
-	closeTryLater    = 1013 // in the registry, and not in RFC 6455
+	CloseNone        = 0 // nothing is said
+	CloseNormal      = int(gobwas.StatusNormalClosure)
+	CloseGoingAway   = int(gobwas.StatusGoingAway)
+	CloseProtocol    = int(gobwas.StatusProtocolError)
+	CloseUnsupported = int(gobwas.StatusUnsupportedData)
+	CloseNotUTF8     = int(gobwas.StatusInvalidFramePayloadData)
+	ClosePolicy      = int(gobwas.StatusPolicyViolation)
+	CloseTooBig      = int(gobwas.StatusMessageTooBig)
+	CloseInternal    = int(gobwas.StatusInternalServerError)
+	CloseTryLater    = 1013 // in the registry, and not in RFC 6455
 )
 
-// maxControl is the longest payload of a control frame.
-const maxControl = gobwas.MaxControlFramePayloadSize
+// maxPayload is the longest payload of a control frame.
+const maxPayload = gobwas.MaxControlFramePayloadSize
 
-// violation is what a client may not do: it is closed with the code. Nothing
-// after it can be read.
-type violation struct {
+// violationError is what a client may not do: it is closed with the code.
+// Nothing after it can be read.
+type violationError struct {
 	code   int
 	reason string
 }
 
 // Error is the reason, as the client is told it.
-func (v *violation) Error() string { return v.reason }
+func (v *violationError) Error() string { return v.reason }
 
-func broken(reason string) error { return &violation{closeProtocol, reason} }
+func broken(reason string) error { return &violationError{CloseProtocol, reason} }
 
 // incoming reads the messages of a client. It looks at each byte once, as it
 // comes, and keeps no more of a message than has come.
 type incoming struct {
-	r *bufio.Reader
+	r     *bufio.Reader
+	limit int // the largest message, in bytes
 
 	// control is given each control frame; its error ends the reading. The
 	// payload is only lent.
@@ -57,7 +59,7 @@ type incoming struct {
 	overdue func()
 
 	head [gobwas.MaxHeaderSize]byte // room for one
-	room [maxControl]byte           // and for the payload of a control frame
+	room [maxPayload]byte           // and for the payload of a control frame
 }
 
 // next is the next message. Beside what control and empty return, and errors of
@@ -105,8 +107,8 @@ func (in *incoming) header(begun bool, had int) (h gobwas.Header, err error) {
 	if err != nil {
 		return h, err
 	}
-	if op.IsData() && size > uint64(readLimit-had) { //nolint:gosec // had is readLimit at most
-		return h, &violation{closeTooBig, "a message is at most 16 KiB"}
+	if op.IsData() && size > uint64(in.limit-had) { //nolint:gosec // had is the limit at most
+		return h, &violationError{CloseTooBig, "a message is at most " + strconv.Itoa(in.limit>>10) + " KiB"}
 	}
 	state := gobwas.StateServerSide
 	if begun {
@@ -119,7 +121,7 @@ func (in *incoming) header(begun bool, had int) (h gobwas.Header, err error) {
 		return h, broken(err.Error())
 	}
 	if h.OpCode == gobwas.OpBinary {
-		return h, &violation{closeUnsupported, "messages are text"}
+		return h, &violationError{CloseUnsupported, "messages are text"}
 	}
 	return h, nil
 }
@@ -213,7 +215,7 @@ func (m *partial) check(whole bool) error {
 		r, size := utf8.DecodeRune(rest)
 		if r == utf8.RuneError && size <= 1 {
 			if whole || utf8.FullRune(rest) {
-				return &violation{closeNotUTF8, "text must be UTF-8"}
+				return &violationError{CloseNotUTF8, "text must be UTF-8"}
 			}
 			break // its end may come
 		}
@@ -233,7 +235,7 @@ func checkClose(payload []byte) error {
 	case !validCode(int(binary.BigEndian.Uint16(payload))):
 		return broken("a close code that nobody may send")
 	case !utf8.Valid(payload[2:]):
-		return &violation{closeNotUTF8, "text must be UTF-8"}
+		return &violationError{CloseNotUTF8, "text must be UTF-8"}
 	}
 	return nil
 }
@@ -241,16 +243,16 @@ func checkClose(payload []byte) error {
 // validCode reports whether a close code may stand in a frame: those that the
 // registry has for it, and those that are free to use.
 func validCode(code int) bool {
-	const lowest, lastKnown, firstFree, highest = closeNormal, 1014, 3000, 4999
+	const lowest, lastKnown, firstFree, highest = CloseNormal, 1014, 3000, 4999
 	reserved := []int{1004, 1005, 1006}
 	return lowest <= code && code <= lastKnown && !slices.Contains(reserved, code) || firstFree <= code && code <= highest
 }
 
 // closePayload is what a close frame says.
 func closePayload(code int, reason string) []byte {
-	if code == closeNone {
+	if code == CloseNone {
 		return nil
 	}
-	reason = reason[:min(len(reason), maxControl-2)]
+	reason = reason[:min(len(reason), maxPayload-2)]
 	return gobwas.NewCloseFrameBody(gobwas.StatusCode(code), reason) //nolint:gosec // codes are below 5000
 }

@@ -1,4 +1,4 @@
-package ws
+package socket
 
 import (
 	"slices"
@@ -14,13 +14,13 @@ func TestRing_CountsAnyMinute(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.IntRange(1, 8).Draw(t, "limit")
-		var r ring
+		var r Ring
 		var all []time.Time
 		for now := time.Unix(0, 0); len(all) < 200; {
 			now = now.Add(rapid.SampledFrom([]time.Duration{0, time.Second, 9 * time.Second, 10 * time.Second, time.Minute}).Draw(t, "pause"))
 			all = append(all, now)
 			within := len(all) - slices.IndexFunc(all, func(at time.Time) bool { return now.Sub(at) < time.Minute })
-			if more := r.more(now, limit); more != (within > limit) {
+			if more := r.More(now, limit); more != (within > limit) {
 				t.Fatalf("%d within a minute, limit %d: more %v", within, limit, more)
 			}
 		}
@@ -38,20 +38,20 @@ func TestControlFrames_AreLimitedInAnyMinute(t *testing.T) {
 	}{
 		"across an edge":         {time.Minute - time.Second, 2, true},
 		"as many as may be":      {time.Minute - time.Second, 1, false},
-		"as many in each minute": {0, maxControls, false},
+		"as many in each minute": {0, MaxControls, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var c client
+				l := NewLink(Options{})
 				took := 0
 				count := func() bool {
 					took++
-					return c.countControl() == nil
+					return l.countControl() == nil
 				}
 				sent := count()
 				time.Sleep(tt.pause)
-				for range maxControls - 1 {
+				for range MaxControls - 1 {
 					sent = sent && count()
 				}
 				time.Sleep(time.Minute - tt.pause)

@@ -1,4 +1,4 @@
-package ws
+package socket
 
 import (
 	"errors"
@@ -9,21 +9,21 @@ import (
 	gobwas "github.com/gobwas/ws"
 )
 
-// errSlow says that a write was done, but took longer than a client may.
-var errSlow = errors.New("the client is too slow")
+// ErrSlow says that a write was done, but took longer than a client may.
+var ErrSlow = errors.New("the client is too slow")
 
-// chunkSize is how much is written against one deadline.
-const chunkSize = 32 << 10
+// ChunkSize is how much is written against one deadline.
+const ChunkSize = 32 << 10
 
-// conn is a connection that two write frames to: the client's writer, many in
+// Conn is a connection that two write frames to: the client's writer, many in
 // one system call, and its reader, which answers pings. A frame of either is
 // never in the midst of one of the other.
-type conn struct {
+type Conn struct {
 	net.Conn // nil until the handshake is done
 
 	timeout time.Duration // for a chunk; then the client is slow
 	grace   time.Duration // how much longer until the connection is given up
-	traffic *traffic      // counts what is written; nil: nobody does
+	counted func([]Frame) // is told what was written; nil: nobody is
 
 	mu     sync.Mutex // held while a frame is written
 	until  time.Time  // when the client is slow whatever it takes; zero: never
@@ -31,8 +31,8 @@ type conn struct {
 	chunks net.Buffers
 }
 
-// control writes a control frame.
-func (c *conn) control(op gobwas.OpCode, payload []byte) error {
+// Control writes a control frame.
+func (c *Conn) Control(op gobwas.OpCode, payload []byte) error {
 	f, err := gobwas.CompileFrame(gobwas.NewFrame(op, true, payload))
 	if err != nil {
 		return err
@@ -48,16 +48,16 @@ func (c *conn) control(op gobwas.OpCode, payload []byte) error {
 	return err
 }
 
-// limit says by when what is sent from now on must be written; the zero time
+// Limit says by when what is sent from now on must be written; the zero time
 // ends that.
-func (c *conn) limit(until time.Time) {
+func (c *Conn) Limit(until time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.until = until
 }
 
-// send writes data frames. With errSlow they are written.
-func (c *conn) send(frames ...frame) error {
+// Send writes data frames. With ErrSlow they are written.
+func (c *Conn) Send(frames ...Frame) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	size := 0
@@ -69,10 +69,10 @@ func (c *conn) send(frames ...frame) error {
 	}
 	for _, f := range frames {
 		for len(f) > 0 {
-			part := f[:min(len(f), chunkSize-size)]
+			part := f[:min(len(f), ChunkSize-size)]
 			c.chunks = append(c.chunks, part)
 			f = f[len(part):]
-			if size += len(part); size == chunkSize {
+			if size += len(part); size == ChunkSize {
 				if err := flush(); err != nil {
 					return err
 				}
@@ -80,17 +80,17 @@ func (c *conn) send(frames ...frame) error {
 		}
 	}
 	err := flush()
-	if err == nil {
-		c.traffic.count(frames)
+	if err == nil && c.counted != nil && len(frames) > 0 {
+		c.counted(frames)
 	}
 	if err == nil && slow {
-		err = errSlow
+		err = ErrSlow
 	}
 	return err
 }
 
 // flush writes the chunks. The mutex is held.
-func (c *conn) flush() (late bool, err error) {
+func (c *Conn) flush() (late bool, err error) {
 	if len(c.chunks) == 0 {
 		return false, nil
 	}
@@ -110,15 +110,15 @@ func (c *conn) flush() (late bool, err error) {
 	return time.Now().After(deadline), err
 }
 
-// sever ends the connection whatever is under way.
-func (c *conn) sever() { _ = c.Close() } // there is nothing left to do with its error
+// Sever ends the connection whatever is under way.
+func (c *Conn) Sever() { _ = c.Close() } // there is nothing left to do with its error
 
-// hangUp says that nothing more will be sent, and leaves it to the client to
+// HangUp says that nothing more will be sent, and leaves it to the client to
 // end the connection: to close it at once, with bytes of the client unread,
 // could take the close frame back from the client.
-func (c *conn) hangUp() {
+func (c *Conn) HangUp() {
 	half, ok := c.Conn.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
-		c.sever()
+		c.Sever()
 	}
 }
