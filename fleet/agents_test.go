@@ -24,7 +24,12 @@ type program struct {
 	session *fleet.AgentSession
 	answer  func(o fleet.AgentOrder) (error, bool) // nil: all is done; false: nothing is said
 
+	about    config.Service
+	hasCheck bool
+	obeying  sync.WaitGroup
+
 	mu       sync.Mutex
+	health   switchgear.Health
 	breakers map[string]*switchgear.Breaker
 	versions map[string]int
 	noted    map[string][]switchgear.Transition // all of them
@@ -40,12 +45,13 @@ var about = config.Service{Layer: "data", Config: switchgear.Config{
 func newProgram(t *testing.T, b *bench, name string, services ...string) *program {
 	t.Helper()
 	p := &program{
-		t: t, b: b, breakers: make(map[string]*switchgear.Breaker), versions: make(map[string]int), noted: make(map[string][]switchgear.Transition),
+		t: t, b: b, about: about, breakers: make(map[string]*switchgear.Breaker), versions: make(map[string]int), noted: make(map[string][]switchgear.Transition),
 		info: fleet.AgentInfo{
-			Instance: "instance-of-" + name + strings.Repeat("-", 8), Boot: "the secret of " + name + strings.Repeat(".", 8),
+			Instance: "instance-of-" + strings.ReplaceAll(name, " ", "_") + strings.Repeat("-", 8), Boot: "the secret of " + name + strings.Repeat(".", 8),
 			Name: name, Program: "shop 1", Library: "test", StartedAt: time.Now(),
 		},
 	}
+	t.Cleanup(p.obeying.Wait)
 	for _, s := range services {
 		breaker, err := switchgear.New(s, about.Config)
 		if err != nil {
@@ -83,7 +89,7 @@ func (p *program) state(service string) fleet.InstanceState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return fleet.InstanceState{
-		Service: service, Snapshot: p.breakers[service].Snapshot(), Running: true, ConfigVersion: p.versions[service],
+		Service: service, Snapshot: p.breakers[service].Snapshot(), Running: true, ConfigVersion: p.versions[service], Health: p.health,
 	}
 }
 
@@ -91,7 +97,9 @@ func (p *program) state(service string) fleet.InstanceState {
 func (p *program) join(fresh bool) {
 	p.t.Helper()
 	for service, b := range p.breakers {
-		got, err := p.session.Join(p.t.Context(), []fleet.AgentService{{Name: service, About: about, Fresh: fresh, State: p.state(service)}})
+		got, err := p.session.Join(p.t.Context(), []fleet.AgentService{{
+			Name: service, About: p.about, Fresh: fresh, HasCheck: p.hasCheck, State: p.state(service),
+		}})
 		if err == nil {
 			err = got[0].Err
 		}
@@ -165,7 +173,7 @@ func (p *program) Order(o fleet.AgentOrder) error {
 	p.mu.Lock()
 	p.orders = append(p.orders, o)
 	p.mu.Unlock()
-	go p.obey(p.session, o)
+	p.obeying.Go(func() { p.obey(p.session, o) })
 	return nil
 }
 
