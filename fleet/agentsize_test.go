@@ -95,7 +95,7 @@ func TestAgents_AThousandServicesOfOneInstance(t *testing.T) {
 			t.Errorf("one more: %+v, %v", got, err)
 		}
 		for _, name := range names {
-			p.fail(name, 2)
+			p.fail(name)
 		}
 		for _, v := range b.Services() {
 			if v.Status != fleet.StatusCircuitOpen || v.Source != fleet.SourceAgent {

@@ -3,6 +3,7 @@ package fleet
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -165,7 +166,7 @@ func TestMerge_ReportsInAnyOrderAndAnyNumberMakeTheSame(t *testing.T) {
 				ops.Successful += rapid.Uint64Range(0, 3).Draw(r, "more")
 				ops.Failed += rapid.Uint64Range(1, 3).Draw(r, "failed")
 				s := someInstance(r, "").state
-				s.Service, s.Snapshot.Operations, s.Snapshot.Transitions, s.Snapshot.State = fmt.Sprint(n), ops, 0, switchgear.Closed
+				s.Service, s.Snapshot.Operations, s.Snapshot.Transitions, s.Snapshot.State = strconv.Itoa(n), ops, 0, switchgear.Closed
 				states = append(states, s)
 			}
 		}
@@ -203,7 +204,7 @@ func TestMerge_TimesAndReasonsAreThoseOfTheInstanceThatSaysThem(t *testing.T) {
 		}
 		if v.Trip != nil && v.Trip.Rule != fmt.Sprint("rule of ", v.OpenedAt.Second()) ||
 			v.Outage != nil && v.Outage.Cause.Rule != fmt.Sprint("cause of ", v.Outage.BeganAt.Second()) ||
-			!strings.HasSuffix(v.LastError, fmt.Sprint(v.LastFailure.Second())) {
+			!strings.HasSuffix(v.LastError, strconv.Itoa(v.LastFailure.Second())) {
 			r.Fatalf("a reason is another's: %+v", v.Snapshot)
 		}
 	})
