@@ -43,11 +43,15 @@ func TestAgents_AConfigReachesAllAndWhoRefusesItIsTold(t *testing.T) {
 			t.Errorf("measured %+v", m.Services[0])
 		}
 		// It says so again and again, and is told of once.
-		two.session.Close(false)
-		two.connect()
-		two.session.Heard()
-		time.Sleep(3 * time.Second)
-		b.wantEvents(t, "registered", "config_changed", "config_warning")
+		st := two.state("web")
+		st.ConfigError = errNotMine.Error()
+		for range 3 {
+			two.session.Report([]fleet.InstanceState{st})
+			one.session.Heard()
+			time.Sleep(2 * time.Second)
+		}
+		one.fail("web")
+		b.wantEvents(t, "registered", "config_changed", "config_warning", "instance_transition")
 	})
 }
 
@@ -142,6 +146,31 @@ func TestAgents_AnOverrideIsToldAtOnceAndAtJoinAndEndsOnce(t *testing.T) {
 			t.Errorf("the instance is %v, %v", got.Mode, got.State)
 		}
 		b.wantEvents(t, "registered", "override", "override", "transition closed-half_open")
+	})
+}
+
+func TestAgents_AnOverrideThatHasEndedIsNotTakenForTheProgramsOwn(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		b := start(t, realStore(t), &upstream{})
+		p := joined(t, b, "one", "web")
+		if _, err := b.Override(t.Context(), "web", switchgear.ForcedOpen, time.Hour, operator); err != nil {
+			t.Fatal(err)
+		}
+		p.answer = func(fleet.AgentOrder) (error, bool) { return nil, false } // it has not heard of the end yet
+		if _, err := b.EndOverride(t.Context(), "web", operator); err != nil {
+			t.Fatal(err)
+		}
+		p.live(3 * time.Second)
+		b.wantEvents(t, "registered", "override", "override")
+		// But what it forces by itself is its state.
+		p.breakers["web"].RecordSuccess(0)
+		own := switchgear.Override{Mode: switchgear.ForcedOpen, Reason: "mine", Actor: "program", Until: time.Now().Add(time.Hour)}
+		if err := p.breakers["web"].Override(own); err != nil {
+			t.Fatal(err)
+		}
+		p.live(3 * time.Second)
+		b.wantState(t, switchgear.Open, fleet.StatusCircuitOpen, fleet.Instances{Total: 1, Open: 1})
+		b.wantEvents(t, "registered", "override", "override", "transition closed-open")
 	})
 }
 
