@@ -26,7 +26,7 @@ func TestAgents_AConfigReachesAllAndWhoRefusesItIsTold(t *testing.T) {
 	bubble(t, "", func(t *testing.T) {
 		b := start(t, realStore(t), &upstream{})
 		one, two := joined(t, b, "one", "web"), joined(t, b, "two", "web")
-		two.answer = func(o fleet.AgentOrder) (error, bool) { return errNotMine, true }
+		two.answers(func(o fleet.AgentOrder) (error, bool) { return errNotMine, true })
 		if _, err := b.SetConfig(t.Context(), "web", 1, threshold("7"), operator); err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +102,7 @@ func TestAgents_AnOverrideIsToldAtOnceAndAtJoinAndEndsOnce(t *testing.T) {
 	bubble(t, "", func(t *testing.T) {
 		b := start(t, realStore(t), &upstream{})
 		one, two := joined(t, b, "one", "web"), joined(t, b, "two", "web")
-		two.answer = func(fleet.AgentOrder) (error, bool) { return nil, false }
+		two.answers(func(fleet.AgentOrder) (error, bool) { return nil, false })
 		began := time.Now()
 		v, err := b.Override(t.Context(), "web", switchgear.ForcedOpen, time.Minute, operator)
 		if err != nil || !v.IsOpen() || v.Answers != "1 of 2 instances, 1 silent" || time.Since(began) > 3*time.Second {
@@ -156,7 +156,7 @@ func TestAgents_AnOverrideThatHasEndedIsNotTakenForTheProgramsOwn(t *testing.T) 
 		if _, err := b.Override(t.Context(), "web", switchgear.ForcedOpen, time.Hour, operator); err != nil {
 			t.Fatal(err)
 		}
-		p.answer = func(fleet.AgentOrder) (error, bool) { return nil, false } // it has not heard of the end yet
+		p.answers(func(fleet.AgentOrder) (error, bool) { return nil, false }) // it has not heard of the end yet
 		if _, err := b.EndOverride(t.Context(), "web", operator); err != nil {
 			t.Fatal(err)
 		}
@@ -182,7 +182,7 @@ func TestAgents_AResetSaysWhoDidIt(t *testing.T) {
 			p.fail("web")
 		}
 		silent := func(fleet.AgentOrder) (error, bool) { return nil, false }
-		all[2].answer = silent
+		all[2].answers(silent)
 		began := time.Now()
 		v, err := b.Reset(t.Context(), "web", switchgear.Closed, operator)
 		if err != nil || v.Breaker.State != switchgear.Closed || !strings.HasPrefix(v.Details(), "2 of 3 instances, 1 silent; closed") {
@@ -191,12 +191,12 @@ func TestAgents_AResetSaysWhoDidIt(t *testing.T) {
 		if took := time.Since(began); took > 6*time.Second {
 			t.Errorf("it took %v", took)
 		}
-		all[1].answer = func(fleet.AgentOrder) (error, bool) { return errNotMine, true }
+		all[1].answers(func(fleet.AgentOrder) (error, bool) { return errNotMine, true })
 		if _, err := b.Reset(t.Context(), "web", switchgear.Closed, operator); fleet.KindOf(err) != fleet.Conflict || !strings.Contains(err.Error(), "two") {
 			t.Errorf("one refuses: %v", err)
 		}
 		for _, p := range all {
-			p.answer = silent
+			p.answers(silent)
 		}
 		if _, err := b.Reset(t.Context(), "web", switchgear.Closed, operator); fleet.KindOf(err) != fleet.Unavailable {
 			t.Errorf("all are silent: %v", err)
@@ -216,7 +216,7 @@ func TestAgents_AResetSaysWhoDidIt(t *testing.T) {
 		if err := b.Remove(t.Context(), "web", operator); err != nil {
 			t.Error(err)
 		}
-		all[0].answer = nil
+		all[0].answers(nil)
 		all[0].connect()
 		all[0].join(false) // which registers it anew
 		if v := b.view(t, "web"); v.ConfigVersion != 2 || v.Instances.Total != 1 {

@@ -20,13 +20,13 @@ type program struct {
 	b       *bench
 	info    fleet.AgentInfo
 	session *fleet.AgentSession
-	answer  func(o fleet.AgentOrder) (error, bool) // nil: all is done; false: nothing is said
 
 	about    config.Service
 	hasCheck bool
 	obeying  sync.WaitGroup
 
 	mu       sync.Mutex
+	answer   func(o fleet.AgentOrder) (error, bool) // nil: all is done; false: nothing is said
 	health   switchgear.Health
 	breakers map[string]*switchgear.Breaker
 	versions map[string]int
@@ -177,11 +177,21 @@ func (p *program) Order(o fleet.AgentOrder) error {
 	return nil
 }
 
+// answers has the program answer orders in that way; nil: it does what they say.
+func (p *program) answers(f func(o fleet.AgentOrder) (error, bool)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answer = f
+}
+
 func (p *program) obey(s *fleet.AgentSession, o fleet.AgentOrder) {
 	var err error
-	if p.answer != nil {
+	p.mu.Lock()
+	answer := p.answer
+	p.mu.Unlock()
+	if answer != nil {
 		var say bool
-		if err, say = p.answer(o); !say {
+		if err, say = answer(o); !say {
 			return
 		}
 	}
