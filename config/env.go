@@ -139,8 +139,8 @@ func (r *envReader) settings(s *Settings) {
 	s.DatabaseURL = database
 	var natsSource string
 	s.Bus.NATSURL, natsSource = r.secret("SWITCHGEAR_NATS_URL")
-	names := strings.NewReplacer(append(slices.Clone(variables),
-		"auth.jwt.secret", source, "store.databaseUrl", databaseSource, "bus.natsUrl", natsSource)...)
+	names := strings.NewReplacer(slices.Concat( // of two that begin alike the longer first
+		[]string{"auth.jwt.secret", source, "store.databaseUrl", databaseSource, "bus.natsUrl", natsSource}, variables)...)
 	for _, n := range numbersOf(s) {
 		if name := names.Replace(n.field); name != n.field {
 			r.number(name, n)

@@ -66,6 +66,7 @@ func filled(t *testing.T) *sqlite.Store {
 			b.Configs = append(b.Configs, fleet.ConfigVersion{Service: name, Version: n + 1, Config: []byte(`{ "failureThreshold" : 5 }`), At: at, Actor: "ada"})
 			b.Audit = append(b.Audit, fleet.AuditEntry{At: at, Action: "reset", Service: name, Reason: "bad \xff"})
 		}
+		b.Instances = []fleet.InstanceRow{{Service: "s0", Instance: strconv.Itoa(n), Value: json.RawMessage(`{"name": "ü"}`), UpdatedAt: at}}
 		b.Tokens = []fleet.Token{{ID: strconv.Itoa(n), Name: "n", Role: "viewer", Hash: fmt.Sprint("h", n), CreatedAt: at, Services: []string{"s*"}, Parent: "1"}}
 		b.Requests = []fleet.Request{{Key: fmt.Sprint("k", n), Fingerprint: "f", At: time.Now()}}
 		if err := s.Commit(t.Context(), &b); err != nil {
@@ -102,12 +103,12 @@ func TestCopyTo_BringsEverythingThereAndBack(t *testing.T) {
 	first, second, third := filled(t), open(t, url), inFile(t, t.TempDir())
 	there := copied(t, first, second, false)
 	back := copied(t, second, third, false)
-	if diff := cmp.Diff(there, back); diff != "" || len(there) != 10 {
+	if diff := cmp.Diff(there, back); diff != "" || len(there) != 11 {
 		t.Errorf("the tables (-there +back)\n%s", diff)
 	}
 	for table, want := range map[string]string{
 		"system_settings": "600 ", "service_events": "1800 ", "service_configs": "1800 ", "audit_log": "1800 ", "api_tokens": "3 ",
-		"idempotent_requests": "3 ", "service_series": "2 ", "alerts": "2 ", "alert_silences": "1 ", "alert_deliveries": "1 ",
+		"idempotent_requests": "3 ", "service_series": "2 ", "service_instances": "3 ", "alerts": "2 ", "alert_silences": "1 ", "alert_deliveries": "1 ",
 	} {
 		if !strings.HasPrefix(there[table], want) {
 			t.Errorf("%s: %s, want %s", table, there[table], want)
