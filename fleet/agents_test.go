@@ -1,7 +1,6 @@
 package fleet_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,222 +11,8 @@ import (
 	"time"
 
 	"github.com/degenduel/switchgear"
-	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
 )
-
-// program is a process with an agent, whose services are its own breakers.
-type program struct {
-	t       *testing.T
-	b       *bench
-	info    fleet.AgentInfo
-	session *fleet.AgentSession
-	answer  func(o fleet.AgentOrder) (error, bool) // nil: all is done; false: nothing is said
-
-	mu       sync.Mutex
-	breakers map[string]*switchgear.Breaker
-	versions map[string]int
-	noted    map[string][]switchgear.Transition // all of them
-	orders   []fleet.AgentOrder
-	closed   []int
-}
-
-var about = config.Service{Layer: "data", Config: switchgear.Config{
-	FailureThreshold: 2, ResetTimeout: time.Minute, MinHealthyPeriod: time.Minute, Jitter: -1,
-}}
-
-// newProgram is a process of that name which is not connected.
-func newProgram(t *testing.T, b *bench, name string, services ...string) *program {
-	t.Helper()
-	p := &program{
-		t: t, b: b, breakers: make(map[string]*switchgear.Breaker), versions: make(map[string]int), noted: make(map[string][]switchgear.Transition),
-		info: fleet.AgentInfo{
-			Instance: "instance-of-" + name + strings.Repeat("-", 8), Boot: "the secret of " + name + strings.Repeat(".", 8),
-			Name: name, Program: "shop 1", Library: "test", StartedAt: time.Now(),
-		},
-	}
-	for _, s := range services {
-		breaker, err := switchgear.New(s, about.Config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.breakers[s] = breaker
-		t.Cleanup(breaker.Observe(func(tr switchgear.Transition) {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.noted[s] = append(p.noted[s], tr)
-		}))
-	}
-	return p
-}
-
-// joined is a process that is connected and has brought its services in.
-func joined(t *testing.T, b *bench, name string, services ...string) *program {
-	t.Helper()
-	p := newProgram(t, b, name, services...)
-	p.connect()
-	p.join(true)
-	return p
-}
-
-func (p *program) connect() {
-	p.t.Helper()
-	s, err := p.b.Attach(p.t.Context(), p.info, nil, p)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.session = s
-}
-
-func (p *program) state(service string) fleet.InstanceState {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return fleet.InstanceState{
-		Service: service, Snapshot: p.breakers[service].Snapshot(), Running: true, ConfigVersion: p.versions[service],
-	}
-}
-
-// join brings all services in, and does what it is told.
-func (p *program) join(fresh bool) {
-	p.t.Helper()
-	for service, b := range p.breakers {
-		got, err := p.session.Join(p.t.Context(), []fleet.AgentService{{Name: service, About: about, Fresh: fresh, State: p.state(service)}})
-		if err == nil {
-			err = got[0].Err
-		}
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		j := got[0]
-		if j.State != nil && fresh {
-			if err := b.Restore(*j.State); err != nil {
-				p.t.Error(err)
-			}
-		}
-		if j.Override != nil {
-			if err := b.Override(*j.Override); err != nil {
-				p.t.Error(err)
-			}
-		}
-		p.mu.Lock()
-		p.versions[service] = j.Version
-		p.mu.Unlock()
-		synctest.Wait()
-		p.send(service, j.Known)
-	}
-}
-
-// send tells the transitions after a number.
-func (p *program) send(service string, known uint64) error {
-	p.mu.Lock()
-	ts := slices.Clone(p.noted[service])
-	p.mu.Unlock()
-	ts = slices.DeleteFunc(ts, func(tr switchgear.Transition) bool { return tr.Number <= known })
-	if len(ts) == 0 {
-		return nil
-	}
-	return p.session.Transitions(context.Background(), service, ts, p.state(service))
-}
-
-// fail has operations fail, and tells what came of it.
-func (p *program) fail(service string, n int) {
-	p.t.Helper()
-	b := p.breakers[service]
-	before := b.Snapshot().Transitions
-	for range n {
-		b.HandleError(errDown, time.Millisecond)
-	}
-	synctest.Wait()
-	if err := p.send(service, before); err != nil {
-		p.t.Errorf("%s: %v", p.info.Name, err)
-	}
-	p.report(service)
-}
-
-func (p *program) report(service string) { p.session.Report([]fleet.InstanceState{p.state(service)}) }
-
-// live reports and sends all that happens for so long.
-func (p *program) live(d time.Duration) {
-	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
-		for service := range p.breakers {
-			v, _ := p.b.Instances(service)
-			for _, i := range v {
-				if i.Instance == p.info.Instance {
-					_ = p.send(service, i.State.Snapshot.Transitions)
-				}
-			}
-			p.report(service)
-		}
-	}
-}
-
-func (p *program) Order(o fleet.AgentOrder) error {
-	p.mu.Lock()
-	p.orders = append(p.orders, o)
-	p.mu.Unlock()
-	go p.obey(p.session, o)
-	return nil
-}
-
-func (p *program) obey(s *fleet.AgentSession, o fleet.AgentOrder) {
-	var err error
-	if p.answer != nil {
-		var say bool
-		if err, say = p.answer(o); !say {
-			return
-		}
-	}
-	b := p.breakers[o.Service]
-	before := b.Snapshot().Transitions
-	by := switchgear.Order{Actor: o.Actor, Reason: o.Reason}
-	switch {
-	case err != nil:
-	case o.Kind == fleet.AgentReset:
-		err = b.Reset(o.To, by)
-	case o.Kind == fleet.AgentOverride:
-		err = b.Override(*o.Override)
-	case o.Kind == fleet.AgentOverrideEnd:
-		err = b.EndOverride(by)
-	case o.Kind == fleet.AgentConfig:
-		p.mu.Lock()
-		p.versions[o.Service] = o.Version
-		p.mu.Unlock()
-	}
-	s.Result(o.ID, err, p.state(o.Service))
-	time.Sleep(time.Millisecond) // for the breaker to have told
-	_ = p.send(o.Service, before)
-}
-
-func (p *program) Close(code int, _ string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closed = append(p.closed, code)
-}
-
-func (p *program) kinds() (all []string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, o := range p.orders {
-		all = append(all, o.Kind)
-	}
-	return all
-}
-
-func (b *bench) wantEvents(t *testing.T, service string, want ...string) {
-	t.Helper()
-	synctest.Wait()
-	if got := b.told(service); !slices.Equal(got, want) {
-		t.Errorf("told of %s: %q, want %q", service, got, want)
-	}
-}
-
-func (b *bench) wantState(t *testing.T, service string, state switchgear.State, status fleet.Status, in fleet.Instances) {
-	t.Helper()
-	v := b.view(t, service)
-	if v.Breaker.State != state || v.Status != status || v.Instances != in {
-		t.Errorf("%s is %v, %s, %+v; want %v, %s, %+v", service, v.Breaker.State, v.Status, v.Instances, state, status, in)
-	}
-}
 
 var errNotMine = errors.New("the threshold is none of mine")
 
@@ -235,22 +20,22 @@ func TestAgents_OneInstanceIsLikeABreakerOfTheManager(t *testing.T) {
 	bubble(t, "opens, recovers and closes", func(t *testing.T) {
 		b := start(t, realStore(t), &upstream{})
 		p := joined(t, b, "one", "web")
-		b.wantState(t, "web", switchgear.Closed, fleet.StatusUnknown, fleet.Instances{Total: 1})
+		b.wantState(t, switchgear.Closed, fleet.StatusUnknown, fleet.Instances{Total: 1})
 		p.breakers["web"].RecordSuccess(time.Millisecond)
 		p.live(2 * time.Second)
-		b.wantState(t, "web", switchgear.Closed, fleet.StatusHealthy, fleet.Instances{Total: 1})
-		p.fail("web", 2)
-		b.wantState(t, "web", switchgear.Open, fleet.StatusCircuitOpen, fleet.Instances{Total: 1, Open: 1})
+		b.wantState(t, switchgear.Closed, fleet.StatusHealthy, fleet.Instances{Total: 1})
+		p.fail("web")
+		b.wantState(t, switchgear.Open, fleet.StatusCircuitOpen, fleet.Instances{Total: 1, Open: 1})
 		v := b.view(t, "web")
 		if v.TripEventID == 0 || v.Breaker.Trip == nil || v.Breaker.Trip.LastError != errDown.Error() || v.Breaker.Operations.Failed != 2 {
 			t.Errorf("the entry is %+v", v)
 		}
 		p.live(63 * time.Second)
-		b.wantState(t, "web", switchgear.HalfOpen, fleet.StatusDegraded, fleet.Instances{Total: 1})
+		b.wantState(t, switchgear.HalfOpen, fleet.StatusDegraded, fleet.Instances{Total: 1})
 		p.breakers["web"].RecordSuccess(time.Millisecond)
 		p.live(64 * time.Second)
-		b.wantState(t, "web", switchgear.Closed, fleet.StatusHealthy, fleet.Instances{Total: 1})
-		b.wantEvents(t, "web", "registered", "transition closed-open", "transition open-half_open", "transition half_open-closed")
+		b.wantState(t, switchgear.Closed, fleet.StatusHealthy, fleet.Instances{Total: 1})
+		b.wantEvents(t, "registered", "transition closed-open", "transition open-half_open", "transition half_open-closed")
 	})
 }
 
@@ -258,11 +43,11 @@ func TestAgents_ManyAreOpenWhereAllAre(t *testing.T) {
 	bubble(t, "two", func(t *testing.T) {
 		b := start(t, realStore(t), &upstream{})
 		one, two := joined(t, b, "one", "web"), joined(t, b, "two", "web")
-		one.fail("web", 2)
-		b.wantState(t, "web", switchgear.Closed, fleet.StatusDegraded, fleet.Instances{Total: 2, Open: 1})
-		two.fail("web", 2)
-		b.wantState(t, "web", switchgear.Open, fleet.StatusCircuitOpen, fleet.Instances{Total: 2, Open: 2})
-		b.wantEvents(t, "web", "registered", "instance_transition", "instance_transition", "transition closed-open")
+		one.fail("web")
+		b.wantState(t, switchgear.Closed, fleet.StatusDegraded, fleet.Instances{Total: 2, Open: 1})
+		two.fail("web")
+		b.wantState(t, switchgear.Open, fleet.StatusCircuitOpen, fleet.Instances{Total: 2, Open: 2})
+		b.wantEvents(t, "registered", "instance_transition", "instance_transition", "transition closed-open")
 		v := b.view(t, "web")
 		if v.Breaker.Failures != 4 || v.Breaker.Operations.Failed != 4 || v.TripEventID == 0 || v.Breaker.Outage == nil {
 			t.Errorf("%d failures, trip %d, outage %+v", v.Breaker.Failures, v.TripEventID, v.Breaker.Outage)
@@ -273,7 +58,7 @@ func TestAgents_ManyAreOpenWhereAllAre(t *testing.T) {
 		}
 		// Then the first is silent, and the second closes: it is the whole.
 		_ = two.session.Leave(t.Context(), []string{"web"})
-		b.wantState(t, "web", switchgear.Open, fleet.StatusCircuitOpen, fleet.Instances{Total: 1, Open: 1})
+		b.wantState(t, switchgear.Open, fleet.StatusCircuitOpen, fleet.Instances{Total: 1, Open: 1})
 		if got := b.view(t, "web").Breaker.Operations.Failed; got != 4 {
 			t.Errorf("%d failed, want 4: what the one that left has counted stays", got)
 		}
@@ -289,32 +74,32 @@ func TestAgents_WhatWasMissedIsToldOnceAndInOrder(t *testing.T) {
 		p.breakers["web"].HandleError(errDown, 0)
 		p.breakers["web"].HandleError(errDown, 0)
 		time.Sleep(61 * time.Second) // it is half-open by now
-		b.wantState(t, "web", switchgear.Closed, fleet.StatusUnknown, fleet.Instances{Total: 1, Stale: 1})
+		b.wantState(t, switchgear.Closed, fleet.StatusUnknown, fleet.Instances{Total: 1, Stale: 1})
 		p.connect()
 		p.join(false)
-		b.wantEvents(t, "web", "registered", "transition closed-open", "transition open-half_open")
+		b.wantEvents(t, "registered", "transition closed-open", "transition open-half_open")
 		if err := p.send("web", 0); err != nil { // again
 			t.Error(err)
 		}
-		b.wantEvents(t, "web", "registered", "transition closed-open", "transition open-half_open")
+		b.wantEvents(t, "registered", "transition closed-open", "transition open-half_open")
 		// The manager's successor knows what was acknowledged.
 		if err := b.stop(); err != nil {
 			t.Fatal(err)
 		}
 		b = start(t, store, &upstream{})
 		p.b = b
-		b.wantState(t, "web", switchgear.HalfOpen, fleet.StatusDegraded, fleet.Instances{Total: 1})
+		b.wantState(t, switchgear.HalfOpen, fleet.StatusDegraded, fleet.Instances{Total: 1})
 		p.connect()
 		p.join(false)
 		if err := p.send("web", 0); err != nil {
 			t.Error(err)
 		}
-		b.wantEvents(t, "web")
-		b.wantState(t, "web", switchgear.HalfOpen, fleet.StatusDegraded, fleet.Instances{Total: 1})
+		b.wantEvents(t)
+		b.wantState(t, switchgear.HalfOpen, fleet.StatusDegraded, fleet.Instances{Total: 1})
 		time.Sleep(16 * time.Second)
-		b.wantState(t, "web", switchgear.HalfOpen, fleet.StatusUnknown, fleet.Instances{Total: 1, Stale: 1})
+		b.wantState(t, switchgear.HalfOpen, fleet.StatusUnknown, fleet.Instances{Total: 1, Stale: 1})
 		p.session.Heard()
-		b.wantState(t, "web", switchgear.HalfOpen, fleet.StatusDegraded, fleet.Instances{Total: 1})
+		b.wantState(t, switchgear.HalfOpen, fleet.StatusDegraded, fleet.Instances{Total: 1})
 	})
 }
 
@@ -336,7 +121,7 @@ func TestAgents_ASecondHolderIsRefusedAndTheSameProcessTakesOver(t *testing.T) {
 			t.Errorf("the session that was taken over: %v", err)
 		}
 		first.Close(true)
-		b.wantState(t, "web", switchgear.Closed, fleet.StatusUnknown, fleet.Instances{Total: 1})
+		b.wantState(t, switchgear.Closed, fleet.StatusUnknown, fleet.Instances{Total: 1})
 		if m := b.Measure(); m.Agents != 1 || m.AgentsRefused["held"] != 1 {
 			t.Errorf("%d agents, refused %v", m.Agents, m.AgentsRefused)
 		}
@@ -352,20 +137,20 @@ func TestAgents_AProgramThatStartsAnewGoesOnWhereTheWholeIs(t *testing.T) {
 	bubble(t, "open", func(t *testing.T) {
 		b := start(t, realStore(t), &upstream{})
 		p := joined(t, b, "one", "web")
-		p.fail("web", 2)
+		p.fail("web")
 		next := b.view(t, "web").Breaker.NextAttemptAt
 		p.session.Close(true)
 		time.Sleep(2 * time.Second)
-		b.wantState(t, "web", switchgear.Open, fleet.StatusCircuitOpen, fleet.Instances{})
+		b.wantState(t, switchgear.Open, fleet.StatusCircuitOpen, fleet.Instances{})
 		p = joined(t, b, "two", "web")
 		if got := p.breakers["web"].Snapshot(); got.State != switchgear.Open || got.Operations.Failed != 0 || !got.NextAttemptAt.Equal(next) {
 			t.Errorf("the new process's is %v until %v, with %+v; want open until %v", got.State, got.NextAttemptAt, got.Operations, next)
 		}
-		b.wantState(t, "web", switchgear.Open, fleet.StatusCircuitOpen, fleet.Instances{Total: 1, Open: 1})
+		b.wantState(t, switchgear.Open, fleet.StatusCircuitOpen, fleet.Instances{Total: 1, Open: 1})
 		if got := b.view(t, "web").Breaker.Operations.Failed; got != 2 {
 			t.Errorf("%d have failed, want 2", got)
 		}
-		b.wantEvents(t, "web", "registered", "transition closed-open")
+		b.wantEvents(t, "registered", "transition closed-open")
 	})
 }
 
@@ -456,7 +241,7 @@ func TestAgents_ManyOfOneServiceOpenInFewTransactions(t *testing.T) {
 			t.Errorf("%d commits in %v", commits, took)
 		}
 		store.beforeCommit(nil)
-		b.wantState(t, "web", switchgear.Open, fleet.StatusCircuitOpen, fleet.Instances{Total: n, Open: n})
+		b.wantState(t, switchgear.Open, fleet.StatusCircuitOpen, fleet.Instances{Total: n, Open: n})
 		if told := b.told("web"); len(told) != 1+n+1 || told[n+1] != "transition closed-open" {
 			t.Errorf("%d events were told, the last %q", len(told), told[len(told)-1])
 		}

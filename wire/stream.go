@@ -118,12 +118,11 @@ type ResetResult struct {
 
 // ServiceInstances answers a service:instances.
 type ServiceInstances struct {
-	InstanceList
-
-	Type      string `json:"type"`
-	Timestamp Time   `json:"timestamp"`
-
-	RequestID RequestID `json:"request_id,omitempty"`
+	Type      string     `json:"type"`
+	Timestamp Time       `json:"timestamp"`
+	Service   string     `json:"service"`
+	Instances []Instance `json:"instances"`
+	RequestID RequestID  `json:"request_id,omitempty"`
 }
 
 // SubscriptionSuccess answers a subscription.

@@ -39,6 +39,7 @@ func newFakeManager() *fakeManager {
 	m.handleAlerts()
 	m.handle("GET "+services, m.services)
 	m.handle("GET "+service, m.service)
+	m.handle("GET "+service+"/instances", m.instances)
 	m.handle("GET /api/v2/events", m.events)
 	m.handle("GET "+service+"/events", m.events)
 	m.handle("POST "+service+"/health-check", m.check)
@@ -113,6 +114,10 @@ func fakeEntry(r *http.Request) wire.Entry {
 }
 
 func (m *fakeManager) service(r *http.Request) (any, *refusal) { return fakeEntry(r), nil }
+
+func (m *fakeManager) instances(r *http.Request) (any, *refusal) {
+	return wire.InstanceList{Service: r.PathValue("service"), Instances: fakeInstances(r.PathValue("service"))}, nil
+}
 
 func (m *fakeManager) events(r *http.Request) (any, *refusal) {
 	q, name := r.URL.Query(), r.PathValue("service")

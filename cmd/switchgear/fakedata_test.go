@@ -57,6 +57,9 @@ func fakeEntries() []wire.Entry {
 	token := entry("token_sync_service", "healthy", "data", closed)
 	token.Health = wire.Health{Healthy: new(true), CheckedAt: at(0), DurationMs: 0.42}
 
+	vanity := entry("vanity_wallet", "degraded", "wallet", wire.CircuitBreaker{State: "half_open", Mode: "auto", AwaitsHealthCheck: true})
+	vanity.Source, vanity.Instances = "agent", wire.Instances{Total: 2, Open: 1, Stale: 1}
+
 	return []wire.Entry{
 		entry("achievement_service", "unknown", "game", disabled),
 		entry("contest_wallet", "circuit_open", "wallet", forced),
@@ -65,7 +68,7 @@ func fakeEntries() []wire.Entry {
 			State: "half_open", Mode: "auto", AdmittedShare: 0.2, ClosesAt: at(90 * time.Second), RecoveryAttempts: 1,
 		}),
 		token,
-		entry("vanity_wallet", "degraded", "wallet", wire.CircuitBreaker{State: "half_open", Mode: "auto", AwaitsHealthCheck: true}),
+		vanity,
 	}
 }
 
@@ -89,6 +92,25 @@ func fakeEvents() []wire.Event {
 		{
 			ID: new(int64(15)), Seq: 6, Service: "market_data_service", Kind: "registered", At: at(-50 * time.Hour), Durable: true,
 			Actor: new("file"), Evidence: evidence(`{ "source": "file" }`),
+		},
+	}
+}
+
+// fakeInstances are those of vanity_wallet; other services have none.
+func fakeInstances(service string) []wire.Instance {
+	if service != "vanity_wallet" {
+		return []wire.Instance{}
+	}
+	open := wire.CircuitBreaker{State: "open", Mode: "auto", Failures: 5, IsOpen: true}
+	return []wire.Instance{
+		{
+			Instance: "r3k1q0ZsXb7mP2aQ", Name: "web-1", Program: "shop v1.4.0", Library: "switchgear-go v1", Address: "10.0.0.7", Node: "a", Connected: true,
+			StartedAt: at(-time.Hour), JoinedAt: at(-time.Hour), SeenAt: at(-time.Second), ConfigVersion: 3, IsOpen: true, CircuitBreaker: open,
+			Operations: wire.Operations{Total: 40, Successful: 35, Failed: 5},
+		},
+		{
+			Instance: "Vt0pW8yLh5cD9eFg", Name: "web-2", Program: "shop v1.3.9", Address: "10.0.0.8", Stale: true, SeenAt: at(-2 * time.Minute),
+			ConfigError: new("failureThreshold: too low\x1b[2J"), CircuitBreaker: wire.CircuitBreaker{State: "closed", Mode: "auto"},
 		},
 	}
 }

@@ -22,6 +22,7 @@ func FuzzTake(f *testing.F) {
 		`{"type":"agent:report","id":#,"services":[` + state("prices", "open", "3", "1", "2") + `]}`,
 		`{"type":"agent:report","id":1,"services":[{"service":"a","retry_after_ms":1e308,"circuit_breaker":{"state":"open","mode":"disabled"}}]}`,
 		`{"type":"agent:report","id":1,"services":[{"service":"a","durations":{"sum_ms":9e12,"counts":[[0,9007199254740991],[14,1]]},"circuit_breaker":{"state":"half_open","mode":"forced_open","override":{"mode":"forced_open","expires_at":"2026-01-01T00:00:00Z"},"trip":{"rule":"x"},"outage":{"began_at":"2199-12-31T23:59:59Z","openings":1}},"health":{"healthy":false,"error":"x"}}]}`,
+		`{"type":"agent:report","id":1,"services":[{"service":"a","circuit_breaker":{"state":"closed","mode":"auto","last_failure":"2100-01-01T00:00:00Z"}}]}`,
 		`{"type":"agent:result","order":1,"service":"a","error":{"code":4004,"message":"no","errors":[{"field":"f","message":"m"}]}}`,
 	} {
 		f.Add([]byte(strings.Replace(seed, "#", "1", 1)))

@@ -94,7 +94,8 @@ func (c *client) instances(ctx context.Context, m *wire.ClientMessage) {
 	}
 	c.server.traffic.receivedOne(m.Type, resultDone)
 	c.say(wire.ServiceInstances{
-		Type: wire.TypeInstances, Timestamp: wire.Time{Time: time.Now()}, InstanceList: view.Instances(m.Service, list), RequestID: m.RequestID,
+		Type: wire.TypeInstances, Timestamp: wire.Time{Time: time.Now()}, Service: m.Service,
+		Instances: view.Instances(m.Service, list).Instances, RequestID: m.RequestID,
 	}, nil)
 }
 
