@@ -108,21 +108,21 @@ func TestAgent_SaysWhoItIsAndWhatItHas(t *testing.T) {
 	connected(t, a)
 	m.cut()
 	m.await("it has come back", func() bool { return len(m.hellos) == 2 && len(m.service("prices").joins) == 2 })
-	first, second := m.hellos[0], m.hellos[1]
+	first, second := m.hello(0), m.hello(1)
 	if first.Name != "shop-1" || first.Program != "shop 1.2" || !strings.HasPrefix(first.Library, "switchgear") || first.StartedAt.IsZero() {
 		t.Errorf("its hello is %+v", first)
 	}
 	if len(first.Instance) < 16 || len(first.Boot) < 16 || first.Instance == first.Boot || first != second {
 		t.Errorf("it comes back as %+v", second)
 	}
-	j := m.services["prices"].joins[0]
+	j := m.look("prices").joins[0]
 	if j.Layer != "edge" || j.Description != "prices\uFFFD of the exchange" || !slices.Equal(j.Dependencies, []string{"exchange"}) || !j.HasCheck || !j.Fresh {
 		t.Errorf("its join is %+v", j)
 	}
 	if !strings.Contains(string(j.Config), `"failureThreshold":7`) || j.State.CircuitBreaker.State != "closed" || j.State.ConfigVersion != 0 {
 		t.Errorf("its join is %+v with %s", j.State, j.Config)
 	}
-	if again := m.services["prices"].joins[1]; again.Fresh || again.State.ConfigVersion != 1 {
+	if again := m.look("prices").joins[1]; again.Fresh || again.State.ConfigVersion != 1 {
 		t.Errorf("it joins again as %+v", again)
 	}
 }
@@ -137,12 +137,10 @@ func TestAgent_ReportsWhatChangedAndNothingElse(t *testing.T) {
 		busy.RecordSuccess(time.Millisecond)
 		m.shown("busy", "with its operations", func(s *wire.AgentState) bool { return s.Operations.Successful == n })
 	}
-	if got := m.services["busy"].state; got.Durations == nil || len(got.Durations.Counts) != 1 || got.Durations.Counts[0] != [2]uint64{1, 5} {
+	if got := m.look("busy").state; got.Durations == nil || len(got.Durations.Counts) != 1 || got.Durations.Counts[0] != [2]uint64{1, 5} {
 		t.Errorf("the durations are %+v", got.Durations)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if n := len(m.services["idle"].states); n > 1 {
+	if n := len(m.look("idle").states); n > 1 {
 		t.Errorf("what does nothing is reported %d times", n)
 	}
 }
@@ -165,13 +163,13 @@ func TestAgent_TellsEachTransitionOnceAndInOrderThroughAnOutage(t *testing.T) {
 	m.shown("prices", "open after all of them", func(w *wire.AgentState) bool {
 		return w.CircuitBreaker.Transitions == 405 && w.CircuitBreaker.State == "open" && len(m.service("prices").stored[m.hellos[0].Instance]) == 405
 	})
-	if diff := cmp.Diff(numbers(1, 405), m.services["prices"].stored[m.hellos[0].Instance]); diff != "" {
+	if diff := cmp.Diff(numbers(1, 405), m.told("prices")); diff != "" {
 		t.Errorf("the numbers (-want +got):\n%s", diff)
 	}
-	if p := m.services["prices"]; p.doubled > 0 || p.untimely > 0 || p.messages < 3 {
+	if p := m.look("prices"); p.doubled > 0 || p.untimely > 0 || p.messages < 3 {
 		t.Errorf("%d are told twice, %d states came before their transitions, in %d messages", p.doubled, p.untimely, p.messages)
 	}
-	if e := string(m.services["prices"].evidences[404]); !strings.Contains(e, `"rule":"failure_threshold"`) || !strings.Contains(e, `"last_error":"it is down"`) {
+	if e := string(m.look("prices").evidences[404]); !strings.Contains(e, `"rule":"failure_threshold"`) || !strings.Contains(e, `"last_error":"it is down"`) {
 		t.Errorf("the evidence of the last is %s", e)
 	}
 }
@@ -199,7 +197,7 @@ func TestAgent_ShowsTheHoleOfWhatItCouldNotKeep(t *testing.T) {
 		all := m.service("prices").stored[m.hellos[0].Instance]
 		return len(all) > 0 && all[len(all)-1] == 2200
 	})
-	all := m.services["prices"].stored[m.hellos[0].Instance]
+	all := m.told("prices")
 	if len(all) != 1024 || !slices.IsSorted(all) {
 		t.Errorf("%d came, from %d", len(all), all[0])
 	}
@@ -229,7 +227,7 @@ func TestAgent_TellsAgainUntilItIsStored(t *testing.T) {
 	s.HandleError(errDown, 0)
 	m.locked(func() { m.storeAway = false })
 	m.await("it is done", func() bool { return a.State().Services[0].Unsent == 0 })
-	if got := m.services["prices"].stored[m.hellos[0].Instance]; !slices.Equal(got, numbers(1, 3)) {
+	if got := m.told("prices"); !slices.Equal(got, numbers(1, 3)) {
 		t.Errorf("stored are %v", got)
 	}
 }
@@ -275,9 +273,7 @@ func TestAgent_SaysLoudlyWhatRefusesIt(t *testing.T) {
 			if st := a.State(); !st.Refused || st.Connected || st.Err == nil {
 				t.Errorf("its state is %+v", st)
 			}
-			if m.opened != 1 {
-				t.Errorf("it tried %d times", m.opened)
-			}
+			m.await("it has tried once", func() bool { return m.opened == 1 })
 		})
 	}
 }
@@ -359,8 +355,8 @@ func TestClose_TellsTheRestAndSaysGoodbye(t *testing.T) {
 		t.Error(err)
 	}
 	m.await("it said goodbye", func() bool { return m.byes == 1 && len(m.connections) == 0 })
-	if got := m.services["prices"]; len(got.stored[m.hellos[0].Instance]) != 600 || got.state.Operations.Failed != 300 {
-		t.Errorf("%d transitions and %+v", len(got.stored[m.hellos[0].Instance]), got.state.Operations)
+	if got := m.look("prices"); len(m.told("prices")) != 600 || got.state.Operations.Failed != 300 {
+		t.Errorf("%d transitions and %+v", len(m.told("prices")), got.state.Operations)
 	}
 	if err := a.Connected(t.Context()); !errors.Is(err, agent.ErrClosed) {
 		t.Errorf("after the end Connected says %v", err)

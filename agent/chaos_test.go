@@ -61,15 +61,15 @@ func TestAgent_LosesAndDoublesNothingWhateverHappensToTheManager(t *testing.T) {
 			}
 			for i := range services {
 				name := services[i].Name()
-				instance := m.hellos[0].Instance
+				instance := m.hello(0).Instance
 				m.await(name+" is told whole, and as it is", func() bool {
 					s := m.service(name)
 					return len(s.stored[instance]) >= int(want[i]) && s.state.Operations.Failed == want[i]/2
 				})
-				if diff := cmp.Diff(numbers(1, want[i]), m.services[name].stored[instance]); diff != "" {
+				if diff := cmp.Diff(numbers(1, want[i]), m.told(name)); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", name, diff)
 				}
-				if n := m.services[name].untimely; n > 0 {
+				if n := m.look(name).untimely; n > 0 {
 					t.Errorf("%s: %d states came before their transitions", name, n)
 				}
 			}

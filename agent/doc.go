@@ -52,7 +52,7 @@
 //
 // # What it costs
 //
-// Three goroutines and one connection, whatever the number of services, and one
+// Two goroutines and one connection, whatever the number of services, and one
 // more for each health check that is asked for, of which there are 64 at most.
 // A transition that waits for the manager takes about half a KiB.
 package agent

@@ -3,7 +3,6 @@ package agent_test
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -13,8 +12,6 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/degenduel/switchgear"
-	"github.com/degenduel/switchgear/agent"
 	"github.com/degenduel/switchgear/wire"
 )
 
@@ -156,6 +153,26 @@ func (m *manager) service(name string) *remembered {
 	return s
 }
 
+// look is a copy of what is remembered of a service now.
+func (m *manager) look(name string) remembered {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := *m.service(name)
+	s.stored = maps.Clone(s.stored)
+	return s
+}
+
+// told are the numbers of a service's transitions that the first agent told.
+func (m *manager) told(name string) []uint64 {
+	return m.look(name).stored[m.hello(0).Instance]
+}
+
+func (m *manager) hello(i int) wire.AgentHello {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.hellos[i]
+}
+
 func (m *manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	refuse := m.refuse
@@ -234,7 +251,7 @@ func (m *manager) take(c *connection, data []byte) any {
 		read(&hello)
 		m.hellos = append(m.hellos, hello)
 		c.instance = hello.Instance
-		return wire.AgentWelcome{Type: wire.TypeAgentWelcome, Epoch: "e", HeartbeatMs: 100, ReportMs: 20}
+		return wire.AgentWelcome{Type: wire.TypeAgentWelcome, Epoch: "e", HeartbeatMs: 300, ReportMs: 20}
 	case wire.TypeAgentJoin:
 		var join wire.AgentJoin
 		read(&join)
@@ -278,6 +295,7 @@ func (m *manager) take(c *connection, data []byte) any {
 	case wire.TypeAgentBye:
 		m.byes++
 	case wire.TypeAgentHeartbeat:
+		return wire.AgentHeartbeat{Type: wire.TypeAgentHeartbeat}
 	default:
 		m.t.Errorf("an agent says %s", data)
 	}
@@ -350,41 +368,4 @@ func (m *manager) order(o wire.AgentOrder) wire.AgentResult {
 func (m *manager) shown(name, what string, so func(*wire.AgentState) bool) {
 	m.t.Helper()
 	m.await(name+" is shown "+what, func() bool { return so(&m.service(name).state) })
-}
-
-func newService(t *testing.T, name string, cfg switchgear.ServiceConfig) *switchgear.Service {
-	t.Helper()
-	s, err := switchgear.NewService(name, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// join makes an agent that ends with the test.
-func (m *manager) join(opts agent.Options, members ...agent.Member) *agent.Agent {
-	m.t.Helper()
-	return joinAt(m.t, m.url(), "token", opts, members...)
-}
-
-func joinAt(t *testing.T, url, token string, opts agent.Options, members ...agent.Member) *agent.Agent {
-	t.Helper()
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
-	}
-	a, err := agent.JoinWith(context.WithoutCancel(t.Context()), url, token, opts, members...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = a.Close(context.Background()) })
-	return a
-}
-
-func connected(t *testing.T, a *agent.Agent) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := a.Connected(ctx); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -211,7 +211,7 @@ func TestFresh_BeginsAsTheManagerRemembersUnlessItHasMoved(t *testing.T) {
 	if got.Operations != (switchgear.Operations{Successful: 1}) || got.Transitions != 0 {
 		t.Errorf("it has %+v and %d transitions", got.Operations, got.Transitions)
 	}
-	if moved.Breaker().State() != switchgear.Closed || m.services["moved"].joins[0].Fresh {
+	if moved.Breaker().State() != switchgear.Closed || m.look("moved").joins[0].Fresh {
 		t.Errorf("one that had moved is %v", moved.Breaker().State())
 	}
 	m.shown("new", "open", func(w *wire.AgentState) bool { return w.CircuitBreaker.IsOpen && w.FailedRecoveries == 1 })

@@ -19,8 +19,10 @@ const (
 	longWait  = 30 * time.Second
 
 	// answerTimeout is how long the manager may take to open a connection and
-	// to answer the hello, and to take a message.
+	// to answer the hello, and takeTimeout to take a message: it makes agents that
+	// have much to say wait.
 	answerTimeout = 10 * time.Second
+	takeTimeout   = 30 * time.Second
 
 	// farewell is how long the end may take.
 	farewell = 2 * time.Second

@@ -21,10 +21,11 @@ type session struct {
 
 	in      chan client.Message // from the reader, which waits while it is full
 	results chan wire.AgentResult
-	busy    sync.WaitGroup // the reader, the pinger, and checks that were ordered
+	busy    sync.WaitGroup // the reader, and checks that were ordered
 	checks  int            // the latter
 
 	heartbeat, pace time.Duration
+	spoke           time.Time // when the manager said something last
 
 	id       uint64
 	asked    map[uint64][]*member // those of joins that are not answered
@@ -51,7 +52,6 @@ func (s *session) run(alive, whatever context.Context) error {
 	s.busy.Go(func() { s.read(ctx, cancel) })
 	err := s.open(alive, ctx)
 	if err == nil {
-		s.busy.Go(func() { s.ping(ctx, cancel) })
 		err = s.serve(alive, ctx)
 	}
 	if alive.Err() != nil && err == nil {
@@ -79,27 +79,6 @@ func (s *session) read(ctx context.Context, cancel context.CancelCauseFunc) {
 		case s.in <- m:
 		case <-ctx.Done():
 			s.failure = context.Cause(ctx)
-			return
-		}
-	}
-}
-
-// ping asks for a sign of life each heartbeat.
-func (s *session) ping(ctx context.Context, cancel context.CancelCauseFunc) {
-	const missed = 3
-	ticker := time.NewTicker(s.heartbeat)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		waiting, stop := context.WithTimeoutCause(ctx, (missed-1)*s.heartbeat, errSilent)
-		err := s.socket.Ping(waiting)
-		stop()
-		if err != nil {
-			cancel(err)
 			return
 		}
 	}
@@ -145,7 +124,7 @@ func (s *session) begin(w *wire.AgentWelcome) {
 	}
 	s.heartbeat = within(w.HeartbeatMs, 50, 60_000, 5_000)
 	s.pace = within(w.ReportMs, 10, 60_000, 1_000)
-	s.patience = 1
+	s.patience, s.spoke = 1, time.Now()
 	a := s.agent
 	a.mu.Lock()
 	a.link = link{connected: true, node: s.node, since: time.Now(), epoch: w.Epoch, err: a.link.err}
@@ -174,6 +153,7 @@ func (s *session) serve(alive, ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case m := <-s.in:
+			s.spoke = time.Now()
 			err = s.take(ctx, &m)
 		case r := <-s.results:
 			s.checks--
@@ -181,6 +161,9 @@ func (s *session) serve(alive, ctx context.Context) error {
 		case <-pace.C:
 			err = s.report(ctx)
 		case <-heartbeat.C:
+			if s.isSilent() {
+				return errSilent
+			}
 			s.again()
 			err = s.send(ctx, wire.AgentHeartbeat{Type: wire.TypeAgentHeartbeat})
 		case <-s.agent.wake:
@@ -189,6 +172,17 @@ func (s *session) serve(alive, ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// isSilent reports whether the manager has not said a word for three heartbeats,
+// each of which it answers, or for as long as it may take to let services join.
+func (s *session) isSilent() bool {
+	const missed, joining = 3, time.Minute
+	limit := missed * s.heartbeat
+	if len(s.asked) > 0 {
+		limit = max(limit, joining)
+	}
+	return time.Since(s.spoke) >= limit
 }
 
 // flush sends what is not to wait.
@@ -243,7 +237,7 @@ func (s *session) isBehind() bool {
 // send writes a message. One that the manager does not take in time is the end
 // of the connection.
 func (s *session) send(ctx context.Context, message any) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errSilent)
+	ctx, cancel := context.WithTimeoutCause(ctx, takeTimeout, errSilent)
 	defer cancel()
 	return s.socket.Send(ctx, message)
 }

@@ -59,15 +59,6 @@ func (s *AgentSocket) Next(ctx context.Context) (Message, error) {
 	return Message{Type: head.Type, Data: data}, nil
 }
 
-// Ping asks the manager for a sign of life and waits for it, while somebody is
-// in Next.
-func (s *AgentSocket) Ping(ctx context.Context) error {
-	if err := s.conn.Ping(ctx); err != nil {
-		return failure(ctx, err)
-	}
-	return nil
-}
-
 // Close ends the connection with a code of RFC 6455, section 7.4, or of the
 // wire, and waits for the manager's answer for a few seconds at most.
 func (s *AgentSocket) Close(code int, reason string) error {
