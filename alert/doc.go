@@ -39,8 +39,9 @@
 //     which all is acknowledged is so, too, as what was to be foreseen: if it is less
 //     than critical, and not graver than all in it; or of a service of which another
 //     critical one was acknowledged. Any other was seen by nobody: it is told after
-//     Config.GroupWait, with those that join until then, and repeated. An
-//     acknowledgement can be taken back, and the incident is repeated again.
+//     Config.GroupWait, with those that join until then, and repeated; but once a
+//     service: what of it comes back while the incident lasts is in the next message.
+//     An acknowledgement can be taken back, and the incident is repeated again.
 //   - A silenced alert is kept, and not told. When its last silence ends, and it
 //     fires, it is told at that moment, unless it was acknowledged: as firing; as
 //     escalated, if others of its incident were told and it was not; or again. What was told before it was silenced is told to be over, though:

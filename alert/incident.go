@@ -22,6 +22,7 @@ type incident struct {
 	waits  time.Time       // since when it gathers alerts before it is told; zero: nothing is to be told
 	began  bool            // that is over
 	told   map[string]bool // by receiver
+	grave  map[string]bool // the services of which something critical was told
 	before []*fleet.Alert  // that were told before a restart, to whom is not known yet
 	worst  fleet.Severity  // the gravest that was told; "": none
 	toldAt time.Time       // when the newest message was made
@@ -58,7 +59,8 @@ func (e *Engine) join(s *service, a *fleet.Alert, now time.Time) {
 // begin is a new incident.
 func (e *Engine) begin(id, root string) *incident {
 	in := &incident{
-		id: id, firing: make(map[*fleet.Alert]*service), past: make(map[pastKey]*fleet.Alert), told: make(map[string]bool),
+		id: id, firing: make(map[*fleet.Alert]*service), past: make(map[pastKey]*fleet.Alert),
+		told: make(map[string]bool), grave: make(map[string]bool),
 	}
 	e.incidents[id] = in
 	e.settleRoot(in, root)
@@ -265,6 +267,9 @@ func (e *Engine) absorb(in, o *incident) {
 	in.before = append(in.before, o.before...)
 	for receiver := range o.told {
 		in.told[receiver] = true
+	}
+	for service := range o.grave {
+		in.grave[service] = true
 	}
 	if o.worst != "" && (in.worst == "" || o.worst.Graver(in.worst)) {
 		in.worst = o.worst

@@ -108,7 +108,8 @@ func (e *Engine) restore(a *fleet.Alert) {
 	if in == nil {
 		in = &incident{
 			id: a.Incident, root: a.Root, affects: a.Affects,
-			firing: make(map[*fleet.Alert]*service), past: make(map[pastKey]*fleet.Alert), told: make(map[string]bool),
+			firing: make(map[*fleet.Alert]*service), past: make(map[pastKey]*fleet.Alert),
+			told: make(map[string]bool), grave: make(map[string]bool),
 		}
 		e.incidents[in.id] = in
 		e.roots[in.root] = in
@@ -129,6 +130,7 @@ func (e *Engine) restoreIncident(ctx context.Context, in *incident) error {
 	}
 	for i := range slices.Backward(all) {
 		in.past[pastKey{all[i].Service, all[i].Kind}] = &all[i]
+		in.tells(&all[i])
 	}
 	var told []*fleet.Alert
 	for a := range in.firing {
@@ -140,6 +142,7 @@ func (e *Engine) restoreIncident(ctx context.Context, in *incident) error {
 	told = slices.DeleteFunc(told, func(a *fleet.Alert) bool { return a.ToldAt.IsZero() })
 	for _, a := range told {
 		in.began, in.toldAt = true, later(in.toldAt, a.ToldAt)
+		in.tells(a)
 		if in.worst == "" || a.Severity.Graver(in.worst) {
 			in.worst = a.Severity
 		}

@@ -90,6 +90,7 @@ func (in *incident) anew() {
 	in.began, in.worst, in.waits, in.toldAt, in.moved, in.joined = false, "", time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	clear(in.told)
 	clear(in.past)
+	clear(in.grave)
 }
 
 // open are the alerts that fire and are not silenced.
@@ -141,6 +142,9 @@ func (e *Engine) tellMore(in *incident, open []*fleet.Alert, now time.Time) []no
 	}
 	if reason == Escalated || seen {
 		in.moved = time.Time{}
+	}
+	if reason == Escalated {
+		in.joined = time.Time{}
 	}
 	if !in.moved.IsZero() {
 		e.await(in, in.moved.Add(e.cfg.GroupWait))
@@ -204,7 +208,7 @@ func (e *Engine) message(in *incident, open []*fleet.Alert, tell map[string]Reas
 	if len(open) > 0 && !slices.ContainsFunc(open, func(a *fleet.Alert) bool { return a.Service == first }) {
 		first = e.lowest(open)
 	}
-	inOrder(first, alerts)
+	alerts = named(first, alerts)
 	inOrder(in.root, past)
 	alerts = append(alerts, past...) // what is cut off is over, if anything is
 	alerts = alerts[:min(len(alerts), maxTold)]
@@ -220,6 +224,7 @@ func (e *Engine) message(in *incident, open []*fleet.Alert, tell map[string]Reas
 	text := make([]fleet.Alert, len(alerts))
 	for i, a := range alerts {
 		a.ToldAt, a.UpdatedAt = told, stamp(now)
+		in.tells(a)
 		text[i] = *a
 	}
 	data, err := json.Marshal(text)
@@ -232,6 +237,28 @@ func (e *Engine) message(in *incident, open []*fleet.Alert, tell map[string]Reas
 		n.deliveries[i].Alerts = data
 	}
 	return []notice{n}
+}
+
+// named are the alerts that a message has room for, in its order: those that are
+// cut off were told before, or are seen, as far as that can be.
+func named(first string, alerts []*fleet.Alert) []*fleet.Alert {
+	inOrder(first, alerts)
+	if len(alerts) <= maxTold {
+		return alerts
+	}
+	rank := func(a *fleet.Alert) int {
+		switch {
+		case a.Service == first:
+			return 0
+		case untold(a) && a.AcknowledgedBy == "":
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(alerts, func(a, b *fleet.Alert) int { return rank(a) - rank(b) })
+	alerts = alerts[:maxTold]
+	inOrder(first, alerts)
+	return alerts
 }
 
 // anyMatches reports whether a receiver's routes take one of the alerts.

@@ -13,7 +13,7 @@ func (e *Engine) reason(in *incident, open []*fleet.Alert, worst fleet.Severity,
 	seen, lifted := in.acknowledgement() != nil, in.lifted
 	in.lifted = false
 	switch {
-	case !joinedUnseen(open):
+	case !in.joinedUnseen(open):
 		in.joined = time.Time{}
 	case in.joined.IsZero():
 		in.joined = now
@@ -27,7 +27,7 @@ func (e *Engine) reason(in *incident, open []*fleet.Alert, worst fleet.Severity,
 	case !in.moved.IsZero() && over(in.moved, e.cfg.GroupWait):
 		return Escalated
 	case !in.joined.IsZero():
-		if over(in.joined, e.cfg.GroupWait) {
+		if lifted || over(in.joined, e.cfg.GroupWait) {
 			return Escalated
 		}
 		return ""
@@ -41,19 +41,36 @@ func (e *Engine) reason(in *incident, open []*fleet.Alert, worst fleet.Severity,
 
 func untold(a *fleet.Alert) bool { return a.ToldAt.IsZero() }
 
-// joinedUnseen reports whether, beside alerts that were acknowledged, there is a
-// critical one that was not, and nobody was told of any such.
-func joinedUnseen(open []*fleet.Alert) bool {
-	seen, critical := false, false
+// tells keeps of which services something critical was told. What comes back of them
+// while the incident lasts is no news, and waits for the next message.
+func (in *incident) tells(a *fleet.Alert) {
+	if a.Severity == fleet.SeverityCritical && !untold(a) {
+		in.grave[a.Service] = true
+	}
+}
+
+// joinedUnseen reports whether a critical alert is open that nobody has seen, of a
+// service of which none was told, and that joined what was acknowledged. That can be
+// silenced now; and what joined waits for its message also where the others end
+// meanwhile, or are not acknowledged any more.
+func (in *incident) joinedUnseen(open []*fleet.Alert) bool {
+	joined := false
 	for _, a := range open {
 		switch {
 		case a.AcknowledgedBy != "":
-			seen = true
-		case !untold(a):
-			return false
-		case a.Severity == fleet.SeverityCritical:
-			critical = true
+		case untold(a):
+			joined = joined || a.Severity == fleet.SeverityCritical && !in.grave[a.Service]
+		case in.joined.IsZero():
+			return false // nobody looks after it, and it is repeated
 		}
 	}
-	return seen && critical
+	if !joined || !in.joined.IsZero() {
+		return joined
+	}
+	for a := range in.firing {
+		if a.AcknowledgedBy != "" {
+			return true
+		}
+	}
+	return false
 }
