@@ -232,6 +232,30 @@ func TestAgent_TellsAgainUntilItIsStored(t *testing.T) {
 	}
 }
 
+func TestAgent_DropsWhatTheManagerWillNeverTakeAndJoinsAnewWhereItHasTo(t *testing.T) {
+	t.Parallel()
+	m := newManager(t)
+	m.rejectWith = wire.CodeInvalid
+	s := newService(t, "prices", oneFailure())
+	a := m.join(agent.Options{}, agent.Member{Service: s})
+	connected(t, a)
+	flap(t, s, 1)
+	m.await("they are dropped", func() bool {
+		st := a.State().Services[0]
+		return st.Unsent == 0 && st.Dropped == 2
+	})
+	m.locked(func() { m.rejectWith = wire.CodeNoService })
+	s.HandleError(errDown, 0)
+	m.await("it joins anew", func() bool { return len(m.service("prices").joins) > 1 })
+	m.locked(func() { m.rejectWith = 0 })
+	m.await("it is taken", func() bool {
+		return m.service("prices").state.CircuitBreaker.IsOpen && a.State().Services[0].Unsent == 0
+	})
+	if got := m.told("prices"); !slices.Equal(got, []uint64{3}) {
+		t.Errorf("stored are %v", got)
+	}
+}
+
 func TestAgent_TriesTheNodesInTurn(t *testing.T) {
 	t.Parallel()
 	one, two := newManager(t), newManager(t)

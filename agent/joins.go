@@ -16,10 +16,12 @@ import (
 const maxPage = 512 << 10
 
 // retryRefused is how long a service that the manager did not take waits, and
-// retryUnavailable if the manager could not.
+// retryUnavailable if the manager could not, and retryUnknown if it does not know
+// it any more.
 const (
 	retryRefused     = 30 * time.Second
 	retryUnavailable = 5 * time.Second
+	retryUnknown     = time.Second
 )
 
 // services is an AgentJoin, or an AgentReport, whose parts are written already.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ type manager struct {
 	closeWith   int  // a close code that answers a hello; 0: a welcome does
 	storeAway   bool // nothing is acknowledged
 	mute        bool // it reads and answers nothing after the welcome
+	rejectWith  int  // a code that answers transitions; 0: it takes them
 	connections map[*connection]bool
 	opened      int
 	hellos      []wire.AgentHello
@@ -38,6 +40,7 @@ type manager struct {
 	leaves      []string
 	services    map[string]*remembered
 	reports     int
+	rejects     int
 	results     []wire.AgentResult
 }
 
@@ -263,6 +266,11 @@ func (m *manager) take(c *connection, data []byte) any {
 	case wire.TypeAgentTransitions:
 		var ts wire.AgentTransitions
 		read(&ts)
+		if m.rejectWith != 0 {
+			id := wire.RequestID(strconv.FormatUint(ts.ID, 10))
+			m.rejects++
+			return wire.Error{Type: wire.TypeError, Code: m.rejectWith, Message: "no", RequestID: id}
+		}
 		m.transitions(c, &ts)
 		if m.storeAway {
 			return nil

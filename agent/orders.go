@@ -53,6 +53,9 @@ func (a *Agent) carryOut(m *member, o *wire.AgentOrder) error {
 	b := m.service.Breaker()
 	switch o.Kind {
 	case wire.OrderConfig:
+		if o.ConfigVersion < m.version {
+			return nil // old news
+		}
 		return a.configure(m, o.Config, o.ConfigVersion)
 	case wire.OrderOverride:
 		if o.Override == nil {

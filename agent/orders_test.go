@@ -40,6 +40,7 @@ func TestOrders_AreCarriedOutAndAnswered(t *testing.T) {
 		{"a reset", wire.AgentOrder{Kind: wire.OrderReset, Service: "prices", Actor: "ada", Reason: "it is well"}, 0, "", func(w *wire.AgentState) bool { return w.CircuitBreaker.State == "closed" }},
 		{"a reset to nowhere", wire.AgentOrder{Kind: wire.OrderReset, Service: "prices", To: "open"}, wire.CodeInvalid, `"open"`, nil},
 		{"a config", wire.AgentOrder{Kind: wire.OrderConfig, Service: "prices", Config: json.RawMessage(`{"failureThreshold":9}`), ConfigVersion: 2}, 0, "", func(w *wire.AgentState) bool { return w.ConfigVersion == 2 }},
+		{"a config of before", wire.AgentOrder{Kind: wire.OrderConfig, Service: "prices", Config: json.RawMessage(`{"failureThreshold":8}`), ConfigVersion: 1}, 0, "", func(w *wire.AgentState) bool { return w.ConfigVersion == 2 }},
 		{
 			"a config that cannot be",
 			wire.AgentOrder{Kind: wire.OrderConfig, Service: "prices", Config: json.RawMessage(`{"failureThreshold":-9,"x":1}`), ConfigVersion: 3},

@@ -141,8 +141,10 @@ func isRefusal(err error) bool {
 		return slices.Contains([]client.Kind{client.Unauthorized, client.Forbidden, client.NotFound, client.Invalid}, kind)
 	}
 	if closed, ok := errors.AsType[*client.CloseError](err); ok {
-		const policy = 1008 // what was said cannot be taken
-		return slices.Contains([]int{wire.CodeAuthenticationEnded, wire.CodeNotAllowed, wire.CodeInvalid, wire.CodeConflict, policy}, closed.Code)
+		return slices.Contains([]int{
+			1002, 1003, 1007, 1008, 1009, // what was said cannot be taken
+			wire.CodeAuthenticationEnded, wire.CodeNotAllowed, wire.CodeInvalid, wire.CodeTakenOver, wire.CodeConflict,
+		}, closed.Code)
 	}
 	return false
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -281,7 +282,13 @@ func (s *session) take(ctx context.Context, m *client.Message) error {
 func (s *session) refused(ctx context.Context, data []byte) {
 	const most = 100
 	var e wire.Error
-	if json.Unmarshal(data, &e) != nil || s.refusals[e.Message] || len(s.refusals) == most {
+	if json.Unmarshal(data, &e) != nil {
+		return
+	}
+	if id, err := strconv.ParseUint(string(e.RequestID), 10, 64); err == nil {
+		s.rejected(id, e.Code)
+	}
+	if s.refusals[e.Message] || len(s.refusals) == most {
 		return
 	}
 	s.refusals[e.Message] = true

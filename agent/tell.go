@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/degenduel/switchgear"
@@ -153,6 +154,31 @@ func (s *session) acknowledged(id uint64) {
 		s.unacked, s.patience = append(s.unacked[:0], s.unacked[n:]...), 1
 		a.tell()
 	}
+}
+
+// rejected takes the manager's word that it will never take transitions, which are
+// dropped, or that their service has not joined, which it then does anew.
+func (s *session) rejected(id uint64, code int) {
+	a := s.agent
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i := slices.IndexFunc(s.unacked, func(u unacked) bool { return u.id == id })
+	if i < 0 {
+		return
+	}
+	u := s.unacked[i]
+	switch code {
+	case wire.CodeInvalid:
+		before := len(u.member.queue)
+		u.member.known(u.number)
+		u.member.dropped += uint64(before - len(u.member.queue)) //nolint:gosec // it gets shorter
+	case wire.CodeNoService:
+		u.member.joined, u.member.asked, u.member.again = false, false, time.Now().Add(retryUnknown)
+	default:
+		return
+	}
+	s.unacked = slices.Delete(s.unacked, i, i+1)
+	a.stir()
 }
 
 // again makes transitions that have not been acknowledged for a heartbeat, and

@@ -221,7 +221,7 @@ export class Agent {
       const by = { actor: order.actor, reason: order.reason };
       switch (order.kind) {
         case "config":
-          this.#configure(member, order.config, order.config_version);
+          if (order.config_version > member.version) this.#configure(member, order.config, order.config_version);
           break;
         case "override":
           this.#force(member, order.override, order.timestamp);
