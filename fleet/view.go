@@ -17,7 +17,8 @@ type Status string
 
 // The statuses.
 //
-//   - circuit_open: its circuit is open, or forced open.
+//   - circuit_open: its circuit is open, or forced open. Of a service whose
+//     breakers are in programs none of which is heard of, only the latter.
 //   - unknown: no operation or health check of it has ended yet, or it is one
 //     that must report (its report interval is set) and its reports stopped.
 //   - unhealthy: its newest health check failed, or it is not running.
@@ -105,7 +106,7 @@ func statusBy(v *View, silent, near bool, failing []string) Status {
 	s := &v.Breaker
 	ended := s.Operations.Total()+s.Operations.Ignored > 0 || v.Health.Checked
 	switch {
-	case s.Mode == switchgear.ForcedOpen || s.State == switchgear.Open:
+	case s.Mode == switchgear.ForcedOpen, s.State == switchgear.Open && !(silent && v.Source == SourceAgent): // whose breakers are elsewhere
 		return StatusCircuitOpen
 	case !ended || silent:
 		return StatusUnknown

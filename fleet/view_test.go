@@ -28,6 +28,7 @@ func TestStatus_FirstRuleThatHolds(t *testing.T) {
 		{name: "open", change: func(v *View) { v.Breaker.State = switchgear.Open }, want: StatusCircuitOpen},
 		{name: "forced open", change: func(v *View) { v.Breaker.Mode = switchgear.ForcedOpen }, want: StatusCircuitOpen},
 		{name: "open and silent", change: func(v *View) { v.Breaker.State = switchgear.Open }, silent: true, want: StatusCircuitOpen},
+		{name: "open, elsewhere, and silent", change: func(v *View) { v.Breaker.State, v.Source = switchgear.Open, SourceAgent }, silent: true, want: StatusUnknown},
 		{name: "nothing has ended", change: func(v *View) { *v = View{Running: true} }, want: StatusUnknown},
 		{
 			name: "an ignored operation has ended",
