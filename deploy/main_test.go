@@ -5,6 +5,7 @@ package deploy_test
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -167,7 +168,8 @@ func (m *manager) live(t *testing.T) {
 	if err := conn.Write(t.Context(), websocket.MessageText, []byte(`{"type":"ping"}`)); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/api/v2/services", "/api/v2/ws/circuit-breaker"} { // without a token that is any
+	m.agents(t)
+	for _, path := range []string{"/api/v2/services", "/api/v2/ws/circuit-breaker", "/api/v2/ws/agent"} { // without a token that is any
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.url+path, http.NoBody)
 		if err != nil {
 			t.Fatal(err)
@@ -185,6 +187,47 @@ func (m *manager) live(t *testing.T) {
 			strings.Contains(text, `switchgear_health_check_duration_seconds_count`)
 	})
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// agents joins a service of another program, and has a second that says it is
+// the same refused.
+func (m *manager) agents(t *testing.T) {
+	t.Helper()
+	header := http.Header{"Authorization": {"Bearer " + adminToken}}
+	send := func(conn *websocket.Conn, message any) {
+		text, err := json.Marshal(message)
+		if err == nil {
+			err = conn.Write(t.Context(), websocket.MessageText, text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, boot := range []string{"boot-of-the-first-one", "boot-of-another-one"} {
+		conn, _, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(m.url, "http")+"/api/v2/ws/agent", &websocket.DialOptions{HTTPHeader: header}) //nolint:bodyclose // of a socket there is none
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.CloseNow() })
+		send(conn, wire.AgentHello{
+			Type: wire.TypeAgentHello, Instance: "an-instance-of-the-tests", Boot: boot, Name: "host", Program: "p", Library: "l", StartedAt: wire.Time{Time: time.Now()},
+		})
+		if _, _, err := conn.Read(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if boot == "boot-of-another-one" {
+			continue
+		}
+		send(conn, wire.AgentJoin{Type: wire.TypeAgentJoin, ID: 1, Services: []wire.JoinService{{
+			Service: "remote", Config: json.RawMessage(`{}`), Fresh: true,
+			State: wire.AgentState{Service: "remote", Running: true, CircuitBreaker: wire.CircuitBreaker{State: "closed", Mode: "auto", AdmittedShare: 1}},
+		}}})
+	}
+	eventually(t, "the service of an agent, and a refused one", func() bool {
+		text := m.scrape(t)
+		return strings.Contains(text, `switchgear_instances{service="remote"`) && strings.Contains(text, "switchgear_agents_refused_total{") &&
+			strings.Contains(text, "switchgear_agent_sockets_closed_total{")
+	})
 }
 
 // scrape is what Prometheus reads.
