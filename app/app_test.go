@@ -58,8 +58,8 @@ func TestMain(m *testing.M) {
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	err := app.Serve(ctx, app.Options{
-		Reload:     reload,
-		Guard:      notify.Guard,
+		Reload: reload,
+		Guard:  notify.Guard,
 		Settings: config.Settings{
 			Listen: cmp.Or(os.Getenv(listenEnv), "127.0.0.1:0"), Data: data, DatabaseURL: os.Getenv(databaseEnv),
 		},

@@ -106,7 +106,7 @@ func statusBy(v *View, silent, near bool, failing []string) Status {
 	s := &v.Breaker
 	ended := s.Operations.Total()+s.Operations.Ignored > 0 || v.Health.Checked
 	switch {
-	case s.Mode == switchgear.ForcedOpen, s.State == switchgear.Open && !(silent && v.Source == SourceAgent): // whose breakers are elsewhere
+	case s.Mode == switchgear.ForcedOpen, s.State == switchgear.Open && (!silent || v.Source != SourceAgent): // whose breakers are elsewhere
 		return StatusCircuitOpen
 	case !ended || silent:
 		return StatusUnknown
