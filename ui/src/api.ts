@@ -1,5 +1,5 @@
 import type {
-  Alert, AuditEntry, Config, ConfigInForce, ConfigVersion, Entry, EventKind, FieldMessage, HealthCheckResult, Matcher, Mode, Moment,
+  Alert, AuditEntry, Config, ConfigInForce, ConfigVersion, Entry, FieldMessage, HealthCheckResult, Instance, Matcher, Mode, Moment,
   NewToken, Problem, Receiver, ResetResult, Role, Series, SeriesOfMany, ServerInfo, ServiceEvent, Session, Silence, Token,
 } from './wire';
 
@@ -73,7 +73,8 @@ const once = () => ({ 'Idempotency-Key': crypto.getRandomValues(new Uint32Array(
 
 export interface EventQuery {
   service?: string;
-  kind?: EventKind | '';
+  /** One, or several with commas between. */
+  kind?: string;
   since?: Moment;
   until?: Moment;
   limit?: number;
@@ -141,6 +142,9 @@ export const api = {
   override: (service: string, mode: Mode, reason: string, ttlMs: number) =>
     call<Entry>(of(service, '/override'), { method: 'PUT', body: { mode, reason, ttl_ms: ttlMs } }),
   endOverride: (service: string, reason: string) => call<Entry>(of(service, '/override'), { method: 'DELETE', query: { reason } }),
+
+  instances: async (service: string, signal?: AbortSignal) =>
+    (await call<{ instances: Instance[] }>(of(service, '/instances'), { signal })).instances,
 
   config: (service: string) => call<ConfigInForce>(of(service, '/config')),
   /** What a config would be and what is to be said of it, without putting it in force. */

@@ -103,14 +103,41 @@ export interface Entry {
   config: Config;
   config_version: number;
   instances: { total: number; open: number; stale: number };
-  source: 'file' | 'api' | 'code';
+  source: 'file' | 'api' | 'code' | 'agent';
   config_differs_from_file: boolean;
   health_check: Record<string, unknown> | null;
   report_interval_ms: number;
 }
 
+/** One process's copy of a service of agents. */
+export interface Instance {
+  /** Random, of the process. */
+  instance: string;
+  name: string;
+  program: string;
+  library: string;
+  address: string;
+  /** The manager's node that it is connected to. */
+  node: string;
+  connected: boolean;
+  /** Silent: three heartbeats were missed. */
+  stale: boolean;
+  started_at: Moment;
+  joined_at: Moment;
+  seen_at: Moment;
+  /** 0: what its own code says. */
+  config_version: number;
+  /** Why it refused a newer one. */
+  config_error: string | null;
+  is_open: boolean;
+  circuit_breaker: CircuitBreaker;
+  operations: Operations;
+  performance: Performance;
+  health: Health;
+}
+
 export type EventKind =
-  | 'transition' | 'override' | 'override_expired' | 'reset' | 'config_changed' | 'config_warning'
+  | 'transition' | 'instance_transition' | 'override' | 'override_expired' | 'reset' | 'config_changed' | 'config_warning'
   | 'health_failed' | 'health_recovered' | 'registered' | 'declared' | 'removed';
 
 export interface ServiceEvent {
@@ -258,6 +285,21 @@ export interface ServerInfo {
   series: { points: number; chunks: number; bytes: number; dropped: number };
   memory_bytes: number;
   goroutines: number;
+  /** Missing where there is one manager alone. */
+  cluster?: Cluster | null;
+}
+
+/** What a node is among several managers of one store. */
+export interface Cluster {
+  node: string;
+  role: 'leads' | 'follows' | 'alone';
+  /** Where the node that leads is reached; null: none leads, or it is this one. */
+  leader: string | null;
+  /** Since when it has its role. */
+  since: Moment | null;
+  /** Up to when a node that follows knows everything. */
+  as_of: Moment | null;
+  nodes_note?: string | null;
 }
 
 export type AlertKind =

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { CircuitBreaker, Entry, ServiceEvent } from './wire';
-import { circuitWords, downBecause, downSince, eventText, failedRecoveries, ruleText, statusWords, worstFirst } from './words';
+import { census, circuitWords, downBecause, downSince, eventText, failedRecoveries, instanceOf, kindWords, ruleText, serviceKinds, statusWords, worstFirst } from './words';
 
 const event = (kind: ServiceEvent['kind'], from: string | null, to: string | null, evidence: Record<string, unknown> | null = null): ServiceEvent =>
   ({ id: 1, seq: 1, service: 'a', kind, from, to, at: '', actor: null, reason: null, evidence, durable: true });
@@ -20,6 +20,18 @@ describe('words', () => {
   it('tells a transition with its rule', () => {
     expect(eventText(event('transition', 'closed', 'open', { rule: 'failure_threshold' }))).toBe('closed → open: too many failures');
     expect(eventText(event('transition', 'half_open', 'closed'))).toBe('half-open → closed');
+  });
+
+  it('tells what an instance did with its name, and has that apart from what the service did', () => {
+    const did = event('instance_transition', 'closed', 'open', { rule: 'failure_threshold', instance: 'c0ffee00a1b2', instance_name: 'web-1' });
+    expect(eventText(did)).toBe('\u2068web-1\u2069 closed → open: too many failures');
+    expect([instanceOf(event('transition', null, null, { instance: 'c0ffee00a1b2', instance_name: '' })), instanceOf(event('transition', null, null))]).toEqual(['c0ffee00', '']);
+    expect(Object.keys(kindWords).filter((kind) => !(serviceKinds as string[]).includes(kind))).toEqual(['instance_transition']);
+  });
+
+  it('tells how many instances are open or silent, where that is news', () => {
+    const said = (total: number, open: number, stale: number) => census({ total, open, stale });
+    expect([said(14, 2, 0), said(14, 2, 1), said(14, 0, 1), said(14, 0, 0), said(1, 1, 0)]).toEqual(['2 of 14 open', '2 of 14 open, 1 silent', '1 of 14 silent', '', '']);
   });
 
   it('tells what it has no word for as it came', () => {

@@ -1,3 +1,4 @@
+import { isolated } from './parts/outside';
 import type { AlertKind, CircuitBreaker, CircuitState, Entry, EventKind, Mode, Moment, ServiceEvent, Status, Trip } from './wire';
 
 /** The order of the statuses, the worst first. */
@@ -33,15 +34,37 @@ export const ruleWords: Record<string, string> = {
   override_ended: 'the override ended',
   enabled: 'enabled again',
   children_open: 'too many of its keys are open',
+  all_instances: 'by its instances',
 };
 
 export const ruleText = (rule: unknown): string => (typeof rule === 'string' ? (ruleWords[rule] ?? rule) : '');
 
 export const kindWords: Record<EventKind, string> = {
-  transition: 'transition', override: 'override', override_expired: 'override expired', reset: 'reset',
+  transition: 'transition', instance_transition: 'transition of an instance', override: 'override', override_expired: 'override expired', reset: 'reset',
   config_changed: 'config changed', config_warning: 'config warning', health_failed: 'health check failed',
   health_recovered: 'health check passed again', registered: 'registered', declared: 'described anew', removed: 'removed',
 };
+
+/** All kinds but what single instances of a service do: that of the service itself. */
+export const serviceKinds = (Object.keys(kindWords) as EventKind[]).filter((kind) => kind !== 'instance_transition');
+
+/** The name of the instance that an event tells of, else the beginning of its ID; empty where it tells of none. */
+export function instanceOf({ evidence }: Pick<ServiceEvent, 'evidence'>): string {
+  const [name, id] = [evidence?.['instance_name'], evidence?.['instance']];
+  return typeof name === 'string' && name !== '' ? name : typeof id === 'string' ? shortId(id) : '';
+}
+
+/** As much of an ID as tells it from the others. */
+export const shortId = (id: string): string => id.slice(0, 8);
+
+/** Whether each of several instances is judged by its own window, so that the sum of their failures is held against nothing. */
+export const judgedApart = ({ source, instances }: Pick<Entry, 'source' | 'instances'>): boolean => source === 'agent' && instances.total > 1;
+
+/** “2 of 14 open, 1 silent”; empty where all are well, or there is but one. */
+export function census({ total, open, stale }: Entry['instances']): string {
+  if (total < 2) return '';
+  return [open > 0 ? `${open} of ${total} open` : '', stale > 0 ? (open > 0 ? `${stale} silent` : `${stale} of ${total} silent`) : ''].filter(Boolean).join(', ');
+}
 
 /** What an alert says of its service. */
 export const alertWords: Record<AlertKind, string> = {
@@ -74,6 +97,8 @@ export function eventText(event: ServiceEvent): string {
   const rule = ruleText(event.evidence?.['rule']);
   const state = (s: string | null) => stateWords[s as CircuitState] ?? modeWords[s as Mode] ?? s ?? '';
   switch (event.kind) {
+    case 'instance_transition':
+      return `${isolated(instanceOf(event))} ${state(event.from)} → ${state(event.to)}${rule ? `: ${rule}` : ''}`;
     case 'transition':
       return `${state(event.from)} → ${state(event.to)}${rule ? `: ${rule}` : ''}`;
     case 'override':

@@ -2,11 +2,12 @@ import { useMemo } from 'preact/hooks';
 
 import { api } from '../api';
 import { board, entries } from '../live/live';
+import { summary } from '../live/summary';
 import { Shape } from '../parts/badge';
 import { When } from '../parts/moment';
 import { orderly, Outside } from '../parts/outside';
 import { moment, parameter, serviceURL, setParameters } from '../route';
-import { eventText, kindWords } from '../words';
+import { eventText, kindWords, serviceKinds } from '../words';
 import type { EventKind, ServiceEvent } from '../wire';
 import { errorOf, evidenceWords, withLive, type Filter } from './events/live';
 import { More } from './lists/more';
@@ -23,16 +24,19 @@ const allKinds = Object.keys(kindWords) as EventKind[];
 /** What happened to all services, the newest first. */
 export function EventsPage() {
   const at = moment.value;
+  const chosen = parameter('kind').split(',').filter((kind) => allKinds.includes(kind as EventKind));
+  const each = parameter('instances') === '1';
   const filter: Filter = {
-    service: parameter('service'), kinds: parameter('kind').split(',').filter((kind) => allKinds.includes(kind as EventKind)),
+    service: parameter('service'), kinds: chosen.length > 0 ? chosen : each ? [] : serviceKinds,
     since: parameter('since'), until: earlier(parameter('until'), at),
   };
   const key = JSON.stringify(filter);
   const list = usePages<ServiceEvent>(key, (cursor) => api.events({
-    service: filter.service, kind: filter.kinds.join(',') as EventKind, since: filter.since, until: filter.until, limit: 100, cursor,
+    service: filter.service, kind: filter.kinds.join(','), since: filter.since, until: filter.until, limit: 100, cursor,
   }));
   const live = useCalm(board.events, 250);
   const shown = useMemo(() => withLive(list.items, live, list.more, filter), [list.items, live, list.more, key]);
+  const agents = useMemo(() => each || [...entries.peek().values()].some((entry) => entry.source === 'agent'), [each, summary.value]);
   const filtered = ['service', 'kind', 'since', 'until'].some((name) => parameter(name) !== '');
 
   return (
@@ -45,13 +49,18 @@ export function EventsPage() {
         <ServiceField value={filter.service} />
         <label class="field">
           <span>Kind</span>
-          <select value={filter.kinds.length > 1 ? '' : (filter.kinds[0] ?? '')} onChange={(event) => setParameters({ kind: event.currentTarget.value })}>
+          <select value={chosen.length > 1 ? '' : (chosen[0] ?? '')} onChange={(event) => setParameters({ kind: event.currentTarget.value })}>
             <option value="">all kinds</option>
             {allKinds.map((kind) => <option key={kind} value={kind}>{kindWords[kind]}</option>)}
           </select>
         </label>
         <MomentField label="Since" at={filter.since} take={(since) => setParameters({ since })} />
         <MomentField label="Before" at={parameter('until')} take={(until) => setParameters({ until })} />
+        {agents && chosen.length === 0 && (
+          <label class="lists-check">
+            <input type="checkbox" checked={each} onChange={(event) => setParameters({ instances: event.currentTarget.checked ? '1' : '' })} /> what each instance did, too
+          </label>
+        )}
         {filtered && <button type="button" class="button" onClick={() => setParameters({ service: '', kind: '', since: '', until: '' })}>Show all</button>}
       </div>
       {shown.length > 0 && (

@@ -6,7 +6,9 @@ import { count, rate, span } from '../format';
 import { alerts, board, now } from '../live/live';
 import { Shape } from '../parts/badge';
 import { Ago, When } from '../parts/moment';
+import { Outside } from '../parts/outside';
 import { Spark } from '../parts/spark';
+import type { Cluster, ServerInfo } from '../wire';
 import type { Bar } from '../live/ring';
 import { BrokenReceivers } from './alerts/receivers';
 import { seesAll } from './lists/told';
@@ -54,7 +56,7 @@ export function ServerPage() {
   );
 }
 
-function Shown({ look, looks }: { look: Look; looks: Look[] }) {
+export function Shown({ look, looks }: { look: Look; looks: Look[] }) {
   const { info } = look;
   const found = troubles(info);
   const latest = rates(looks.at(-2), look);
@@ -63,12 +65,13 @@ function Shown({ look, looks }: { look: Look; looks: Look[] }) {
     <>
       <section class={`server-state card ${info.ready ? 'well' : 'grave'}`} aria-label="Readiness">
         <h2 class={info.ready ? 'is-healthy' : 'is-circuit_open'}><Shape status={info.ready ? 'healthy' : 'circuit_open'} /> {info.ready ? 'Ready' : 'Not ready'}</h2>
-        <p>{info.ready ? 'It remembers what it is told, and says it to all who watch.' : 'It cannot remember what it is told at present.'}</p>
+        <p>{!info.ready ? info.cluster?.role === 'follows' ? 'It cannot tell what happens at present.' : 'It cannot remember what it is told at present.' : info.cluster?.role === 'follows' ? 'It passes on what it is told, and says what happens to all who watch.' : 'It remembers what it is told, and says it to all who watch.'}</p>
+        <Role cluster={info.cluster} />
         {slow && <p class="muted">This page has no live stream now: it is asked only when you ask.</p>}
       </section>
       {found.map((trouble) => (
         <section key={trouble.todo} class={`server-trouble ${trouble.grave ? 'grave' : ''}`}>
-          <b>{trouble.what}</b> {trouble.todo}
+          <b>{trouble.what}</b> {trouble.asOf && <><b>What you see is as of <When at={trouble.asOf} />, <Ago at={trouble.asOf} />.</b> </>}{trouble.todo}
         </section>
       ))}
       <div class="server-cards">
@@ -78,6 +81,14 @@ function Shown({ look, looks }: { look: Look; looks: Look[] }) {
           <Fact name="writes that failed" value={count(info.store.failed_writes)} bad={info.store.failed_writes > 0} />
           <Fact name="events never stored" value={count(info.store.dropped_events)} bad={info.store.dropped_events > 0} />
         </Card>
+        {clustered(info) && (
+          <Card title="Cluster">
+            <Fact name="this node" value={<Outside text={info.cluster.node} />} />
+            <Fact name="its role" value={info.cluster.role} more={info.cluster.since && <>since <When at={info.cluster.since} /></>} />
+            {info.cluster.role === 'follows' && <Fact name="the leader" value={info.cluster.leader === null ? 'none now' : <Outside text={info.cluster.leader} />} bad={info.cluster.leader === null} />}
+            {info.cluster.role === 'follows' && <Fact name="it knows all up to" value={<When at={info.cluster.as_of} />} />}
+          </Card>
+        )}
         <Card title="Live stream" figure={<Sent bars={bars(looks)} />}>
           <Fact name="clients" value={count(info.stream.clients)} />
           <Fact name="messages to them" value={latest ? rate(latest.messages) : '–'} more={count(info.stream.messages)} />
@@ -104,6 +115,22 @@ function Shown({ look, looks }: { look: Look; looks: Look[] }) {
         </Card>
       </div>
     </>
+  );
+}
+
+/** Whether this node is one of several. */
+const clustered = (info: ServerInfo): info is ServerInfo & { cluster: Cluster } => !!info.cluster && info.cluster.role !== 'alone';
+
+/** What this node is among several, in a sentence; a node alone says nothing. */
+function Role({ cluster }: { cluster: Cluster | null | undefined }) {
+  if (!cluster || cluster.role === 'alone') return null;
+  return (
+    <p>
+      {cluster.role === 'leads' ? 'This node leads: the others follow it.'
+        : cluster.leader === null ? <b>This node follows, and no node leads now: what changes something is refused until one does.</b>
+        : <>This node follows, <b><Outside text={cluster.leader} /></b> leads.</>}
+      {cluster.nodes_note && <> <Outside text={cluster.nodes_note} /></>}
+    </p>
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Bar, Ring } from '../../live/ring';
 import type { Entry } from '../../wire';
+import { judgedApart } from '../../words';
 
 /** The numbers of a tile. */
 export interface Figures {
@@ -19,7 +20,7 @@ export function figures(entry: Entry, ring: Ring, now: number): Figures {
     errors: errorShare(ring, now),
     p95: entry.performance.p95OperationTimeMs > 0 ? entry.performance.p95OperationTimeMs : null,
     failures: entry.circuit_breaker.failures,
-    threshold: typeof entry.config.failureThreshold === 'number' ? entry.config.failureThreshold : 0,
+    threshold: !judgedApart(entry) && typeof entry.config.failureThreshold === 'number' ? entry.config.failureThreshold : 0,
   };
 }
 

@@ -1,12 +1,12 @@
 import { many, share } from '../../format';
 import type { Entry } from '../../wire';
-import { downBecause, failedRecoveries, modeWords, ruleText } from '../../words';
-import { needsText, ownReason, silent } from './reason';
+import { census, downBecause, failedRecoveries, modeWords, ruleText } from '../../words';
+import { nearWords, needsText, oneNear, ownReason, silent, someOpen } from './reason';
 import type { Words } from './words';
 
 /** A thing that is to be said of a service beside its numbers. */
 export interface Note {
-  kind: 'override' | 'recovery' | 'waits' | 'needs' | 'health' | 'close' | 'quiet';
+  kind: 'override' | 'recovery' | 'waits' | 'needs' | 'health' | 'close' | 'instances' | 'quiet';
   words: Words;
   /** What the words count down to. */
   until?: string | null;
@@ -19,9 +19,13 @@ export interface Note {
 export function notesOf(entry: Entry, needs: readonly string[]): Note[] {
   const own = ownNotes(entry);
   if (needs.length > 0 && own.length < 2) own.push({ kind: 'needs', words: [needsText(needs)] });
+  const instances = census(entry.instances);
+  if (own.length === 1 && instances !== '' && entry.circuit_breaker.state !== 'closed') own.push({ kind: 'instances', words: [`instances: ${instances}`] });
   if (own.length > 0) return own;
+  if (oneNear(entry)) return [{ kind: 'close', words: [nearWords] }];
   const { total, stale } = entry.instances;
-  if (stale > 0) return [{ kind: 'quiet', words: [`${stale} of ${many(total, 'instance')} ${stale === 1 ? 'is' : 'are'} silent`] }];
+  if (stale > 0) return [{ kind: 'quiet', words: [total === 1 ? 'its one instance is silent' : stale === total ? `all ${total} instances are silent` : `${stale} of ${many(total, 'instance')} ${stale === 1 ? 'is' : 'are'} silent`] }];
+  if (total === 0 && entry.source === 'agent') return [{ kind: 'quiet', words: ['no instance is connected'] }];
   if (silent(entry)) return [{ kind: 'quiet', words: ['silent: its reports have stopped'] }];
   if (entry.status === 'unknown') return [{ kind: 'quiet', words: ['nothing has run yet'] }];
   return [];
@@ -40,6 +44,8 @@ function ownNotes(entry: Entry): Note[] {
   if (c.state === 'open') return [openNote(entry)];
   if (entry.running && entry.health.healthy === false) return [{ kind: 'health', words: ['health check: ', entry.health.error ? { told: entry.health.error } : 'failed'] }];
   const own = ownReason(entry);
+  const error = someOpen(entry) === own ? c.last_error : null;
+  if (own !== '' && error) return [{ kind: 'close', words: [own, ': ', { told: error }] }];
   return own === '' ? [] : [{ kind: entry.running ? 'close' : 'health', words: [own] }];
 }
 
@@ -66,5 +72,6 @@ export function adviceOf(entry: Entry): { text: string; until?: string | null } 
   if (c.state === 'half_open') return c.closes_at ? { text: 'If nothing fails, it closes', until: c.closes_at } : { text: 'It closes by itself when the trial goes well.' };
   if (!entry.running) return { text: 'Start it: it says that it is not running.' };
   if (entry.health.healthy === false) return { text: 'Operations still go through. Look at the service itself.' };
+  if (someOpen(entry) !== '') return { text: entry.instances.open === 1 ? 'That one refuses, and tries again by itself.' : 'Those refuse, and try again by themselves.' };
   return { text: 'Nothing is refused yet.' };
 }

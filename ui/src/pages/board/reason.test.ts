@@ -99,11 +99,22 @@ describe('why a service is unhealthy or degraded', () => {
   it.each<[string, Wish]>([
     ['health check failed 4 times in a row', { health: { healthy: false, consecutive_failures: 4 } }],
     ['not running: so it says itself', { running: false }],
-    ['open on 3 of 12 instances', { instances: { total: 12, open: 3, stale: 0 } }],
+    ['3 of 12 instances are open', { instances: { total: 12, open: 3, stale: 0 } }],
+    ['1 of 14 instances is open, 2 are silent', { instances: { total: 14, open: 1, stale: 2 } }],
+    ['one of its instances recovers, or is near to opening', { source: 'agent', instances: { total: 3, open: 0, stale: 0 }, breaker: { failures: 9 } }],
     ['3 failures in the window, 5 open it', { breaker: { failures: 3 } }],
     ['60 failures in the window, 100 open it if they are 50 % of all', { config: { failureThreshold: 100, failureRateThreshold: 0.5 }, breaker: { failures: 60 } }],
     ['4 failures in a row, 6 open it', { config: { failureThreshold: 500, consecutiveFailureThreshold: 6 }, breaker: { failures: 4, consecutive_failures: 4 } }],
   ])('says: %s', (text, wish) => expect(reason(wish)).toBe(text));
+
+  it('is how many instances refuse, with their error, and what those do next', () => {
+    const some = { instances: { total: 14, open: 1, stale: 0 }, breaker: { last_error: 'reset by peer' } };
+    expect(told(some)).toEqual(['1 of 14 instances is open: \u2068reset by peer\u2069']);
+    expect(adviceOf(entry({ status: 'degraded', ...some })).text).toBe('That one refuses, and tries again by itself.');
+    expect(reason({ instances: { total: 14, open: 14, stale: 0 }, breaker: opened })).toBe('circuit open: too many failures (5 of 17); instances: 14 of 14 open');
+    expect(told({ status: 'circuit_open', instances: { total: 14, open: 13, stale: 1 }, breaker: opened })).toEqual(['4 failed recoveries; \u2068connection refused\u2069', 'instances: 13 of 14 open, 1 silent']);
+    expect(told({ status: 'unknown', source: 'agent', instances: { total: 0, open: 0, stale: 0 } })).toEqual(['no instance is connected']);
+  });
 
   it('says how old an error is that opened nothing', () => {
     expect(errorsOf(entry({ status: 'degraded', breaker: { failures: 3, last_error: 'HTTP 500', last_failure: at(-12) } }), t0)).toEqual([{ label: 'last error, 12s ago', text: 'HTTP 500' }]);

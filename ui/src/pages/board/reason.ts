@@ -1,6 +1,6 @@
 import { count, many, share, span } from '../../format';
 import type { Entry, Trip } from '../../wire';
-import { downBecause, failedRecoveries, modeWords, ruleText, stateWords } from '../../words';
+import { census, downBecause, failedRecoveries, judgedApart, modeWords, ruleText, stateWords } from '../../words';
 import type { Words } from './words';
 import { since } from './wrong';
 
@@ -40,15 +40,22 @@ export function reasonOf(entry: Entry, needs: readonly string[]): Words {
   }
   if (c.state === 'half_open') {
     const why = openingText(downBecause(entry));
-    return [why ? `circuit half-open, on trial; it opened for ${why}` : 'circuit half-open: on trial'];
+    return [why ? `circuit half-open, on trial; it opened for ${why}` : 'circuit half-open: on trial', ofMany(entry)];
   }
   if (c.state === 'open') {
     const why = openingText(downBecause(entry));
-    return [why ? `circuit open: ${why}` : 'circuit open'];
+    return [why ? `circuit open: ${why}` : 'circuit open', ofMany(entry)];
   }
   const own = ownReason(entry);
   if (own !== '') return [own];
+  if (needs.length === 0 && oneNear(entry)) return [nearWords];
   return [needs.length > 0 ? needsText(needs) : `${many(c.failures, 'failure')} in the window`];
+}
+
+/** How its instances stand, after why it is down. */
+function ofMany(entry: Entry): string {
+  const words = census(entry.instances);
+  return words === '' ? '' : `; instances: ${words}`;
 }
 
 /** What a service needs that fails. */
@@ -89,9 +96,20 @@ export function ownReason(entry: Entry): string {
   if (!entry.running) return 'not running: so it says itself';
   const { healthy, consecutive_failures: checks } = entry.health;
   if (healthy === false) return checks > 1 ? `health check failed ${checks} times in a row` : 'health check failed';
-  if (entry.instances.open > 0) return `open on ${entry.instances.open} of ${entry.instances.total} instances`;
-  return nearReason(entry);
+  return someOpen(entry) || nearReason(entry);
 }
+
+/** How many of its instances refuse while the service as a whole does not; empty where none does. */
+export function someOpen({ instances: { total, open, stale }, circuit_breaker: c }: Entry): string {
+  if (open === 0 || c.state !== 'closed' || total < 2) return '';
+  return `${open} of ${total} instances ${open === 1 ? 'is' : 'are'} open${stale > 0 ? `, ${stale} ${stale === 1 ? 'is' : 'are'} silent` : ''}`;
+}
+
+export const nearWords = 'one of its instances recovers, or is near to opening';
+
+/** Whether it can only be one of many instances that makes a service degraded. */
+export const oneNear = (entry: Entry): boolean =>
+  entry.status === 'degraded' && judgedApart(entry) && ownReason(entry) === '';
 
 /** What brings a closed circuit near to opening, by the manager's rules: half of what opens it, or more. */
 function nearReason(entry: Entry): string {
@@ -100,7 +118,7 @@ function nearReason(entry: Entry): string {
   const [threshold, rate, row] = [limit('failureThreshold'), limit('failureRateThreshold'), limit('consecutiveFailureThreshold')];
   if (entry.status !== 'degraded') return '';
   if (row > 0 && 2 * streak >= row) return `${many(streak, 'failure')} in a row, ${count(row)} open it`;
-  if (failures > 0 && threshold > 0 && 2 * failures >= threshold) {
+  if (!judgedApart(entry) && failures > 0 && threshold > 0 && 2 * failures >= threshold) {
     return `${many(failures, 'failure')} in the window, ${count(threshold)} open it${rate > 0 ? ` if they are ${share(rate)} of all` : ''}`;
   }
   return '';

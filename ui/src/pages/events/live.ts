@@ -35,14 +35,15 @@ export function evidenceWords(event: Pick<ServiceEvent, 'kind' | 'to' | 'at' | '
   const number = (key: string) => (typeof event.evidence?.[key] === 'number' ? (event.evidence[key] as number) : 0);
   const words: string[] = [];
   const add = (n: number, one: string, many: string) => n > 0 && words.push(`${n} ${n === 1 ? one : many}`);
-  if (event.kind === 'transition' && event.to === 'open') {
+  const moves = event.kind === 'transition' || event.kind === 'instance_transition';
+  if (moves && event.to === 'open') {
     add(number('failures'), 'failure', 'failures');
     add(number('successes'), 'success', 'successes');
     add(number('slow'), 'slow call', 'slow calls');
     add(number('consecutive_failures'), 'in a row', 'in a row');
   }
   const attempt = number('recovery_attempt');
-  if (event.kind === 'transition' && attempt > 0) words.push(`recovery attempt ${attempt}`);
+  if (moves && attempt > 0) words.push(`recovery attempt ${attempt}`);
   const outage = event.kind === 'transition' && event.to !== 'half_open' ? outageOf(event) : null;
   const down = outage ? Date.parse(event.at) - Date.parse(outage.began_at) : 0;
   if (outage && down >= 1_000) words.push(event.to === 'closed' ? `was down for ${span(down)}` : `down for ${span(down)}: ${ruleText(outage.rule)}`);
@@ -53,7 +54,7 @@ export function evidenceWords(event: Pick<ServiceEvent, 'kind' | 'to' | 'at' | '
 
 /** The error that an event tells of: not the last one that there was, where it was over. */
 export function errorOf(event: Pick<ServiceEvent, 'kind' | 'to' | 'evidence'>): string {
-  const tells = (event.kind === 'transition' && event.to === 'open') || event.kind === 'health_failed';
+  const tells = ((event.kind === 'transition' || event.kind === 'instance_transition') && event.to === 'open') || event.kind === 'health_failed';
   const error = event.evidence?.['last_error'] ?? event.evidence?.['error'];
   return tells && typeof error === 'string' ? error : '';
 }

@@ -35,3 +35,11 @@ it('puts first what keeps the manager from being ready, and says what to do', ()
   expect(found.map((one) => one.grave)).toEqual([true, false, false, false, false]);
   expect(found.every((one) => one.todo.length > 0)).toBe(true);
 });
+
+it('says of a node that follows without its store as of when it shows things', () => {
+  const cluster = { node: 'b', role: 'follows' as const, leader: 'http://a', since: null, as_of: '2026-11-23T12:00:00.000Z' };
+  const store = { ...info().store, answers: false, error: 'refused' };
+  expect(troubles(info({ ready: false, store, cluster }))).toMatchObject([{ grave: true, what: 'This node follows, and cannot read the store: refused.', asOf: cluster.as_of }]);
+  expect(troubles(info({ cluster }))).toEqual([]);
+  expect(troubles(info({ ready: false, store, cluster: { ...cluster, role: 'leads' } }))[0]!.asOf).toBeUndefined();
+});

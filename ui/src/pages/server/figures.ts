@@ -26,6 +26,8 @@ export interface Trouble {
   /** Whether the manager is not ready because of it. */
   grave: boolean;
   what: string;
+  /** What is shown is as it was then. */
+  asOf?: string | null;
   todo: string;
 }
 
@@ -33,7 +35,15 @@ export interface Trouble {
 export function troubles(info: ServerInfo): Trouble[] {
   const { store, stream, series } = info;
   const found: Trouble[] = [];
-  if (!info.ready) {
+  const follows = info.cluster?.role === 'follows';
+  if (follows && !store.answers) {
+    found.push({
+      grave: true,
+      what: `This node follows, and cannot read the store${store.error ? `: ${store.error}` : ''}.`,
+      asOf: info.cluster?.as_of ?? null,
+      todo: 'It goes on by itself when the store answers, and shows then what it has missed. See that the store can be reached from this node; another node may be well.',
+    });
+  } else if (!info.ready) {
     found.push({
       grave: true,
       what: store.error ? `The manager is not ready: ${store.error}` : 'The manager is not ready.',

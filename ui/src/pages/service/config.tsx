@@ -12,6 +12,7 @@ import type { Config, ConfigInForce, Entry } from '../../wire';
 import { ConfigForm } from './configform';
 import { message, type ServiceData } from './data';
 import { byField, fields, groups, isUsual, rangeText, shown, usualOf, type Field } from './fields';
+import { RunsWhere } from './instancetab';
 import { Versions } from './versions';
 import './config.css';
 
@@ -41,6 +42,7 @@ export function ConfigTab({ data, entry, editing, edit }: { data: ServiceData; e
           <button type="button" class="button" disabled={past || !current} title={past ? 'Not while you look at the past' : undefined} aria-keyshortcuts="e" onClick={() => edit(true)}>Edit …<kbd>e</kbd></button>
         )}
       </div>
+      {entry.source === 'agent' && !past && <RunsWhere service={entry.service} version={entry.config_version} />}
       {error && <p class="svc-alert" role="alert">The config cannot be loaded: {error}</p>}
       {editing && force && !past ? <ConfigForm service={entry.service} start={force} version={entry.config_version} data={data} close={() => edit(false)} /> : <InForce config={entry.config} warnings={warnings} />}
       <Versions data={data} entry={entry} />

@@ -2,7 +2,8 @@ import { effect, signal } from '@preact/signals';
 
 import { api, ApiError } from '../../api';
 import { board } from '../../live/live';
-import type { ConfigVersion, Entry, Series, ServiceEvent } from '../../wire';
+import type { ConfigVersion, Entry, EventKind, Series, ServiceEvent } from '../../wire';
+import { serviceKinds } from '../../words';
 import { fromGoDuration, goDuration, stepFor, type Stretch, type View } from './ranges';
 import { mergeEvents } from './story';
 import { Samples, sampleOf } from './timeline';
@@ -15,13 +16,16 @@ export const message = (err: unknown): string => (err instanceof Error ? err.mes
 
 const iso = (at: number) => new Date(at).toISOString();
 
+/** What single instances do is not the service's doing: its stories, bands and marks are without that. */
+const own = (kind: EventKind): boolean => kind !== 'instance_transition';
+
 /**
  * What the page knows of its service beside the entry: asked for once, then
  * moved on by the stream. It is asked for anew when the stream was lost, when
  * the page was hidden, and when the stream has left out an event.
  */
 export class ServiceData {
-  /** The events from some time until now, newest first. */
+  /** The events of the service as a whole, not those of single instances, from some time until now, newest first. */
   readonly events = signal<ServiceEvent[]>([]);
   /** Since when they are all there. */
   readonly eventsFrom = signal(Infinity);
@@ -74,7 +78,7 @@ export class ServiceData {
 
   private follow(all: readonly ServiceEvent[]): void {
     const known = this.events.peek();
-    const fresh = all.filter((e) => e.service === this.service && !known.includes(e));
+    const fresh = all.filter((e) => e.service === this.service && own(e.kind) && !known.includes(e));
     if (fresh.length === 0) return;
     this.events.value = mergeEvents(known, fresh);
     if (fresh.some((e) => e.kind === 'config_changed' || e.kind === 'registered')) void this.loadVersions();
@@ -172,12 +176,12 @@ export class ServiceData {
 
   private async loadEvents(): Promise<void> {
     try {
-      const page = await api.events({ service: this.service, limit: pageOfEvents }, this.abort.signal);
+      const page = await api.events({ service: this.service, kind: serviceKinds.join(','), limit: pageOfEvents }, this.abort.signal);
       const known = this.events.peek();
       const oldest = page.items.at(-1);
       // What was known joins on if the two overlap; else there is a hole between, and it is asked for anew.
       const joins = known.length > 0 && oldest !== undefined && Date.parse(known[0]!.at) >= Date.parse(oldest.at) && this.eventsFrom.peek() !== Infinity;
-      this.events.value = mergeEvents(page.items, joins ? known : board.events.peek().filter((e) => e.service === this.service));
+      this.events.value = mergeEvents(page.items, joins ? known : board.events.peek().filter((e) => e.service === this.service && own(e.kind)));
       if (!joins) {
         this.older.value = page.next;
         this.eventsFrom.value = page.next === null || !oldest ? -Infinity : Date.parse(oldest.at);
@@ -195,7 +199,7 @@ export class ServiceData {
   async loadOlder(limit = 1_000): Promise<void> {
     const cursor = this.older.peek();
     if (cursor === null) return;
-    const page = await api.events({ service: this.service, limit, cursor }, this.abort.signal);
+    const page = await api.events({ service: this.service, kind: serviceKinds.join(','), limit, cursor }, this.abort.signal);
     if (this.older.peek() !== cursor) return;
     this.events.value = mergeEvents(this.events.peek(), page.items);
     this.older.value = page.next;

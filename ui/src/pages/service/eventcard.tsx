@@ -19,7 +19,10 @@ export function facts(e: ServiceEvent): [name: string, value: string][] {
     const v = evidence[key];
     if (v !== null && v !== undefined && v !== '') out.push([name, write(v)]);
   };
-  if (e.kind === 'transition') {
+  if (e.kind === 'transition' || e.kind === 'instance_transition') {
+    add('instance', 'instance_name');
+    add('its ID', 'instance');
+    add('instances', 'instances', census);
     add('rule', 'rule', ruleText);
     add('failures in the window', 'failures');
     add('successes in the window', 'successes');
@@ -38,6 +41,12 @@ export function facts(e: ServiceEvent): [name: string, value: string][] {
     out.push([key.replaceAll('_', ' '), typeof v === 'object' ? JSON.stringify(v) : String(v)]);
   }
   return out;
+}
+
+/** How many instances there were, and how many of them were open. */
+function census(v: unknown): string {
+  const { total, open } = (v ?? {}) as { total?: unknown; open?: unknown };
+  return typeof total === 'number' && typeof open === 'number' ? `${open} of ${total} open` : '';
 }
 
 /** Of which outage a transition is a part, where it is not its beginning. */

@@ -6,8 +6,8 @@ import { Ago, Countdown, When } from '../../parts/moment';
 import { Outside } from '../../parts/outside';
 import { count, duration, rate, share, worded } from '../../format';
 import { board, entries, now, shape, shownAt } from '../../live/live';
-import { moment, serviceURL } from '../../route';
-import { circuitWords, downBecause, downSince, eventText, failedRecoveries, modeWords, ruleText, statusWords } from '../../words';
+import { moment, parameter, serviceURL, setParameters } from '../../route';
+import { census, circuitWords, downBecause, downSince, eventText, failedRecoveries, judgedApart, modeWords, ruleText, statusWords } from '../../words';
 import type { CircuitBreaker, Entry, ServiceEvent } from '../../wire';
 import { isOpening } from '../time/outage';
 import type { ServiceData } from './data';
@@ -48,8 +48,9 @@ export function Head({ entry, data }: { entry: Entry; data: ServiceData }) {
           {words(entry) && <span class="svc-state"><span class="muted">circuit</span> <CircuitBadge breaker={cb} /></span>}
           {start && <span class="muted svc-since">{cb.mode === 'auto' && down ? 'down since' : 'since'} <When at={start} />{moment.value === null && <> · <Ago at={start} /></>}</span>}
         </div>
+        {entry.source === 'agent' && moment.value === null && <Many entry={entry} />}
         <Circuit entry={entry} because={down?.because ?? null} />
-        {cb.state === 'closed' && cb.mode === 'auto' && <LastOpening events={events} complete={data.eventsFrom.value === -Infinity} />}
+        {cb.state === 'closed' && cb.mode === 'auto' && <LastOpening many={judgedApart(entry)} events={events} complete={data.eventsFrom.value === -Infinity} />}
         {!cb.override && <p class="muted svc-details"><Outside text={worded(cb.details, shownAt.value)} /></p>}
       </section>
       <Figures entry={entry} data={data} />
@@ -61,11 +62,35 @@ export function Head({ entry, data }: { entry: Entry; data: ServiceData }) {
   );
 }
 
+/** Of a service of agents: how many have it, and how many of them refuse. */
+function Many({ entry }: { entry: Entry }) {
+  const { total, stale } = entry.instances;
+  const wrong = census(entry.instances);
+  return (
+    <p class="svc-many">
+      {wrong !== '' && <Shape status={entry.instances.open > 0 ? 'degraded' : 'unknown'} />}
+      <span>
+        {total === 0 ? 'No instance is connected' : total === 1 ? (stale > 0 ? 'Its one instance is silent' : 'One instance') : wrong !== '' ? <><b>{wrong}</b> of its instances</> : `${total} instances, none of them open`}
+        {parameter('tab') !== 'instances' && <> <button type="button" class="button quiet svc-unfold" onClick={showInstances}>see {total === 1 ? 'it' : 'them'}</button></>}
+      </span>
+    </p>
+  );
+}
+
+function showInstances(): void {
+  setParameters({ tab: 'instances' });
+  requestAnimationFrame(() => {
+    const tab = document.getElementById('svc-tab-instances');
+    tab?.focus({ preventScroll: true });
+    tab?.scrollIntoView({ block: 'start' });
+  });
+}
+
 /** For who comes when it is over: what it was. */
-function LastOpening({ events, complete }: { events: readonly ServiceEvent[]; complete: boolean }) {
+function LastOpening({ events, complete, many }: { events: readonly ServiceEvent[]; complete: boolean; many: boolean }) {
   const until = moment.value ?? Infinity;
   const e = events.find((x) => isOpening(x) && Date.parse(x.at) <= until);
-  if (!e) return complete ? <p class="muted">It has never opened.</p> : null;
+  if (!e) return complete ? <p class="muted">{many ? 'As a whole it has never opened.' : 'It has never opened.'}</p> : null;
   return <p>Last opened <Ago at={e.at} />: {ruleText(e.evidence?.['rule'])}</p>;
 }
 
@@ -159,14 +184,14 @@ function Figures({ entry, data }: { entry: Entry; data: ServiceData }) {
   const live = moment.value === null;
   const per = live && board.connection.value === 'live' ? data.samples.rate(Math.max(board.heardAt.peek(), now.value)) : null;
   const ended = per ? per.successful + per.failed : 0;
-  const threshold = Number(entry.config.failureThreshold ?? 0);
+  const threshold = judgedApart(entry) ? 0 : Number(entry.config.failureThreshold ?? 0);
   return (
     <dl class="card svc-figures" aria-label={live ? 'Now' : 'Then'}>
       <Figure name="Operations" value={per ? rate(ended) : live ? '–' : count(entry.operations.total)} small={per ? (ended > 0 ? `${share(per.failed / ended)} failed` : 'none now') : live ? '' : 'in all'} badSmall={(per?.failed ?? 0) > 0} />
       <Figure name="Rejected" value={per ? rate(per.rejected) : live ? '–' : count(entry.operations.rejected)} small={live ? `${count(entry.operations.rejected)} in all` : 'in all'} bad={(per?.rejected ?? 0) > 0} />
       <Figure name="p95" value={entry.performance.p95OperationTimeMs > 0 ? duration(entry.performance.p95OperationTimeMs) : '–'}
         small={entry.performance.p50OperationTimeMs > 0 ? `p50 ${duration(entry.performance.p50OperationTimeMs)}` : ''} />
-      <Figure name="Failures in window" value={`${count(cb.failures)} of ${count(threshold)}`} small={cb.consecutive_failures > 0 ? `${count(cb.consecutive_failures)} in a row` : ''} bad={threshold > 0 && cb.failures * 2 >= threshold} />
+      <Figure name="Failures in window" value={threshold > 0 ? `${count(cb.failures)} of ${count(threshold)}` : count(cb.failures)} small={judgedApart(entry) ? 'of all instances' : cb.consecutive_failures > 0 ? `${count(cb.consecutive_failures)} in a row` : ''} bad={threshold > 0 && cb.failures * 2 >= threshold} />
     </dl>
   );
 }
@@ -200,7 +225,7 @@ function HealthCard({ entry }: { entry: Entry }) {
     <section class="card svc-side" aria-label="Health check">
       <h2>Health check</h2>
       {h.checked_at === null ? (
-        <p class="muted">{moment.value !== null ? 'What it said at that moment was not kept.' : asks || entry.source === 'code' ? 'It has not run yet.' : 'This service has none: what is known of it, it reports itself.'}</p>
+        <p class="muted">{moment.value !== null ? 'What it said at that moment was not kept.' : asks || entry.source === 'code' ? 'It has not run yet.' : entry.source === 'agent' ? 'None of its instances has told of one.' : 'This service has none: what is known of it, it reports itself.'}</p>
       ) : (
         <>
           <p class="row svc-tight">

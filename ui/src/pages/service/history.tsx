@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { api } from '../../api';
 import { board, now } from '../../live/live';
 import { moment, parameter, setParameters, travel } from '../../route';
-import { kindWords } from '../../words';
+import { kindWords, serviceKinds } from '../../words';
 import type { EventKind, ServiceEvent } from '../../wire';
 import { message, type ServiceData } from './data';
 import { Facts } from './eventcard';
@@ -28,9 +28,11 @@ const toInput = (iso: string): string => {
 const fromInput = (text: string): string => (text === '' || Number.isNaN(Date.parse(text)) ? '' : new Date(text).toISOString());
 
 /** Every event of the service; what comes in is put on top. */
-export function History({ data }: { data: ServiceData }) {
+export function History({ data, agent }: { data: ServiceData; agent: boolean }) {
   const { service } = data;
   const kind = (kinds as string[]).includes(parameter('kind')) ? (parameter('kind') as EventKind) : '';
+  const each = parameter('instances') === '1'; // what each instance did, too
+  const asks = kind || (each ? '' : serviceKinds.join(','));
   const within = times.find((t) => t.name === parameter('within')) ?? times[0]!;
   const [since, until] = [parameter('since'), parameter('until')];
   const [page, setPage] = useState<{ items: ServiceEvent[]; next: string | null } | null>(null);
@@ -38,11 +40,11 @@ export function History({ data }: { data: ServiceData }) {
   const [busy, setBusy] = useState(false);
   const at = moment.value;
   const query = {
-    service, kind, limit: 50,
+    service, kind: asks, limit: 50,
     ...(since ? { since } : within.ms > 0 ? { since: new Date((at ?? board.now()) - within.ms).toISOString() } : {}),
     ...(at !== null ? { until: new Date(at + 1).toISOString() } : until ? { until } : {}),
   } as const;
-  const asked = JSON.stringify([service, kind, within.name, since, until, at, board.connection.value === 'live']);
+  const asked = JSON.stringify([service, asks, within.name, since, until, at, board.connection.value === 'live']);
 
   useEffect(() => {
     const abort = new AbortController();
@@ -65,8 +67,8 @@ export function History({ data }: { data: ServiceData }) {
   };
 
   const newest = Date.parse(page?.items[0]?.at ?? '');
-  const fresh = at !== null || until ? [] : data.events.value.filter((e) =>
-    (kind === '' || e.kind === kind) && (!since || e.at >= since) && !(Date.parse(e.at) < newest));
+  const fresh = at !== null || until ? [] : [...data.events.value, ...board.events.value.filter((e) => e.service === service && e.kind === 'instance_transition')].filter((e) =>
+    (asks === '' || asks.split(',').includes(e.kind)) && (!since || e.at >= since) && !(Date.parse(e.at) < newest));
   const list = page ? mergeEvents(page.items, fresh) : [];
   return (
     <div class="stack">
@@ -74,7 +76,7 @@ export function History({ data }: { data: ServiceData }) {
         <label class="svc-filter">Kind
           <select value={kind} onChange={(e) => setParameters({ kind: e.currentTarget.value })}>
             <option value="">all</option>
-            {kinds.map((k) => <option key={k} value={k}>{kindWords[k]}</option>)}
+            {kinds.filter((k) => agent || k === kind || k !== 'instance_transition').map((k) => <option key={k} value={k}>{kindWords[k]}</option>)}
           </select>
         </label>
         <label class="svc-filter">When
@@ -84,6 +86,11 @@ export function History({ data }: { data: ServiceData }) {
             <option value="own">from … to …</option>
           </select>
         </label>
+        {agent && kind === '' && (
+          <label class="svc-filter">
+            <input type="checkbox" checked={each} onChange={(e) => setParameters({ instances: e.currentTarget.checked ? '1' : '' })} /> what each instance did, too
+          </label>
+        )}
         {(since || until) && (
           <>
             <label class="svc-filter">from <input type="datetime-local" value={toInput(since)} onChange={(e) => setParameters({ since: fromInput(e.currentTarget.value) })} /></label>

@@ -38,6 +38,8 @@ export function shapeOf(e: ServiceEvent): Status | 'forced' {
   switch (e.kind) {
     case 'transition':
       return e.to === 'open' ? 'circuit_open' : e.to === 'half_open' ? 'degraded' : 'healthy';
+    case 'instance_transition': // one of several: the service itself may be well
+      return e.to === 'closed' ? 'healthy' : 'degraded';
     case 'override':
     case 'override_expired':
       return 'forced';

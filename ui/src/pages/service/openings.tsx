@@ -7,7 +7,7 @@ import { Shape } from '../../parts/badge';
 import { When } from '../../parts/moment';
 import { isolated, Outside } from '../../parts/outside';
 import { moment, travel } from '../../route';
-import { eventText, modeWords, ruleText, stateWords } from '../../words';
+import { eventText, modeWords, ruleText, serviceKinds, stateWords } from '../../words';
 import type { CircuitState, Config, Entry, Mode, ServiceEvent } from '../../wire';
 import { message, type ServiceData } from './data';
 import { EventLine } from './eventline';
@@ -113,7 +113,9 @@ function First({ event, config }: { event: ServiceEvent; config: Config | null }
   const error = errorIn(event);
   return (
     <>
-      <Measures event={event} config={config} />
+      {event.evidence?.['rule'] === 'all_instances'
+        ? <p>{event.reason || 'All its instances were open'}: each is judged by its own window.</p>
+        : <Measures event={event} config={config} />}
       {error !== '' && <><p class="muted">Last error before it opened</p><pre class="svc-error"><Outside text={error} /></pre></>}
     </>
   );
@@ -178,7 +180,7 @@ function Before({ opening, data, entry }: { opening: Opening; data: ServiceData;
     const abort = new AbortController();
     const at = opening.since;
     const [since, until] = [new Date(at - justBefore).toISOString(), new Date(at).toISOString()];
-    Promise.all(dependencies.split(',').filter(Boolean).slice(0, 20).map((service) => api.events({ service, since, until, limit: 50 }, abort.signal)))
+    Promise.all(dependencies.split(',').filter(Boolean).slice(0, 20).map((service) => api.events({ service, kind: serviceKinds.join(','), since, until, limit: 50 }, abort.signal)))
       .then((pages) => setOthers(pages.flatMap((p) => p.items)), (err: unknown) => { if (!abort.signal.aborted) { setOthers([]); setError(message(err)); } });
     return () => abort.abort();
   }, [opening.key, dependencies]);

@@ -16,10 +16,12 @@ import './charts.css';
 import './story.css';
 
 const ConfigTab = lazy(() => import('./config').then((m) => m.ConfigTab));
+const InstancesTab = lazy(() => import('./instancetab').then((m) => m.InstancesTab));
 const History = lazy(() => import('./history').then((m) => m.History));
 
 const tabs = [
   { name: '', words: 'Openings' },
+  { name: 'instances', words: 'Instances' },
   { name: 'history', words: 'History' },
   { name: 'config', words: 'Config' },
 ] as const;
@@ -46,7 +48,12 @@ function Page({ service }: { service: string }) {
     const timer = setTimeout(() => setResult(null), resultStays); // what the card of the check says is newer then
     return () => clearTimeout(timer);
   }, [result]);
-  const tab: Tab = tabs.find((t) => t.name === parameter('tab'))?.name ?? '';
+  const agent = useComputed(() => {
+    board.shape.value;
+    return (board.entries.get(service) ?? entries.value.get(service))?.source === 'agent'; // the past may not know
+  }).value;
+  const open = tabs.filter((t) => agent || t.name !== 'instances');
+  const tab: Tab = open.find((t) => t.name === parameter('tab'))?.name ?? '';
   const show = (name: Tab) => setParameters({ tab: name });
 
   const runCheck = async () => {
@@ -82,10 +89,11 @@ function Page({ service }: { service: string }) {
       {entry ? <Head entry={entry} data={data} /> : <Missing service={service} />}
       {(entry || data.error.value === '') && <Charts data={data} entry={entry} />}
       <section class="card svc-below">
-        <Tabs at={tab} show={show} />
+        <Tabs tabs={open} at={tab} show={show} />
         <div role="tabpanel" id="svc-panel" aria-labelledby={`svc-tab-${tab}`} class="svc-panel">
           {tab === '' && <Openings data={data} entry={entry} />}
-          {tab === 'history' && <History data={data} />}
+          {tab === 'history' && <History data={data} agent={agent} />}
+          {tab === 'instances' && <InstancesTab service={service} />}
           {tab === 'config' && (entry ? <ConfigTab data={data} entry={entry} editing={editing} edit={edit} /> : <p class="muted">Its config is not known.</p>)}
         </div>
       </section>
@@ -100,7 +108,7 @@ function leave(event: KeyboardEvent, editing: boolean): void {
   else if (!editing) go('/');
 }
 
-function Tabs({ at, show }: { at: Tab; show: (name: Tab) => void }) {
+function Tabs({ tabs, at, show }: { tabs: readonly { name: Tab; words: string }[]; at: Tab; show: (name: Tab) => void }) {
   const step = (event: KeyboardEvent) => {
     const i = tabs.findIndex((t) => t.name === at);
     const to = { ArrowLeft: i - 1, ArrowRight: i + 1, Home: 0, End: tabs.length - 1 }[event.key];

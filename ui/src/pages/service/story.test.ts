@@ -30,6 +30,14 @@ describe('openings', () => {
     }
   });
 
+  it('are of the service, and not of its instances', () => {
+    const of = (at: number, instance: string) => event(at, 'instance_transition', 'closed', 'open', { evidence: { transition: 1, instance, scope: 'instance' } });
+    const both = [of(900, 'a'), of(900, 'b')];
+    expect(openings([...both, ...story])).toHaveLength(1);
+    expect(openings(both)).toEqual([]);
+    expect(mergeEvents(both, both)).toHaveLength(2); // two of one moment are two
+  });
+
   it('come newest first, and one that goes on has no end', () => {
     const list = openings([...story, moves(9_000, 'closed', 'open'), moves(9_500, 'open', 'half_open')]);
     expect(list).toHaveLength(2);

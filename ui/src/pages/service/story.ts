@@ -175,6 +175,7 @@ export function changesBefore(opening: Opening, events: readonly ServiceEvent[],
   const telling = events.filter((e) => {
     const at = Date.parse(e.at);
     if (at > until || at < until - justBefore || sameEvent(e, opening.begin)) return false;
+    if (e.kind === 'instance_transition') return false;
     return e.service !== service || (e.kind !== 'transition' && e.kind !== 'config_warning');
   });
   telling.sort((a, b) => Date.parse(b.at) - Date.parse(a.at) || b.seq - a.seq);
@@ -185,7 +186,7 @@ export function changesBefore(opening: Opening, events: readonly ServiceEvent[],
 export const sameEvent = (a: ServiceEvent, b: ServiceEvent): boolean => eventKey(a) === eventKey(b);
 
 export const eventKey = (e: ServiceEvent): string =>
-  `${e.service} ${e.at} ${e.kind} ${e.from ?? ''} ${e.to ?? ''} ${String(e.evidence?.['transition'] ?? e.evidence?.['version'] ?? '')}`;
+  `${e.service} ${e.at} ${e.kind} ${e.from ?? ''} ${e.to ?? ''} ${String(e.evidence?.['transition'] ?? e.evidence?.['version'] ?? '')} ${String(e.evidence?.['instance'] ?? '')}`;
 
 /** Joins lists of events, newest first, each event once; one that is stored takes the place of one that was not yet. */
 export function mergeEvents(...lists: (readonly ServiceEvent[])[]): ServiceEvent[] {

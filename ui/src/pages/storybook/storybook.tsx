@@ -10,6 +10,8 @@ import type { Alert, Entry, Role } from '../../wire';
 import { AlertSheet, QuietSheet } from './alertsheet';
 import { BoardPage } from '../board/board';
 import { LoginPage } from '../login';
+import { ClusterSheet, FewInstances, HostileInstances, InstanceSheet, ThousandInstances } from './instancesheet';
+import { ofAgents } from './madeinstances';
 import { hostileAlerts, madeAlerts, manyAlerts } from './madealerts';
 import { before, everyState, fleet, flipped, hostile, later, made, told, updated } from './made';
 import { Parts, Tilesheet } from './sheets';
@@ -54,6 +56,13 @@ const stories: Record<string, Story> = {
   'alerts-many': { name: 'Alerts: a thousand', entries: () => everyState, alerts: () => manyAlerts(1_000), page: AlertSheet },
   'alerts-hostile': { name: 'Alerts: hostile texts', entries: () => hostile, alerts: hostileAlerts, page: AlertSheet },
   'alerts-viewer': { name: 'Alerts: for a viewer', entries: () => everyState, alerts: madeAlerts, role: 'viewer', page: AlertSheet },
+  'board-agents': { name: 'Board: services of many instances', entries: () => ofAgents },
+  'tiles-agents': { name: 'Tiles of services of many instances', entries: () => ofAgents, page: Tilesheet },
+  instances: { name: 'Instances in every state', entries: () => ofAgents, page: InstanceSheet },
+  'instances-few': { name: 'Instances: none, one, and what goes wrong', entries: () => ofAgents, page: FewInstances },
+  'instances-1000': { name: 'Instances: a thousand', entries: () => ofAgents, page: ThousandInstances },
+  'instances-hostile': { name: 'Instances: hostile texts', entries: () => hostile, page: HostileInstances },
+  cluster: { name: 'Server: nodes that lead and follow', entries: () => everyState, page: ClusterSheet },
   lost: { name: 'Board: connection lost', entries: () => everyState, then: () => board.lost(false) },
   ended: { name: 'Board: log-in ended', entries: () => everyState, then: () => board.lost(true) },
   waiting: { name: 'Board: before the first answer' },

@@ -2,7 +2,7 @@ import { effect, signal } from '@preact/signals';
 
 import { api, type EventQuery, type Page } from '../../api';
 import { board } from '../../live/live';
-import type { EventKind, ServiceEvent } from '../../wire';
+import type { ServiceEvent } from '../../wire';
 import { asked, nextTo } from './marks';
 import { isOpening } from './outage';
 
@@ -11,7 +11,7 @@ export type Ask = (query: EventQuery, signal?: AbortSignal) => Promise<Page<Serv
 
 const pageSize = 1_000;
 const pagesAtMost = 6;
-const kind = asked.join(',') as EventKind; // the API takes a list
+const kind = asked.join(',');
 
 /** The events of a time that were asked for. */
 export interface Loaded {
@@ -87,7 +87,7 @@ export async function stepFrom(at: number, back: boolean, openings: boolean, now
   return back ? before(at, only, kinds, ask) : after(at, only, kinds, now, ask);
 }
 
-async function before(at: number, only: (event: ServiceEvent) => boolean, kinds: EventKind, ask: Ask): Promise<ServiceEvent | null> {
+async function before(at: number, only: (event: ServiceEvent) => boolean, kinds: string, ask: Ask): Promise<ServiceEvent | null> {
   let cursor: string | null = '';
   let seen = 0;
   for (let page = 0; page < pagesBack && cursor !== null; page++) {
@@ -102,7 +102,7 @@ async function before(at: number, only: (event: ServiceEvent) => boolean, kinds:
 }
 
 /** The list comes newest first: a time that is short enough for one page has the first event at its end. */
-async function after(at: number, only: (event: ServiceEvent) => boolean, kinds: EventKind, now: number, ask: Ask): Promise<ServiceEvent | null> {
+async function after(at: number, only: (event: ServiceEvent) => boolean, kinds: string, now: number, ask: Ask): Promise<ServiceEvent | null> {
   let span = 3_600_000;
   let from = at;
   for (let tries = 0; tries < 40 && from < now; tries++) {

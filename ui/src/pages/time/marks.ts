@@ -68,7 +68,7 @@ const older = (a: ServiceEvent, b: ServiceEvent): number => Date.parse(a.at) - D
 /** Two lists of events as one, the newest first, each event once. */
 export function merge(a: readonly ServiceEvent[], b: readonly ServiceEvent[]): ServiceEvent[] {
   const seen = new Set<string>();
-  const name = (event: ServiceEvent) => (event.id === null ? `${event.service}\n${event.kind}\n${event.at}\n${event.to}` : String(event.id));
+  const name = (event: ServiceEvent) => (event.id === null ? `${event.service}\n${event.kind}\n${event.at}\n${event.to}\n${String(event.evidence?.['instance'] ?? '')}` : String(event.id));
   return [...a, ...b]
     .filter((event) => !seen.has(name(event)) && seen.add(name(event)))
     .sort((x, y) => older(y, x));

@@ -67,6 +67,11 @@ describe('marks', () => {
   });
 });
 
+it('keeps apart what two instances did at the same moment', () => {
+  const of = (instance: string): ServiceEvent => ({ ...event(0, 10), id: null, kind: 'instance_transition', evidence: { instance } });
+  expect(merge([of('a'), of('b')], [of('a')])).toHaveLength(2);
+});
+
 it('merges live and fetched events, each once, the newest first', () => {
   const waiting = { ...event(0, 1), id: null };
   expect(merge([event(2, 10), event(1, 20)], [event(3, 5), event(2, 10), waiting, waiting]).map((e) => e.id)).toEqual([null, 3, 2, 1]);
