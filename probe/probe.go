@@ -118,12 +118,12 @@ func (p *Probe) Check(ctx context.Context) error {
 	if p == nil || p.checker == nil {
 		return errNone
 	}
+	start := time.Now()
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.timeout)
+		ctx, cancel = context.WithDeadline(ctx, start.Add(p.timeout))
 		defer cancel()
 	}
-	start := time.Now()
 	err := p.checker.check(ctx)
 	if err == nil {
 		return nil

@@ -280,7 +280,7 @@ func TestOpen_LeavesTheTablesOfAVersionWhenKilledAtAnyWrite(t *testing.T) {
 		if ended == nil && len(said) != 1 {
 			t.Errorf("killed at write %d: %q", n, said)
 		}
-		wantVersion(t, dir, "1", "2", "3", "4", "5", newest)
+		wantVersion(t, dir, "1", "2", "3", "4", "5", "6", newest)
 		if got := line(t, foreign(t, dir), content); got != "3|2|3" {
 			t.Errorf("killed at write %d: %s", n, got)
 		}
