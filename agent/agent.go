@@ -87,7 +87,7 @@ type node struct {
 // Join makes the services members of the fleet of the manager at url, until
 // ctx ends or Close is called. It returns at once, whether the manager answers
 // or not; its error is one of the arguments'. The token's role is agent, or
-// admin. It neither starts nor stops the services.
+// admin. It starts the services, and never stops them: that is the program's.
 func Join(ctx context.Context, url, token string, services ...*switchgear.Service) (*Agent, error) {
 	members := make([]Member, len(services))
 	for i, s := range services {
@@ -129,7 +129,7 @@ func JoinWith(ctx context.Context, url, token string, opts Options, members ...M
 	return a, nil
 }
 
-// Add brings services in that Join was not given. The error is of a service that
+// Add brings services in that Join was not given, and starts them. The error is of a service that
 // is nil, of a name that is there already, or of something too long, and then
 // none is added; or ErrClosed.
 func (a *Agent) Add(members ...Member) error {
@@ -159,6 +159,7 @@ func (a *Agent) Add(members ...Member) error {
 		}
 		m.stop = m.service.Breaker().Observe(func(t switchgear.Transition) { a.heard(m, &t) })
 		m.heard = m.service.Breaker().Snapshot().Transitions
+		m.service.Start() // what is not started says that it does not run
 	}
 	a.stir()
 	return nil

@@ -51,8 +51,8 @@ func TestJoin_WaitsForNobody(t *testing.T) {
 	if _, err := switchgear.Do(t.Context(), s.Breaker(), func(context.Context) (int, error) { return 0, errDown }); !errors.Is(err, errDown) {
 		t.Errorf("an operation gives %v", err)
 	}
-	if s.Breaker().State() != switchgear.Open {
-		t.Errorf("the breaker is %v", s.Breaker().State())
+	if s.Breaker().State() != switchgear.Open || !s.Running() {
+		t.Errorf("the breaker is %v, the service is running: %v", s.Breaker().State(), s.Running())
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

@@ -215,7 +215,7 @@ func TestAgent_WhateverIsKilledTheRestGoesOnAndIsWhole(t *testing.T) {
 	// The program dies: that is seen, and the next one begins as it was.
 	shop.kill()
 	m.shows(t, "as silent", func(e *wire.Entry) bool {
-		return e.Instances == wire.Instances{Total: 1, Open: 1, Stale: 1} && !e.Running
+		return e.Instances == wire.Instances{Total: 1, Open: 1, Stale: 1} && e.Status == "unknown"
 	})
 	shop = startProgram(t, m.url)
 	if s := shop.do("join"); s.State != "open" || s.Threshold != 2 {
