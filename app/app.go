@@ -262,6 +262,10 @@ func (a *App) serve(ctx context.Context) error {
 		return err
 	}
 	a.warn(ctx, a.file)
+	if b := a.settings.Bus; b.NATSURL != "" || b.NATSURLFile != "" {
+		a.log.WarnContext(ctx, "a NATS server is set, and nobody is asked there: in this release a manager runs alone",
+			slog.String("setting", "bus.natsUrl"))
+	}
 	if _, err := fmt.Fprintf(a.opts.Stdout, "listening on %s\n", a.URL()); err != nil {
 		return err
 	}
