@@ -46,6 +46,7 @@ func words(e *fleet.Event) string {
 	case fleet.EventRemoved:
 		return "was taken out" + byOrder(e)
 	case fleet.EventReset: // the transition tells it
+	case fleet.EventInstanceTransition: // the demo's services have one instance
 	case fleet.EventRegistered:
 	}
 	return ""
