@@ -43,6 +43,17 @@ var statuses = map[fleet.Kind]int{
 	fleet.Unavailable:  http.StatusServiceUnavailable,
 }
 
+// KindOf is the kind of error that is answered with an HTTP status; Internal of
+// one that none is.
+func KindOf(status int) fleet.Kind {
+	for kind, s := range statuses {
+		if s == status {
+			return kind
+		}
+	}
+	return fleet.Internal
+}
+
 // statusError is an error of HTTP's own, which fleet has no kind for.
 type statusError struct {
 	status int
