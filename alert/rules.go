@@ -137,8 +137,12 @@ func (s *service) judgeUnknown(now time.Time) (verdict, time.Time) {
 	if in := s.view.Instances; in.Total > 0 && in.Stale == in.Total || s.known && s.view.Status == fleet.StatusUnknown {
 		return bad, time.Time{}
 	}
-	if s.conds[unknown].alert != nil && s.view.ReportInterval > 0 && s.operatedAt.IsZero() {
-		if until := s.cameAt.Add(silentAfter*s.view.ReportInterval + leastSilent); now.Before(until) {
+	interval := s.view.ReportInterval
+	if s.view.Source == fleet.SourceAgent {
+		interval = fleet.AgentHeartbeat
+	}
+	if s.conds[unknown].alert != nil && interval > 0 && s.operatedAt.IsZero() {
+		if until := s.cameAt.Add(silentAfter*interval + leastSilent); now.Before(until) {
 			return between, until
 		}
 	}

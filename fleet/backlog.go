@@ -82,6 +82,7 @@ func (m *Manager) partWritten(part []*change, all *draft) {
 			c.draft.Events[i].ID = all.Events[c.first+i].ID
 		}
 		m.noteTrips(c)
+		c.wasStored()
 		if !c.stands() {
 			c.apply()
 		}
@@ -132,15 +133,25 @@ func (m *Manager) flush(ctx context.Context) {
 	}
 	now := time.Now()
 	var rows []*change
+	weight := 0
 	for _, s := range m.all() {
 		if c := m.changedState(ctx, s, now); c != nil {
-			rows = append(rows, c)
+			rows, weight = append(rows, c), weight+1
 		}
-		if len(rows) == maxBatch {
+		for _, c := range m.changedInstances(s, now) {
+			rows, weight = append(rows, c), weight+len(c.draft.Instances)
+			if weight >= maxBatch {
+				if m.writeRows(ctx, rows) != nil {
+					return
+				}
+				rows, weight = nil, 0
+			}
+		}
+		if weight >= maxBatch {
 			if m.writeRows(ctx, rows) != nil {
 				return
 			}
-			rows = nil
+			rows, weight = nil, 0
 		}
 	}
 	_ = m.writeRows(ctx, rows) // storeAnswered has it
@@ -155,7 +166,7 @@ func (m *Manager) changedState(ctx context.Context, s *member, now time.Time) *c
 	m.mu.RLock()
 	v := m.viewOf(s, live.Snapshot)
 	m.mu.RUnlock()
-	if s.stored != nil && sameStored(s.stored, &v) && len(live.reported) == 0 {
+	if said := s.crowd.spoke(); s.stored != nil && sameStored(s.stored, &v) && len(live.reported) == 0 && !said {
 		return nil
 	}
 	row, err := s.row(&v, now, "")

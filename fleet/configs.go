@@ -42,7 +42,7 @@ func (m *Manager) lint(s *member) []switchgear.Warning {
 
 // lintOf is what would not work of a config.
 func (m *Manager) lintOf(s *member, cfg switchgear.Config) []switchgear.Warning {
-	slowest := s.service.Breaker().Snapshot().Performance.Slowest
+	slowest := s.guard.Snapshot().Performance.Slowest
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	u := usageOf(s.def, cfg)
@@ -212,7 +212,7 @@ func (m *Manager) planConfig(
 
 // configure puts a stored config in force.
 func (m *Manager) configure(s *member, cfg switchgear.Config) {
-	if err := s.service.Configure(cfg); err != nil {
+	if err := s.guard.Configure(cfg); err != nil {
 		m.log.Error("a config that was found good is refused", slog.String("service", s.name), slog.Any("error", err))
 		return
 	}

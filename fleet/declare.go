@@ -55,7 +55,13 @@ func (a *arrival) checkedBy() Source {
 func (m *Manager) newMember(a arrival, cfg switchgear.Config) (*member, error) {
 	s := &member{name: a.name, def: a.def, source: a.source, config: cfg, service: a.service}
 	s.reports.began = time.Now()
-	if a.service != nil {
+	switch {
+	case a.source == SourceAgent:
+		s.crowd = newCrowd(m, s)
+		s.guard = s.crowd
+		return s, nil
+	case a.service != nil:
+		s.guard = newLocal(a.service)
 		return s, nil
 	}
 	s.own = true
@@ -80,6 +86,7 @@ func (m *Manager) newMember(a arrival, cfg switchgear.Config) (*member, error) {
 		s.closeProbe()
 		return nil, err
 	}
+	s.guard = newLocal(s.service)
 	return s, nil
 }
 
@@ -197,7 +204,15 @@ func (m *Manager) admissible(a arrival, checkDependencies bool) error {
 	if !checkDependencies {
 		return nil
 	}
-	if err := config.CheckDependencies(m.below(a.name, a.def.Dependencies)); err != nil {
+	graph := m.below(a.name, a.def.Dependencies)
+	if a.source == SourceAgent { // of another program, which may come later
+		for _, d := range a.def.Dependencies {
+			if m.members[d] == nil {
+				graph[d] = nil
+			}
+		}
+	}
+	if err := config.CheckDependencies(graph); err != nil {
 		return &Error{
 			Kind: Invalid, Op: "register", Err: err,
 			Fields: []switchgear.FieldError{{Field: "dependencies", Message: err.Error()}},
@@ -215,7 +230,13 @@ func (m *Manager) below(name string, dependencies []string) map[string][]string 
 		d := next[len(next)-1]
 		next = next[:len(next)-1]
 		s := m.members[d]
-		if _, seen := graph[d]; seen || s == nil {
+		if _, seen := graph[d]; seen {
+			continue
+		}
+		if s == nil {
+			if !slices.Contains(dependencies, d) { // what an agent said, which may come later
+				graph[d] = nil
+			}
 			continue
 		}
 		graph[d] = s.def.Dependencies
@@ -307,6 +328,9 @@ func (m *Manager) leave(asked *member, by Actor, checkDependants bool) *change {
 		s = asked.current()
 		c.member = s
 		live, err := s.live()
+		if err == nil {
+			err = s.guard.removable()
+		}
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ func (m *Manager) DeclareIf(ctx context.Context, name string, ifVersion int, def
 	m.mu.RLock()
 	source := s.source
 	m.mu.RUnlock()
-	if source == SourceCode {
+	if source == SourceCode || source == SourceAgent {
 		return View{}, errorf(Conflict, op, "%s is part of a running program", name)
 	}
 	c := m.redeclare(s, arrival{name: name, def: def, source: source, by: by}, false)

@@ -25,11 +25,20 @@ type evidenceJSON struct {
 	InFlight            *int    `json:"in_flight,omitempty"`
 
 	Outage *outageJSON `json:"outage,omitempty"`
+
+	// Of services of agents: which instance, whether it is one of several
+	// (Scope), and of a transition of the whole how many there are.
+	Instance     string         `json:"instance,omitempty"`
+	InstanceName string         `json:"instance_name,omitempty"`
+	Scope        string         `json:"scope,omitempty"`
+	Instances    *instancesJSON `json:"instances,omitempty"`
 }
 
-func transitionEvidence(t *switchgear.Transition) json.RawMessage {
+func transitionEvidence(t *switchgear.Transition) json.RawMessage { return object(evidenceOf(t)) }
+
+func evidenceOf(t *switchgear.Transition) *evidenceJSON {
 	e := &t.Evidence
-	j := evidenceJSON{
+	j := &evidenceJSON{
 		Transition: t.Number, Rule: e.Rule, Failures: e.Failures, Successes: e.Successes, Slow: e.Slow,
 		ConsecutiveFailures: e.ConsecutiveFailures, RecoveryAttempt: e.RecoveryAttempt,
 		ConfigVersion: e.ConfigVersion, OpenMs: ms(e.OpenTime), Outage: outageEvidence(t.Outage),
@@ -40,7 +49,7 @@ func transitionEvidence(t *switchgear.Transition) json.RawMessage {
 	if e.InFlight >= 0 {
 		j.InFlight = &e.InFlight
 	}
-	return object(j)
+	return j
 }
 
 func healthEvidence(h switchgear.Health) json.RawMessage {
@@ -67,23 +76,7 @@ func object(v any) json.RawMessage {
 }
 
 // observe begins to hear what happens to the member.
-func (m *Manager) observe(s *member) {
-	b := s.service.Breaker()
-	heard := uint64(0) // the number of the last transition
-	s.stopWatching = []func(){
-		b.Observe(func(t switchgear.Transition) {
-			if heard > 0 && t.Number > heard+1 {
-				m.unheard.Add(t.Number - heard - 1)
-			}
-			heard = t.Number
-			m.happened(m.transition(s, t))
-		}),
-		b.ObserveOverrideEnds(func(e switchgear.OverrideEnd) {
-			m.happened(m.overrideEnded(s, e))
-		}),
-		s.service.ObserveHealth(func(h switchgear.Health) { m.checked(s, h) }),
-	}
-}
+func (m *Manager) observe(s *member) { s.stopWatching = s.guard.observe(m, s) }
 
 // checkCounts are the health checks of a member, for metrics.
 type checkCounts struct {

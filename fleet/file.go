@@ -38,6 +38,8 @@ func (m *Manager) ApplyFile(ctx context.Context, services map[string]config.Serv
 		switch s, source, before := m.saidBefore(name); {
 		case s == nil:
 			changes = append(changes, m.arrive(arrival{name: name, def: def, source: SourceFile, filed: &def, by: by}, false))
+		case source == SourceAgent:
+			return errorf(Conflict, "config file", "%s is of programs that joined by agents: take it out first", name)
 		case source == SourceCode:
 			return errorf(Conflict, "config file", "%s is part of the running program", name)
 		case before == nil || !sameService(before, &def):

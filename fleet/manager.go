@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -53,6 +54,17 @@ type Config struct {
 	// FlushInterval is how long statistics may be younger in the store than
 	// in memory. Default 5 s.
 	FlushInterval time.Duration
+
+	// MaxAgents caps the agents that are connected. Default 10 000.
+	MaxAgents int
+
+	// MaxAgentServices caps the services of an agent. Default 1 000.
+	MaxAgentServices int
+
+	// ForgetInstances is after how long an instance is forgotten of which nothing
+	// was heard, unless it is the last of its service. What it has counted stays.
+	// Default 1 h.
+	ForgetInstances time.Duration
 }
 
 const (
@@ -90,6 +102,8 @@ type Manager struct {
 	onTokens   func([]Token)
 	cfg        Config
 	epoch      string
+	began      time.Time // by a clock that nobody sets
+	agents     processes
 
 	changes chan *change
 	done    chan struct{} // closed when Run has ended, or Close was called
@@ -164,12 +178,15 @@ func New(ctx context.Context, deps Deps, cfg Config) (*Manager, error) {
 	if cfg.FlushInterval == 0 {
 		cfg.FlushInterval = defaultFlushInterval
 	}
+	cfg.MaxAgents = cmp.Or(cfg.MaxAgents, defaultMaxAgents)
+	cfg.MaxAgentServices = cmp.Or(cfg.MaxAgentServices, defaultMaxAgentServices)
+	cfg.ForgetInstances = cmp.Or(cfg.ForgetInstances, defaultForgetInstances)
 	stored, err := deps.Store.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
 	m := &Manager{
-		store: deps.Store, log: deps.Logger, newProbe: deps.NewProbe, around: deps.AroundCheck, admitCheck: deps.AdmitCheck, onTokens: deps.OnTokens, cfg: cfg, epoch: rand.Text(),
+		store: deps.Store, log: deps.Logger, newProbe: deps.NewProbe, around: deps.AroundCheck, admitCheck: deps.AdmitCheck, onTokens: deps.OnTokens, cfg: cfg, epoch: rand.Text(), began: time.Now(),
 		changes: make(chan *change, maxWaiting), done: make(chan struct{}),
 		versions: stored.Versions, restored: remember(stored.Services),
 		members: make(map[string]*member), users: make(map[string]map[string]bool), seq: stored.Seq, lastSeq: stored.Seq, told: make(chan struct{}),
@@ -181,7 +198,7 @@ func New(ctx context.Context, deps Deps, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	m.tellTokens()
-	m.restoreDeclared(ctx)
+	m.restoreDeclared(ctx, stored.Instances)
 	return m, nil
 }
 
@@ -235,7 +252,7 @@ func (m *Manager) Service(name string) (View, error) {
 // view is what can be told of a service now: its present state, unless that
 // has not been told yet, for it is not durable; then what was told last.
 func (m *Manager) view(s *member) View {
-	live := s.service.Breaker().Snapshot()
+	live := s.guard.Snapshot()
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if s.shown != nil && !s.told(&live) {
@@ -248,25 +265,29 @@ func (m *Manager) view(s *member) View {
 // mutex is held, to read at least.
 func (m *Manager) viewOf(s *member, live switchgear.Snapshot) View {
 	v := View{
-		Service: s.name, Running: s.service.Running() || s.own && m.stopping,
+		Service: s.name, Running: s.guard.Running() || s.own && m.stopping,
 		Layer: s.def.Layer, Description: s.def.Description, Dependencies: s.def.Dependencies, Source: s.source,
-		Breaker: live, TripEventID: s.tripEvent, OutageEventID: s.outageEvent, Health: s.service.Health(),
+		Breaker: live, TripEventID: s.tripEvent, OutageEventID: s.outageEvent, Health: s.guard.Health(),
 		Config: s.config, ConfigVersion: s.version, DiffersFromFile: s.differs,
 		HealthCheck: s.def.HealthCheck, ReportInterval: s.def.ReportInterval,
-		Instances: Instances{Total: 1}, Alerts: s.def.Alerts,
+		Alerts: s.def.Alerts,
 	}
+	who := s.guard.census(live.At)
+	v.Instances, v.nearInstance = who.Instances, who.near
 	if live.State == switchgear.Closed {
 		v.TripEventID = 0
 	}
 	if live.Outage == nil {
 		v.OutageEventID = 0
 	}
-	if v.IsOpen() {
-		v.Instances.Open = 1
-	}
-	silent := s.silent(live.At)
-	if silent {
-		v.Instances.Stale = 1
+	silent := who.silent
+	if s.crowd == nil {
+		if v.IsOpen() {
+			v.Instances.Open = 1
+		}
+		if silent = s.silent(live.At); silent {
+			v.Instances.Stale = 1
+		}
 	}
 	var failing []string
 	for _, name := range s.def.Dependencies {

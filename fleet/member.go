@@ -11,8 +11,10 @@ import (
 // member is a service that the manager knows.
 type member struct {
 	name    string
-	service *switchgear.Service
-	probe   Probe // of a probed service; nil of others
+	guard   guard
+	service *switchgear.Service // what the guard is; nil: a crowd
+	crowd   *crowd              // what the guard is; nil: a service of this process
+	probe   Probe               // of a probed service; nil of others
 
 	checkedBy Source // who has said how it is probed
 	own       bool   // the manager made the service, and stops it

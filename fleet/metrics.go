@@ -43,6 +43,11 @@ type Measures struct {
 	// nobody: the oldest of more than 1 024 that waited.
 	NoticesDropped uint64
 
+	// Agents are those that are connected, and AgentsRefused those that were
+	// refused, by reason: "held", their instance was another process's, or "full".
+	Agents        int
+	AgentsRefused map[string]uint64
+
 	// Queue are the changes that wait to be planned, Backlog those that are in
 	// force and wait for the store.
 	Queue, Backlog int
@@ -68,6 +73,12 @@ type ServiceMeasures struct {
 	Checks     HealthChecks
 	Probed     bool // it has a health check
 
+	// Instances are those of a service of agents; nil of others. ConfigsRefused
+	// is how many of them run another config than the one in force, for they
+	// refused it.
+	Instances      *Instances
+	ConfigsRefused int
+
 	// Exemplars are operations that can be looked up as traces, at most one for
 	// each bucket of Counts.Durations; nil: none is known.
 	Exemplars []Exemplar
@@ -88,13 +99,17 @@ func (m *Manager) Measure() Measures {
 		Commits: m.commits.durations(), ChecksLate: m.checksLate.durations(),
 	}
 	for i, s := range all {
-		b := s.service.Breaker()
+		b := s.guard
 		told, layer := m.lastTold(s)
 		out.Services[i] = ServiceMeasures{
 			Service: s.name, Layer: layer, State: told.State, Mode: told.Mode, Override: told.Override,
-			Operations: b.Operations(), Counts: b.Counts(), Exemplars: b.Exemplars(), Checks: s.counts.all(), Probed: s.service.HasCheck(),
+			Operations: b.Operations(), Counts: b.Counts(), Exemplars: b.Exemplars(), Checks: s.counts.all(), Probed: b.HasCheck(),
+		}
+		if s.crowd != nil {
+			out.Services[i].Instances, out.Services[i].ConfigsRefused = s.crowd.measure()
 		}
 	}
+	m.agents.measure(&out)
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	out.StoreAvailable, out.StoreFailures = m.storeErr == nil, m.storeFailures
@@ -135,6 +150,6 @@ func (m *Manager) lastTold(s *member) (told *switchgear.Snapshot, layer string) 
 	if s.shown != nil {
 		return &s.shown.Breaker, s.def.Layer
 	}
-	v := m.viewOf(s, s.service.Breaker().Snapshot())
+	v := m.viewOf(s, s.guard.Snapshot())
 	return &v.Breaker, s.def.Layer
 }

@@ -150,7 +150,10 @@ func (m *Manager) overrideEnded(old *member, e switchgear.OverrideEnd) *change {
 // overrideFound is the fact that a program has set an override of its service
 // by itself, or nil if it has not.
 func (m *Manager) overrideFound(s *member) *change {
-	if mode := s.service.Breaker().Mode(); s.own || mode != switchgear.ForcedOpen && mode != switchgear.ForcedClosed {
+	if s.own || s.service == nil {
+		return nil
+	}
+	if mode := s.service.Breaker().Mode(); mode != switchgear.ForcedOpen && mode != switchgear.ForcedClosed {
 		return nil
 	}
 	live := s.service.Breaker().Snapshot()

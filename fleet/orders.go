@@ -98,13 +98,16 @@ func (m *Manager) Reset(ctx context.Context, name string, to switchgear.State, b
 			if live.Mode != switchgear.Auto {
 				return errorf(Conflict, op, "the mode is %v, so the state stands still", live.Mode)
 			}
+			if err := s.guard.reachable(); err != nil {
+				return err
+			}
 			b.Events = append(b.Events, Event{
 				Service: name, Kind: EventReset, From: live.State.String(), To: to.String(), At: live.At, Actor: by.Name, Reason: by.Reason,
 			})
 			by.record(b, op, name, "", details{"from": live.State.String(), "to": to.String()})
-			return m.planRow(s, afterReset(live, to), b, by.Name)
+			return m.planRow(s, s.guard.afterReset(live, to), b, by.Name)
 		},
-		apply: func(s *member) { refused = s.service.Breaker().Reset(to, by.order()) },
+		apply: func(s *member) { refused = s.guard.Reset(to, by.order()) },
 	})
 	if err == nil && refused != nil {
 		err = errorf(Conflict, op, "%w", refused)
@@ -112,30 +115,27 @@ func (m *Manager) Reset(ctx context.Context, name string, to switchgear.State, b
 	if err != nil {
 		return View{}, err
 	}
-	return m.awaitTold(ctx, s)
+	answers, err := s.guard.answered(ctx, resetAnswers)
+	if err != nil {
+		return View{}, err
+	}
+	v, err := m.awaitTold(ctx, s)
+	v.Answers = answers
+	return v, err
 }
 
-// afterReset is what a reset will make of the breaker, for the store: the
-// transition itself is stored when it has happened.
-func afterReset(s reading, to switchgear.State) reading {
-	s.State = to
-	s.OpenedAt, s.NextAttemptAt, s.ClosesAt = time.Time{}, time.Time{}, time.Time{}
-	if to == switchgear.HalfOpen {
-		s.RecoveryAttempts++
-		s.LastRecoveryAttempt = s.At
-		return s
-	}
-	s.RecoveryAttempts, s.FailedRecoveries, s.ConsecutiveFailures = 0, 0, 0
-	s.Failures, s.Successes, s.Slow, s.Window, s.Trip, s.Outage = 0, 0, 0, nil, nil, nil
-	s.LastReset = s.At
-	return s
-}
+// resetAnswers and overrideAnswers are how long the answers of instances are
+// waited for.
+const (
+	resetAnswers    = 5 * time.Second
+	overrideAnswers = 2 * time.Second
+)
 
 // awaitTold waits until what has happened to the service so far is told, and
 // returns its state.
 func (m *Manager) awaitTold(ctx context.Context, s *member) (View, error) {
 	s = m.latest(s)
-	number := s.service.Breaker().Snapshot().Transitions
+	number := s.guard.Snapshot().Transitions
 	for {
 		m.mu.RLock()
 		s = s.current()
@@ -219,7 +219,7 @@ func (m *Manager) Override(ctx context.Context, name string, mode switchgear.Mod
 			return m.planRow(s, live, b, by.Name)
 		},
 		apply: func(s *member) {
-			if refused = s.service.Breaker().Override(o); refused == nil {
+			if refused = s.guard.Override(o); refused == nil {
 				m.setOverride(s, &o)
 			} else { // its end came before its beginning
 				s.stored = nil
@@ -232,7 +232,10 @@ func (m *Manager) Override(ctx context.Context, name string, mode switchgear.Mod
 	if err != nil {
 		return View{}, err
 	}
-	return m.view(s), nil
+	answers, _ := s.guard.answered(ctx, overrideAnswers) // it is in force, and they hear of it when they come back
+	v := m.view(s)
+	v.Answers = answers
+	return v, nil
 }
 
 func (m *Manager) setOverride(s *member, o *switchgear.Override) {
@@ -270,21 +273,24 @@ func (m *Manager) EndOverride(ctx context.Context, name string, by Actor) (View,
 				Service: name, Kind: EventOverride, From: from.String(), To: live.Mode.String(), At: live.At, Actor: by.Name, Reason: by.Reason,
 			})
 			by.record(b, op, name, "", details{"mode": ending.Mode.String(), "expires_at": at(ending.Until)})
-			return m.planRow(s, afterReset(live, to), b, by.Name)
+			return m.planRow(s, s.guard.afterReset(live, to), b, by.Name)
 		},
 		apply: func(s *member) {
 			if !sameOverride(s.override, ending) {
 				return // a later one, set while nobody knew whether this order was stored
 			}
 			// It may have come to its end by itself meanwhile: just as well.
-			_ = s.service.Breaker().EndOverride(by.order())
+			_ = s.guard.EndOverride(by.order())
 			m.setOverride(s, nil)
 		},
 	})
 	if err != nil {
 		return View{}, err
 	}
-	return m.awaitTold(ctx, s)
+	answers, _ := s.guard.answered(ctx, overrideAnswers)
+	v, err := m.awaitTold(ctx, s)
+	v.Answers = answers
+	return v, err
 }
 
 // CheckHealth runs the service's health check now, at most once a second, and
@@ -295,10 +301,10 @@ func (m *Manager) CheckHealth(ctx context.Context, name string) (switchgear.Heal
 	if err != nil {
 		return switchgear.Health{}, View{}, err
 	}
-	h, err := s.service.CheckHealth(ctx)
+	h, err := s.guard.CheckHealth(ctx)
 	if now := m.latest(s); err != nil && now != s { // which another has taken the place of
 		s = now
-		h, err = s.service.CheckHealth(ctx)
+		h, err = s.guard.CheckHealth(ctx)
 	}
 	switch {
 	case errors.Is(err, switchgear.ErrNoCheck):

@@ -55,7 +55,7 @@ func outageText(o *switchgear.Outage) string {
 // restored to. The row may not have it, as it may not have that of the latest
 // opening. 0 if it is not found.
 func (m *Manager) firstOpening(s *member, stored int64) int64 {
-	o := s.service.Breaker().Snapshot().Outage
+	o := s.guard.Snapshot().Outage
 	switch {
 	case o == nil:
 		return 0

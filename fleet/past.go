@@ -105,12 +105,15 @@ func (m *Manager) past(
 	pastOverride(v, at, last[pastMode])
 	pastHealth(v, last[pastHealthEdge])
 	v.Breaker.AdmittedShare = pastShare(v, point.AdmittedShare)
-	v.Instances = Instances{Total: 1}
-	if v.IsOpen() {
-		v.Instances.Open = 1
+	if v.Instances.Total == 0 { // no transition of several has said
+		v.Instances = Instances{Total: 1}
+		if v.IsOpen() {
+			v.Instances.Open = 1
+		}
 	}
+	v.nearInstance = j.near
 	if j.silent {
-		v.Instances.Stale = 1
+		v.Instances.Stale = v.Instances.Total
 	}
 	return j, true
 }
@@ -145,7 +148,7 @@ func pastKindOf(e *Event) int {
 		return pastMode
 	case EventHealthFailed, EventHealthRecovered:
 		return pastHealthEdge
-	case EventReset, EventConfigChanged, EventConfigWarning:
+	case EventReset, EventConfigChanged, EventConfigWarning, EventInstanceTransition:
 	}
 	return pastOther
 }
@@ -198,6 +201,9 @@ func pastState(v *View, transition, opening *Event) {
 	_ = json.Unmarshal(transition.Evidence, &e) // what cannot be read says nothing
 	_ = s.State.UnmarshalText([]byte(transition.To))
 	s.Transitions = e.Transition
+	if in := e.Instances; in != nil {
+		v.Instances = Instances{Total: in.Total, Open: in.Open}
+	}
 	switch s.State {
 	case switchgear.Closed:
 		s.LastReset = transition.At

@@ -93,7 +93,7 @@ func (s *member) read() reading {
 	s.reports.mu.Lock()
 	defer s.reports.mu.Unlock()
 	s.reports.kept = slices.DeleteFunc(s.reports.kept, func(r *report) bool { return r.place == inStore })
-	return reading{Snapshot: s.service.Breaker().Snapshot(), reported: slices.Clone(s.reports.kept)}
+	return reading{Snapshot: s.guard.Snapshot(), reported: slices.Clone(s.reports.kept)}
 }
 
 // Report counts outcomes of operations that ran in another program, in order,
@@ -111,6 +111,9 @@ func (m *Manager) ReportOnce(ctx context.Context, name string, outcomes []Outcom
 	const op = "report"
 	s, err := m.member(op, name)
 	if err != nil {
+		return Advice{}, err
+	}
+	if err := s.guard.countable(); err != nil {
 		return Advice{}, err
 	}
 	var kept *report

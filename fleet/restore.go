@@ -94,16 +94,20 @@ func (m *Manager) lastOpening(ctx context.Context, name string) int64 {
 	return 0
 }
 
-// restoreDeclared brings back the services that came over the API.
-func (m *Manager) restoreDeclared(ctx context.Context) {
+// restoreDeclared brings back the services that came over the API, and by agents.
+func (m *Manager) restoreDeclared(ctx context.Context, rows []InstanceRow) {
+	instances := make(map[string][]InstanceRow)
+	for _, row := range rows {
+		instances[row.Service] = append(instances[row.Service], row)
+	}
 	for name, r := range m.restored {
-		if r.source != "" && r.source != SourceAPI {
+		if r.source != "" && r.source != SourceAPI && r.source != SourceAgent {
 			continue // it is looked at when it comes
 		}
-		if r = m.recall(ctx, name); r == nil || r.source != SourceAPI {
+		if r = m.recall(ctx, name); r == nil || r.source != SourceAPI && r.source != SourceAgent {
 			continue
 		}
-		s, err := m.newMember(arrival{name: name, def: r.def, source: SourceAPI}, r.config)
+		s, err := m.newMember(arrival{name: name, def: r.def, source: r.source}, r.config)
 		if err != nil {
 			m.log.ErrorContext(ctx, "a stored service is left out: declare it again with what is allowed",
 				slog.String("service", name), slog.Any("error", err))
@@ -112,6 +116,11 @@ func (m *Manager) restoreDeclared(ctx context.Context) {
 		s.version = r.state.ConfigVersion
 		s.definition = r.state.Definition
 		r.asStored = true
+		if s.crowd != nil {
+			s.filed = r.filed
+			s.compare()
+			m.restoreCrowd(ctx, s.crowd, r.state.Crowd, instances[name])
+		}
 		m.settle(s, r)
 		v := m.viewOf(s, r.snapshot) // what its restoring brings about is told when it is stored
 		s.shown = &v
@@ -122,7 +131,7 @@ func (m *Manager) restoreDeclared(ctx context.Context) {
 func (m *Manager) settle(s *member, r *remembered) {
 	m.observe(s)
 	if r == nil {
-		live := s.service.Breaker().Snapshot() // a program's may have run before
+		live := s.guard.Snapshot() // a program's may have run before
 		s.number, s.override = live.Transitions, live.Override
 	} else {
 		m.restore(s, r)
@@ -132,7 +141,7 @@ func (m *Manager) settle(s *member, r *remembered) {
 	m.place(s.name, s)
 	m.mu.Unlock()
 	if m.running {
-		s.service.Start()
+		s.guard.Start()
 	}
 }
 
@@ -143,19 +152,19 @@ func (m *Manager) restore(s *member, r *remembered) {
 	s.edge.Lock()
 	s.healthKnown, s.healthy = h.Checked, h.Healthy
 	s.edge.Unlock()
-	s.service.RestoreHealth(h)
+	s.guard.RestoreHealth(h)
 	s.number, s.override, s.tripEvent = r.snapshot.Transitions, r.snapshot.Override, r.state.TripEvent
 	if s.tripEvent == 0 && r.snapshot.State != switchgear.Closed {
 		s.tripEvent = m.lastOpening(context.Background(), s.name)
 	}
-	if err := s.service.Breaker().Restore(r.snapshot); err != nil {
+	if err := s.guard.Restore(r.snapshot); err != nil {
 		m.log.Error("the stored state of a service contradicts itself: its circuit begins closed",
 			slog.String("service", s.name), slog.Any("error", err))
 		r.snapshot = switchgear.Snapshot{
 			Service: s.name, At: r.snapshot.At, Transitions: r.snapshot.Transitions, Operations: r.snapshot.Operations,
 		}
 		s.override, s.tripEvent, s.outageEvent = nil, 0, 0
-		_ = s.service.Breaker().Restore(r.snapshot) // it has nothing to contradict
+		_ = s.guard.Restore(r.snapshot) // it has nothing to contradict
 		return
 	}
 	s.outageEvent = m.firstOpening(s, r.state.OutageEvent)
@@ -167,7 +176,7 @@ func (m *Manager) restore(s *member, r *remembered) {
 // storedView is the state as the store has it, so that it is not written again
 // as long as nothing happens. What no row has cannot differ.
 func (m *Manager) storedView(s *member, r *remembered) *View {
-	live := s.service.Breaker().Snapshot()
+	live := s.guard.Snapshot()
 	was := r.snapshot
 	was.AdmittedShare, was.AwaitsCheck, was.ClosesAt = live.AdmittedShare, live.AwaitsCheck, live.ClosesAt
 	m.mu.RLock()

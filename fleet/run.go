@@ -51,7 +51,7 @@ func (m *Manager) Run(ctx context.Context) error {
 func (m *Manager) begin() {
 	m.running = true
 	for _, s := range m.all() {
-		s.service.Start()
+		s.guard.Start()
 		m.mu.Lock()
 		m.show(s)
 		m.mu.Unlock()
@@ -125,7 +125,7 @@ const hearOutTimeout = time.Second
 func (m *Manager) hearOut(ctx context.Context, all []*member) {
 	ctx, cancel := context.WithTimeout(ctx, hearOutTimeout)
 	defer cancel()
-	untold := func(s *member) bool { return s.service.Breaker().Snapshot().Transitions > s.number }
+	untold := func(s *member) bool { return s.guard.Snapshot().Transitions > s.number }
 	for slices.ContainsFunc(all, untold) {
 		select {
 		case c := <-m.changes:

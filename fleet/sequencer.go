@@ -22,12 +22,15 @@ type change struct {
 	inMemory bool
 	// discard lets go of what plan made, where it is not applied.
 	discard func()
+	// alone is a fact that shares its batch with nothing else of its service.
+	alone bool
 	// graph is an order that was judged by who depends on whom: of those one at
 	// most is in a batch.
 	graph bool
 
 	alerts []Alert            // to tell, behind the events of the batch
 	told   func(durable bool) // is called when all that is told; nil: nobody asks
+	stored func()             // is called when the store has what plan added, or never will; nil: nobody asks
 
 	events   []*Event // what plan added, for telling
 	first    int      // where they begin in the batch
@@ -52,6 +55,24 @@ func (m *Manager) do(ctx context.Context, op string, c *change) error {
 		m.crowdedOut.Add(1)
 		return errorf(Exhausted, op, "more than %d changes are waiting", maxWaiting)
 	}
+	return m.outcome(ctx, op, c)
+}
+
+// submit sends an order to the sequencer, and waits until there is room for it.
+func (m *Manager) submit(ctx context.Context, op string, c *change) error {
+	c.wait = make(chan struct{})
+	select {
+	case <-m.done:
+		return errorf(Unavailable, op, "the manager has stopped")
+	case m.changes <- c:
+		return nil
+	case <-ctx.Done():
+		return &Error{Kind: Unavailable, Op: op, Err: ctx.Err()}
+	}
+}
+
+// outcome waits for the end of an order that was sent.
+func (m *Manager) outcome(ctx context.Context, op string, c *change) error {
 	select {
 	case <-c.wait:
 		return c.err
@@ -99,11 +120,11 @@ func (m *Manager) process(ctx context.Context, changes []*change) {
 	m.arriving = 0
 	graph := false
 	for _, c := range changes {
-		if !c.fact && ordered[c.service] || c.graph && graph {
+		if (!c.fact || c.alone) && ordered[c.service] || c.graph && graph {
 			later = append(later, c)
 			continue
 		}
-		ordered[c.service] = !c.fact || ordered[c.service]
+		ordered[c.service] = !c.fact || c.alone || ordered[c.service]
 		graph = graph || c.graph
 		if c.err = m.plan(all, c); c.err != nil {
 			c.drop()
@@ -182,6 +203,7 @@ func (m *Manager) settleAll(planned []*change, all *draft, err error) {
 		switch {
 		case err == nil:
 			m.durable(all, c)
+			c.wasStored()
 		case c.fact || c.inMemory && KindOf(err) == Unavailable:
 			m.keepForLater(c)
 		default:
@@ -243,6 +265,12 @@ func (c *change) drop() {
 	}
 }
 
+func (c *change) wasStored() {
+	if c.stored != nil {
+		c.stored()
+	}
+}
+
 func (c *change) finish() {
 	if c.wait != nil {
 		close(c.wait)
@@ -271,6 +299,7 @@ func (m *Manager) keepForLater(c *change) {
 // lose gives up what the store did not take: its events and alerts are lost.
 func (m *Manager) lose(c *change) {
 	c.draft.release()
+	c.wasStored()
 	for _, r := range c.draft.Requests {
 		m.unsaved.remove(r.Key)
 	}

@@ -29,6 +29,8 @@ type ServiceState struct {
 	Snapshot   snapshotJSON    `json:"snapshot"`
 
 	OutageEvent int64 `json:"outageEvent,omitempty"`
+
+	Crowd *crowdJSON `json:"crowd,omitempty"` // of a service of agents
 }
 
 type circuitBreakerJSON struct {
@@ -148,6 +150,7 @@ func (m *member) state(v *View) (ServiceState, error) {
 			FailedRecoveries: s.FailedRecoveries, Window: s.Window, NextAttemptAt: s.NextAttemptAt,
 		},
 	}
+	m.guard.keep(&st)
 	switch {
 	case m.filed == nil:
 	case m.likeFile(v.Config):

@@ -12,17 +12,18 @@ type EventKind string
 
 // The kinds of events.
 const (
-	EventTransition      EventKind = "transition"
-	EventOverride        EventKind = "override" // set, or ended by hand
-	EventOverrideExpired EventKind = "override_expired"
-	EventReset           EventKind = "reset"
-	EventConfigChanged   EventKind = "config_changed"
-	EventConfigWarning   EventKind = "config_warning"
-	EventHealthFailed    EventKind = "health_failed"
-	EventHealthRecovered EventKind = "health_recovered"
-	EventRegistered      EventKind = "registered"
-	EventDeclared        EventKind = "declared" // its layer, description or dependencies changed
-	EventRemoved         EventKind = "removed"
+	EventTransition         EventKind = "transition"
+	EventInstanceTransition EventKind = "instance_transition" // of one of several instances of a service
+	EventOverride           EventKind = "override"            // set, or ended by hand
+	EventOverrideExpired    EventKind = "override_expired"
+	EventReset              EventKind = "reset"
+	EventConfigChanged      EventKind = "config_changed"
+	EventConfigWarning      EventKind = "config_warning"
+	EventHealthFailed       EventKind = "health_failed"
+	EventHealthRecovered    EventKind = "health_recovered"
+	EventRegistered         EventKind = "registered"
+	EventDeclared           EventKind = "declared" // its layer, description or dependencies changed
+	EventRemoved            EventKind = "removed"
 )
 
 // Event is one line of a service's history. It is never changed.
@@ -73,6 +74,21 @@ type ServiceRow struct {
 	UpdatedBy   string
 }
 
+// InstanceRow is one instance of a service whose breakers are in other processes,
+// as the store keeps it.
+type InstanceRow struct {
+	Service, Instance string
+
+	Value     json.RawMessage // an object
+	UpdatedAt time.Time
+}
+
+// InstanceKey names an InstanceRow.
+type InstanceKey struct{ Service, Instance string }
+
+// Key names the row.
+func (r *InstanceRow) Key() InstanceKey { return InstanceKey{r.Service, r.Instance} }
+
 // Token is what is kept of a token: never its secret.
 type Token struct {
 	ID        string
@@ -109,7 +125,7 @@ const RequestsKept = 24 * time.Hour
 // Batch is what one transaction writes.
 type Batch struct {
 	Services []ServiceRow // written, or written over
-	Removed  []string     // services whose rows go; their history stays
+	Removed  []string     // services whose rows go, with those of their instances; their history stays
 	Events   []Event
 	Configs  []ConfigVersion
 	Audit    []AuditEntry
@@ -117,10 +133,14 @@ type Batch struct {
 	Revoked  []string  // IDs of tokens that go
 	Requests []Request // new ones
 	Alerts   AlertBatch
+
+	Instances     []InstanceRow // written, or written over
+	GoneInstances []InstanceKey // whose rows go, before the others are written
 }
 
 func (b *Batch) empty() bool {
-	return len(b.Services)+len(b.Removed)+len(b.Events)+len(b.Configs)+len(b.Audit)+len(b.Tokens)+len(b.Revoked)+len(b.Requests) == 0 && b.Alerts.empty()
+	return len(b.Services)+len(b.Removed)+len(b.Events)+len(b.Configs)+len(b.Audit)+len(b.Tokens)+len(b.Revoked)+len(b.Requests)+
+		len(b.Instances)+len(b.GoneInstances) == 0 && b.Alerts.empty()
 }
 
 // add puts what o writes behind what b writes. Of two states of a service the
@@ -141,6 +161,23 @@ func (b *Batch) add(o *Batch) {
 	b.Revoked = append(b.Revoked, o.Revoked...)
 	b.Requests = append(b.Requests, o.Requests...)
 	b.Alerts.add(&o.Alerts)
+	b.addInstances(o)
+}
+
+// addInstances takes from b the instances that o takes out. Of two rows of an
+// instance the store lets the later one stand.
+func (b *Batch) addInstances(o *Batch) {
+	if len(o.Removed)+len(o.GoneInstances) > 0 && len(b.Instances) > 0 {
+		gone := make(map[InstanceKey]bool, len(o.GoneInstances))
+		for _, k := range o.GoneInstances {
+			gone[k] = true
+		}
+		b.Instances = slices.DeleteFunc(b.Instances, func(r InstanceRow) bool {
+			return gone[r.Key()] || slices.Contains(o.Removed, r.Service)
+		})
+	}
+	b.GoneInstances = append(b.GoneInstances, o.GoneInstances...)
+	b.Instances = append(b.Instances, o.Instances...)
 }
 
 // Stored is what a manager needs to begin.
@@ -148,6 +185,8 @@ type Stored struct {
 	Services []ServiceRow   // by name
 	Versions map[string]int // the newest config version of each service that ever had one
 	Seq      uint64         // the highest of any event; 0 without one
+
+	Instances []InstanceRow // by service and instance
 }
 
 // EventQuery asks for events, newest first.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"time"
-
-	"github.com/degenduel/switchgear"
 )
 
 // noteTrip keeps which event opened a circuit, and which did so first.
@@ -76,7 +74,7 @@ func (m *Manager) show(s *member) {
 			m.push(Change{Seq: m.nextSeq(), Service: s.name, Removed: true})
 		}
 	} else {
-		live := s.service.Breaker().Snapshot()
+		live := s.guard.Snapshot()
 		if !s.told(&live) {
 			return // what has happened since is on its way
 		}
@@ -110,29 +108,22 @@ func (m *Manager) refresh(ctx context.Context) {
 	var found []*change // overrides that programs set by themselves
 	for _, s := range m.all() {
 		m.mu.Lock()
-		if s.shown != nil && !s.quiet(now) {
+		if s.shown != nil && !s.guard.quiet(s, now) {
 			m.show(s)
 		}
 		m.mu.Unlock()
 		if c := m.overrideFound(s); c != nil {
 			found = append(found, c)
 		}
+		if s.crowd != nil {
+			if c := s.crowd.due(now); c != nil {
+				found = append(found, c)
+			}
+		}
 	}
 	if len(found) > 0 {
 		m.process(ctx, found)
 	}
-}
-
-// quietFor is how old what is shown of a service may be that nobody uses: its
-// averages fade with time.
-const quietFor = 10 * time.Second
-
-// quiet reports cheaply that nothing of a service can have changed.
-func (s *member) quiet(now time.Time) bool {
-	b := &s.shown.Breaker
-	return now.Sub(s.seenAt) < quietFor && s.def.ReportInterval == 0 &&
-		b.State == switchgear.Closed && b.Mode == switchgear.Auto && b.Failures == 0 && b.Slow == 0 &&
-		s.service.Breaker().Operations() == b.Operations && s.service.Health().CheckedAt.Equal(s.shown.Health.CheckedAt)
 }
 
 // sameStored reports whether a restart would not see the difference.

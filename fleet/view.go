@@ -41,6 +41,9 @@ const (
 	SourceFile Source = "file" // the config file
 	SourceAPI  Source = "api"
 	SourceCode Source = "code" // a program that embeds the manager
+
+	// SourceAgent is programs that joined by agents: the breakers are theirs.
+	SourceAgent Source = "agent"
 )
 
 // View is the state of one service at one moment. It is a value; what it
@@ -71,6 +74,12 @@ type View struct {
 	ReportInterval time.Duration
 	Instances      Instances
 	Alerts         config.AlertRules // what its section says of the rules of its alerts
+
+	// Answers are how many instances did what was ordered, in words, in the
+	// answer to an order to instances; empty elsewhere.
+	Answers string
+
+	nearInstance bool // of agents: by the windows of the instances, and not by their sum
 }
 
 // Instances are how many copies of a service there are.
@@ -124,8 +133,13 @@ func nearOpening(s *switchgear.Snapshot, c switchgear.Config) bool {
 }
 
 // NearOpening reports whether the window is half way, or more, to opening the
-// circuit.
-func (v *View) NearOpening() bool { return nearOpening(&v.Breaker, v.Config.Resolved()) }
+// circuit. Of agents: whether that of an instance is, or one is not closed.
+func (v *View) NearOpening() bool {
+	if v.Source == SourceAgent {
+		return v.nearInstance
+	}
+	return nearOpening(&v.Breaker, v.Config.Resolved())
+}
 
 // fails reports whether a service of this status degrades those that depend on
 // it.
@@ -133,6 +147,20 @@ func (s Status) fails() bool { return s == StatusCircuitOpen || s == StatusUnhea
 
 // Details is the state in words for people.
 func (v *View) Details() string {
+	text := v.details()
+	if in := v.Instances; in.Total > 1 {
+		text += fmt.Sprintf("; %d of %d instances open", in.Open, in.Total)
+		if in.Stale > 0 {
+			text += fmt.Sprintf(", %d silent", in.Stale)
+		}
+	}
+	if v.Answers != "" {
+		return v.Answers + "; " + text
+	}
+	return text
+}
+
+func (v *View) details() string {
 	s := &v.Breaker
 	switch {
 	case s.Override != nil:

@@ -199,6 +199,7 @@ func (m *Manager) wasWritten(ctx context.Context, a *attempt) {
 		switch {
 		case c.stands():
 			m.noteTrips(c)
+			c.wasStored()
 			m.backlog = slices.DeleteFunc(m.backlog, func(o *change) bool { return o == c })
 			continue
 		case c.wait == nil: // a flush

@@ -52,7 +52,7 @@ func sampleOf(v *fleet.View, tick int64, fresh bool) sample {
 		set  bool
 	}{
 		{running, v.Running},
-		{silent, v.Instances.Stale > 0},
+		{silent, v.Instances.Stale > 0 && v.Instances.Stale == v.Instances.Total},
 		{near, v.NearOpening()},
 		{checked, v.Health.Checked},
 		{healthy, v.Health.Healthy},

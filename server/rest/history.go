@@ -12,7 +12,7 @@ import (
 )
 
 var eventKinds = []string{
-	string(fleet.EventTransition), string(fleet.EventOverride), string(fleet.EventOverrideExpired), string(fleet.EventReset),
+	string(fleet.EventTransition), string(fleet.EventInstanceTransition), string(fleet.EventOverride), string(fleet.EventOverrideExpired), string(fleet.EventReset),
 	string(fleet.EventConfigChanged), string(fleet.EventConfigWarning), string(fleet.EventHealthFailed),
 	string(fleet.EventHealthRecovered), string(fleet.EventRegistered), string(fleet.EventDeclared), string(fleet.EventRemoved),
 }

@@ -31,6 +31,8 @@ type Store struct {
 	series   map[chunkKey]fleet.SeriesChunk
 	failure  error
 
+	instances map[fleet.InstanceKey]fleet.InstanceRow
+
 	alerts     map[string]fleet.Alert
 	silences   map[string]fleet.Silence
 	deliveries map[string]fleet.Delivery
@@ -79,6 +81,7 @@ func (s *Store) Load(ctx context.Context) (fleet.Stored, error) {
 	for _, name := range slices.Sorted(maps.Keys(s.services)) {
 		out.Services = append(out.Services, cloneRow(s.services[name]))
 	}
+	out.Instances = s.loadInstances()
 	for name, versions := range s.configs {
 		out.Versions[name] = len(versions)
 	}
@@ -115,6 +118,7 @@ func (s *Store) Commit(ctx context.Context, b *fleet.Batch) error {
 		row.UpdatedAt = moment(row.UpdatedAt)
 		s.services[row.Service] = cloneRow(row)
 	}
+	s.keepInstances(b)
 	for _, c := range b.Configs {
 		c.At = moment(c.At)
 		s.configs[c.Service] = append(s.configs[c.Service], cloneConfig(c))

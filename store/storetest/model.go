@@ -96,6 +96,8 @@ func (p *pair) batch(r *rapid.T) fleet.Batch {
 		})
 		p.seq++
 	}
+	b.Instances = rapid.SliceOfN(someInstance, 0, 4).Draw(r, "instances")
+	b.GoneInstances = rapid.SliceOfN(someInstanceKey, 0, 2).Draw(r, "gone")
 	newest := p.model.load().Versions
 	for range rapid.IntRange(0, 2).Draw(r, "configs") {
 		service := someService.Draw(r, "service")

@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) fleet.Store) {
 	}{
 		{"Load", loadLaws},
 		{"Commit", commitLaws},
+		{"Instances", instanceLaws},
 		{"IDs", idLaws},
 		{"Versions", versionLaws},
 		{"Events", eventLaws},
@@ -183,6 +184,7 @@ var same = cmp.Options{
 	cmp.FilterValues(func(a, b []fleet.Event) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
 	cmp.FilterValues(func(a, b []fleet.ConfigVersion) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
 	cmp.FilterValues(func(a, b []fleet.ServiceRow) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
+	cmp.FilterValues(func(a, b []fleet.InstanceRow) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
 	cmp.FilterValues(func(a, b []fleet.AuditEntry) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
 	cmp.FilterValues(func(a, b []string) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),
 	cmp.FilterValues(func(a, b []fleet.StateAt) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore()),

@@ -17,7 +17,9 @@ const prefix = "service:"
 type statements struct {
 	alertStatements
 
-	services, events, audit, series insert
+	services, events, audit, series, instances insert
+
+	forsake, gone *sql.Stmt // of instances: all of a service, and one
 
 	remove, newest, config, token, revoke, request, forget *sql.Stmt
 }
@@ -37,6 +39,9 @@ func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
 		p.series.prepare(ctx, db, 5,
 			"INSERT INTO service_series (service, step, started, ended, points)",
 			"ON CONFLICT (service, step, started) DO UPDATE SET ended = excluded.ended, points = excluded.points"),
+		p.instances.prepare(ctx, db, 4,
+			"INSERT INTO service_instances (service, instance, value, updated_at)",
+			"ON CONFLICT (service, instance) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at"),
 		p.alertStatements.prepare(ctx, db),
 	)
 	if err != nil {
@@ -47,6 +52,8 @@ func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
 		text string
 	}{
 		{&p.remove, "DELETE FROM system_settings WHERE key = $1"},
+		{&p.forsake, "DELETE FROM service_instances WHERE service = $1"},
+		{&p.gone, "DELETE FROM service_instances WHERE service = $1 AND instance = $2"},
 		{&p.newest, "SELECT COALESCE(MAX(version), 0) FROM service_configs WHERE service = $1"},
 		{&p.config, `INSERT INTO service_configs (service, version, config, at, actor, reason)
 			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`},
@@ -65,8 +72,8 @@ func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
 }
 
 func (p *statements) close() error {
-	errs := []error{p.services.close(), p.events.close(), p.audit.close(), p.series.close(), p.alertStatements.close()}
-	for _, stmt := range []*sql.Stmt{p.remove, p.newest, p.config, p.token, p.revoke, p.request, p.forget} {
+	errs := []error{p.services.close(), p.events.close(), p.audit.close(), p.series.close(), p.instances.close(), p.alertStatements.close()}
+	for _, stmt := range []*sql.Stmt{p.forsake, p.gone, p.remove, p.newest, p.config, p.token, p.revoke, p.request, p.forget} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}
@@ -84,6 +91,9 @@ func (s *Store) Commit(ctx context.Context, b *fleet.Batch) error {
 		}
 		defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
 		if err := s.writeServices(ctx, tx, b); err != nil {
+			return err
+		}
+		if err := s.writeInstances(ctx, tx, b); err != nil {
 			return err
 		}
 		if err := s.writeConfigs(ctx, tx, b.Configs); err != nil {
@@ -131,24 +141,25 @@ func (s *Store) writeServices(ctx context.Context, tx *sql.Tx, b *fleet.Batch) e
 			return err
 		}
 	}
-	rows := newest(b.Services)
+	rows := newest(b.Services, func(r *fleet.ServiceRow) string { return r.Service })
 	return s.stmts.services.exec(ctx, tx, len(rows), func(args []any, i int) []any {
 		row := rows[i]
 		return append(args, prefix+row.Service, document(row.Value), text(row.Description), s.moment(row.UpdatedAt), text(row.UpdatedBy))
 	})
 }
 
-// newest is the last row of each service: one statement may not write a row
+// newest is the last row of each key: one statement may not write a row
 // twice in every engine.
-func newest(rows []fleet.ServiceRow) []*fleet.ServiceRow {
-	out := make([]*fleet.ServiceRow, 0, len(rows))
-	place := make(map[string]int, len(rows))
+func newest[R any, K comparable](rows []R, key func(*R) K) []*R {
+	out := make([]*R, 0, len(rows))
+	place := make(map[K]int, len(rows))
 	for i := range rows {
-		if at, twice := place[rows[i].Service]; twice {
+		k := key(&rows[i])
+		if at, twice := place[k]; twice {
 			out[at] = &rows[i]
 			continue
 		}
-		place[rows[i].Service] = len(out)
+		place[k] = len(out)
 		out = append(out, &rows[i])
 	}
 	return out

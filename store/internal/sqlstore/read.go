@@ -25,6 +25,9 @@ func (s *Store) Load(ctx context.Context) (fleet.Stored, error) {
 		if out.Services, err = loadServices(ctx, tx); err != nil {
 			return err
 		}
+		if out.Instances, err = loadInstances(ctx, tx); err != nil {
+			return err
+		}
 		if out.Versions, err = loadVersions(ctx, tx); err != nil {
 			return err
 		}

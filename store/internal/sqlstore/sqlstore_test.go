@@ -27,6 +27,7 @@ CREATE TABLE service_configs (service TEXT, version INTEGER, config TEXT NOT NUL
 CREATE TABLE audit_log (id INTEGER PRIMARY KEY, at TEXT, actor TEXT, address TEXT, action TEXT, service TEXT, reason TEXT, result TEXT, details TEXT);
 CREATE TABLE api_tokens (id TEXT PRIMARY KEY, name TEXT, role TEXT, hash TEXT UNIQUE, services TEXT, created_at TEXT, created_by TEXT, expires_at TEXT, parent TEXT);
 CREATE TABLE service_series (service TEXT, step INTEGER, started INTEGER, ended INTEGER, points BLOB, PRIMARY KEY (service, step, started));
+CREATE TABLE service_instances (service TEXT, instance TEXT, value TEXT, updated_at TEXT, PRIMARY KEY (service, instance));
 CREATE TABLE idempotent_requests (key TEXT PRIMARY KEY, fingerprint TEXT, at TEXT, subject TEXT);
 CREATE TABLE alerts (id TEXT PRIMARY KEY, incident TEXT, kind TEXT, service TEXT, severity TEXT, summary TEXT, starts_at TEXT, ends_at TEXT, updated_at TEXT, root TEXT, affects TEXT, evidence TEXT, silenced_by TEXT, told_at TEXT, acknowledged_by TEXT, acknowledged_at TEXT);
 CREATE TABLE alert_silences (id TEXT PRIMARY KEY, matchers TEXT, reason TEXT, author TEXT, starts_at TEXT, ends_at TEXT, created_at TEXT);
