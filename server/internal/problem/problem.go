@@ -41,6 +41,8 @@ var statuses = map[fleet.Kind]int{
 	fleet.Forbidden:    http.StatusForbidden,
 	fleet.Exhausted:    http.StatusTooManyRequests,
 	fleet.Unavailable:  http.StatusServiceUnavailable,
+	fleet.NotLeader:    http.StatusServiceUnavailable,
+	fleet.Deposed:      http.StatusServiceUnavailable,
 }
 
 // statusError is an error of HTTP's own, which fleet has no kind for.
