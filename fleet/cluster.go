@@ -35,8 +35,8 @@ type ClusterStore interface {
 
 	// Changes are, in one consistent read, all events, services and alerts whose
 	// seq or revision is above after and not above the lease's Through: each as it
-	// is now, and of all of them those with the lowest, limit at most. A limit out
-	// of 1 to 10 000 is Invalid.
+	// is now, and of all of them those with the lowest, limit at most. Their Seq is
+	// never below after. A limit out of 1 to 10 000 is Invalid.
 	Changes(ctx context.Context, after uint64, limit int) (Changes, error)
 }
 

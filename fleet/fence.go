@@ -152,4 +152,3 @@ func (m *Manager) flushSoon(ctx context.Context) {
 		rows = rows[len(part):]
 	}
 }
-

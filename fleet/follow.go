@@ -268,6 +268,11 @@ func (m *Manager) reload(ctx context.Context) error {
 	m.saw(lease)
 	m.revision = lease.Revision
 	m.restored = nil
+	cursor := lease.Through
+	if m.joined { // of its own block it has told all; what others wrote is above
+		cursor = max(m.cursor, m.reserved.Load())
+	}
+	m.joined = true
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	there := make(map[string]bool, len(stored.Services))
@@ -280,7 +285,7 @@ func (m *Manager) reload(ctx context.Context) error {
 		}
 		there[s.name] = true
 		m.place(s.name, s)
-		if old == nil || !same(old.shown, s.shown) {
+		if row.Revision <= cursor && (old == nil || !same(old.shown, s.shown)) {
 			m.pushOwn(Change{Service: s.name, View: s.shown})
 		}
 	}
@@ -291,7 +296,7 @@ func (m *Manager) reload(ctx context.Context) error {
 			m.pushOwn(Change{Service: name, Removed: true})
 		}
 	}
-	if m.cursor = lease.Through; m.cursor > m.seq {
+	if m.cursor = cursor; m.cursor > m.seq {
 		m.push(Change{Seq: m.cursor})
 	}
 	m.stale = false

@@ -140,6 +140,7 @@ type Manager struct {
 	term       uint64           // of the lease; a member of another does not count
 	deposed    bool             // the lease is another's
 	cursor     uint64           // of a follower: it has everything of the store up to it
+	joined     bool             // it has loaded once
 	stale      bool             // of a follower: it does not know what the store has
 	revision   uint64           // of the tokens that are known
 	soon       map[*member]bool // whose rows are to be written soon
