@@ -327,7 +327,7 @@ func (m *Manager) viewOf(s *member, live switchgear.Snapshot) View {
 		Alerts: s.def.Alerts,
 	}
 	who := s.guard.census(live.At)
-	v.Instances, v.nearInstance = who.Instances, who.near
+	v.Instances, v.NearInstance = who.Instances, who.near
 	if live.State == switchgear.Closed {
 		v.TripEventID = 0
 	}

@@ -111,7 +111,7 @@ func (m *Manager) past(
 			v.Instances.Open = 1
 		}
 	}
-	v.nearInstance = j.near
+	v.NearInstance = j.near && v.Source == SourceAgent
 	if j.silent {
 		v.Instances.Stale = v.Instances.Total
 	}

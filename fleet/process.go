@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	// AgentHeartbeat is how often an agent is to be heard of at least, and
-	// AgentReportInterval how often it reports a service at most.
-	AgentHeartbeat      = 5 * time.Second
+	// AgentHeartbeat is how often an agent is to be heard of at least.
+	AgentHeartbeat = 5 * time.Second
+
+	// AgentReportInterval is how often an agent reports a service at most.
 	AgentReportInterval = time.Second
 
 	// silentAfter is after how long an instance is stale that nothing was heard

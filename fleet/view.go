@@ -79,7 +79,7 @@ type View struct {
 	// answer to an order to instances; empty elsewhere.
 	Answers string
 
-	nearInstance bool // of agents: by the windows of the instances, and not by their sum
+	NearInstance bool // of agents: an instance is near opening or not closed, by the windows of the instances, and not by their sum
 }
 
 // Instances are how many copies of a service there are.
@@ -136,7 +136,7 @@ func nearOpening(s *switchgear.Snapshot, c switchgear.Config) bool {
 // circuit. Of agents: whether that of an instance is, or one is not closed.
 func (v *View) NearOpening() bool {
 	if v.Source == SourceAgent {
-		return v.nearInstance
+		return v.NearInstance
 	}
 	return nearOpening(&v.Breaker, v.Config.Resolved())
 }

@@ -69,6 +69,11 @@ var (
 	unlistedRun = desc("audit_checks_dropped_total", "Ordered health checks that have no entry of their own in the audit log.")
 	checksLate  = desc("health_check_lag_seconds", "How long after their time health checks began.")
 
+	agents         = desc("agents", "Agents that are connected.")
+	agentsRefused  = desc("agents_refused_total", "Agents that were refused: held is one whose instance is another process's, full one above the cap.", "reason")
+	instances      = desc("instances", "Instances of a service of agents: all, those that are open, and those that nothing is heard of.", "service", "which")
+	configsRefused = desc("instances_config_refused", "Instances of a service of agents that refused the config in force.", "service")
+
 	clients    = desc("stream_clients", "Live streams that are open.")
 	held       = desc("stream_held_changes", "Changes that are kept for clients that are slow or come back.")
 	behind     = desc("stream_lag_changes", "Changes that the slowest client has not been sent.")
@@ -108,6 +113,18 @@ func (s *sink) manager(m *fleet.Measures) {
 	s.counter(unlisted, m.RefusalsDropped)
 	s.counter(unlistedRun, m.ChecksUnlisted)
 	s.histogram(checksLate, &m.ChecksLate, nil)
+	s.gauge(agents, float64(m.Agents))
+	for _, reason := range slices.Sorted(maps.Keys(m.AgentsRefused)) {
+		s.counter(agentsRefused, m.AgentsRefused[reason], reason)
+	}
+	for i := range m.Services {
+		if of := &m.Services[i]; of.Instances != nil {
+			s.gauge(instances, float64(of.Instances.Total), of.Service, "all")
+			s.gauge(instances, float64(of.Instances.Open), of.Service, "open")
+			s.gauge(instances, float64(of.Instances.Stale), of.Service, "stale")
+			s.gauge(configsRefused, float64(of.ConfigsRefused), of.Service)
+		}
+	}
 }
 
 func (s *sink) stream(v Stream) {

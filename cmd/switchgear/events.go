@@ -48,14 +48,14 @@ type eventsCmd struct {
 	target `embed:"" group:"target"`
 
 	Service string `arg:"" optional:"" name:"name" help:"Only those of this service."`
-	Kind    string `placeholder:"KIND" help:"Only those of this kind: transition, instance_transition, override, override_expired, reset, config_changed, config_warning, health_failed, health_recovered, registered, declared or removed."`
+	Kind    string `placeholder:"KIND" help:"Only those of this kind: transition, override, override_expired, reset, config_changed, config_warning, instance_transition, health_failed, health_recovered, registered, declared or removed."`
 	Since   moment `placeholder:"TIME" help:"Only those since then: 90m (ago), or 2026-11-23T08:00:00Z."`
 	Until   moment `placeholder:"TIME" help:"Only those until then."`
 	Limit   int    `default:"50" placeholder:"N" help:"The newest so many (default ${default}); 0: all."`
 }
 
 var kinds = []string{
-	"transition", "instance_transition", "override", "override_expired", "reset", "config_changed", "config_warning",
+	"transition", "override", "override_expired", "reset", "config_changed", "config_warning", "instance_transition",
 	"health_failed", "health_recovered", "registered", "declared", "removed",
 }
 
