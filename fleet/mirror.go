@@ -25,7 +25,7 @@ func toldOf(v *View) *toldJSON {
 	return &toldJSON{
 		AdmittedShare: s.AdmittedShare, AwaitsCheck: s.AwaitsCheck, ClosesAt: s.ClosesAt,
 		Successes: s.Successes, Slow: s.Slow, Slowest: s.Performance.Slowest,
-		Instances: v.Instances, NearInstance: v.nearInstance, At: s.At,
+		Instances: v.Instances, NearInstance: v.NearInstance, At: s.At,
 	}
 }
 
@@ -73,7 +73,7 @@ func (s *member) mirrorView(r *remembered) View {
 		live.AdmittedShare, live.AwaitsCheck, live.ClosesAt = t.AdmittedShare, t.AwaitsCheck, t.ClosesAt
 		live.Successes, live.Slow, live.Performance.Slowest = t.Successes, t.Slow, t.Slowest
 		live.At = t.At
-		v.Instances, v.nearInstance = t.Instances, t.NearInstance
+		v.Instances, v.NearInstance = t.Instances, t.NearInstance
 	}
 	if live.State == switchgear.Closed {
 		v.TripEventID = 0
