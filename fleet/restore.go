@@ -192,11 +192,22 @@ func (m *Manager) restore(s *member, r *remembered) {
 func (m *Manager) storedView(s *member, r *remembered) *View {
 	live := s.guard.Snapshot()
 	was := r.snapshot
-	was.AdmittedShare, was.AwaitsCheck, was.ClosesAt = live.AdmittedShare, live.AwaitsCheck, live.ClosesAt
+	told := r.state.Told
+	switch {
+	case m.cluster == nil:
+		was.AdmittedShare, was.AwaitsCheck, was.ClosesAt = live.AdmittedShare, live.AwaitsCheck, live.ClosesAt
+	case told == nil:
+		return nil // it was written by a manager alone, and is not all that others want to know
+	default:
+		was.AdmittedShare, was.AwaitsCheck, was.ClosesAt = told.AdmittedShare, told.AwaitsCheck, told.ClosesAt
+	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	v := m.viewOf(s, was)
 	v.Status, v.Running = r.state.Status, r.state.Running
+	if m.cluster != nil {
+		v.Instances = told.Instances
+	}
 	v.TripEventID, v.OutageEventID, v.ConfigVersion = r.state.TripEvent, r.state.OutageEvent, r.state.ConfigVersion
 	return &v
 }
