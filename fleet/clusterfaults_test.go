@@ -29,7 +29,7 @@ type unfaithful struct {
 func (b *unfaithful) Publish(h fleet.Hint) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch rand.N(4) { //nolint:gosec // no secret
+	switch rand.N(4) {
 	case 0: // lost
 	case 1:
 		_ = b.Bus.Publish(h)
@@ -95,7 +95,7 @@ func TestCluster_HintsThatAreLostDoubledOrLateChangeNothing(t *testing.T) {
 		for i := range 20 {
 			mustDeclare(t, a, fmt.Sprintf("service-%d", i%7), reported())
 			fail(t, a, fmt.Sprintf("service-%d", i%7), 1)
-			time.Sleep(time.Duration(rand.N(200)) * time.Millisecond) //nolint:gosec // no secret
+			time.Sleep(time.Duration(rand.N(200)) * time.Millisecond)
 			if i == 10 {
 				hub.Cut()
 			}

@@ -245,7 +245,7 @@ func changesInParts(t *testing.T, s fleet.ClusterStore) {
 		for seq := after + 1; seq <= c.Seq-l.Through; seq++ {
 			seqs = append(seqs, seq)
 		}
-		if uint64(got) != c.Seq-l.Through-after { //nolint:gosec // small
+		if uint64(got) != c.Seq-l.Through-after {
 			t.Errorf("from %d to %d there are %d", after, c.Seq-l.Through, got)
 		}
 		after, more = c.Seq-l.Through, c.More
@@ -262,7 +262,8 @@ func revisionRises(t *testing.T, s fleet.ClusterStore) {
 	silence.Alerts.Silences = []fleet.Silence{{ID: "q", Reason: "r", Author: "alice", StartsAt: at, EndsAt: at.Add(time.Hour), CreatedAt: at}}
 	for i, b := range []*fleet.Batch{
 		{Tokens: []fleet.Token{{ID: "1", Name: "n", Role: "viewer", Hash: "h", CreatedAt: at, CreatedBy: "alice"}}},
-		{Revoked: []string{"1"}}, silence,
+		{Revoked: []string{"1"}},
+		silence,
 	} {
 		if err := s.Commit(t.Context(), b); err != nil {
 			t.Fatal(err)
