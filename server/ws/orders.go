@@ -127,6 +127,8 @@ var codes = map[fleet.Kind]int{
 	fleet.Forbidden:    wire.CodeNotAllowed,
 	fleet.Exhausted:    wire.CodeTooMany,
 	fleet.Unavailable:  wire.CodeUnavailable,
+	fleet.NotLeader:    wire.CodeUnavailable,
+	fleet.Deposed:      wire.CodeUnavailable,
 }
 
 // messageOf is the error without what was being done: that is the message.

@@ -41,6 +41,8 @@ var statuses = map[fleet.Kind]int{
 	fleet.Forbidden:    http.StatusForbidden,
 	fleet.Exhausted:    http.StatusTooManyRequests,
 	fleet.Unavailable:  http.StatusServiceUnavailable,
+	fleet.NotLeader:    http.StatusServiceUnavailable,
+	fleet.Deposed:      http.StatusServiceUnavailable,
 }
 
 // KindOf is the kind of error that is answered with an HTTP status; Internal of
