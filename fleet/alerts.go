@@ -73,6 +73,10 @@ type Alert struct {
 	// the store has the alert already, they stay as they are there.
 	AcknowledgedBy string
 	AcknowledgedAt time.Time
+
+	// Revision is the place in the stream of the alert as it is, where several
+	// managers share a store. 0 elsewhere.
+	Revision uint64
 }
 
 // Firing reports whether it has not ended.
@@ -114,6 +118,8 @@ type Acknowledgement struct {
 	Alerts []string  // IDs
 	By     string    // "": an earlier one is taken back
 	At     time.Time // zero then
+
+	Revision uint64 // that the alerts get; 0: they keep theirs
 }
 
 // AlertBatch is what a transaction writes of alerts.

@@ -312,7 +312,7 @@ func (m *Manager) writeRefusals(ctx context.Context, last bool) {
 	case err == nil:
 	case m.inDoubt(d):
 		m.unsure.refusals = entries
-	case KindOf(err) == Unavailable:
+	case KindOf(err) == Unavailable, KindOf(err) == Deposed:
 		m.refusals.putBack(entries)
 	default: // it will never be taken
 		m.log.ErrorContext(ctx, "the store takes no entries of what was refused: they are lost",

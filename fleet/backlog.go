@@ -52,6 +52,7 @@ func (m *Manager) writeAll(ctx context.Context, queue *[]*change) error {
 			c.first = len(all.Events)
 			all.add(&c.draft)
 		}
+		all.last = queue != &m.backlog && len(part) == len(*queue) && len(m.backlog) == 0
 		err := m.write(ctx, all)
 		switch {
 		case err == nil:
@@ -60,6 +61,8 @@ func (m *Manager) writeAll(ctx context.Context, queue *[]*change) error {
 			size = min(2*size, maxBatch)
 		case KindOf(err) == Unavailable:
 			m.unsure.changes = part
+			return err
+		case KindOf(err) == Deposed:
 			return err
 		case len(part) > 1:
 			size = max(1, len(part)/2)
@@ -180,6 +183,9 @@ func (m *Manager) changedState(ctx context.Context, s *member, now time.Time) *c
 }
 
 func (m *Manager) writeRows(ctx context.Context, rows []*change) error {
+	for _, c := range rows {
+		m.revise(&c.draft)
+	}
 	queue := rows
 	err := m.writeAll(ctx, &queue)
 	if m.unsure != nil { // of those in doubt nothing is taken back before that is found out

@@ -55,6 +55,7 @@ func (a *arrival) checkedBy() Source {
 func (m *Manager) newMember(a arrival, cfg switchgear.Config) (*member, error) {
 	s := &member{name: a.name, def: a.def, source: a.source, config: cfg, service: a.service}
 	s.reports.began = time.Now()
+	s.term = m.term
 	switch {
 	case a.source == SourceAgent:
 		s.crowd = newCrowd(m, s)

@@ -8,6 +8,9 @@ type draft struct {
 
 	// reported are the requests of programs whose counts the rows hold.
 	reported []*report
+
+	// last is that nothing waits that has a seq, or a revision, below those of it.
+	last bool
 }
 
 // nothing reports whether there is nothing to write.

@@ -21,10 +21,12 @@ const (
 	Forbidden                // who asks may not
 	Exhausted                // a cap or a rate is reached
 	Unavailable              // the store, or the service itself, does not answer
+	NotLeader                // another manager takes orders: see NotLeaderError
+	Deposed                  // another manager has taken the lead: nothing was written
 )
 
 var kindNames = [...]string{
-	"internal", "invalid", "not found", "conflict", "precondition failed", "unauthorized", "forbidden", "exhausted", "unavailable",
+	"internal", "invalid", "not found", "conflict", "precondition failed", "unauthorized", "forbidden", "exhausted", "unavailable", "not the leader", "deposed",
 }
 
 // String is the kind in words.

@@ -37,6 +37,16 @@ type Deps struct {
 	// OnTokens is called with all tokens, in New and after each change, in
 	// order. It must be quick and must not call the manager. nil: nobody asks.
 	OnTokens func([]Token)
+
+	// OnRole is called with each change of the role of a manager among several,
+	// in order, once the manager acts accordingly; the first role is Following,
+	// which is not told. It must be quick and must not call what waits for the
+	// manager. nil: nobody asks.
+	OnRole func(RoleChange)
+
+	// Bus carries hints between several managers; nil: each looks into the store
+	// once a second. It is not the manager's to close.
+	Bus Bus
 }
 
 // Probe is a health check from outside. The manager calls Check in one
@@ -50,6 +60,9 @@ type Probe interface {
 type Config struct {
 	// MaxServices caps the services. Default 20 000.
 	MaxServices int
+
+	// Node makes the manager one of several that share a ClusterStore.
+	Node Node
 
 	// FlushInterval is how long statistics may be younger in the store than
 	// in memory. Default 5 s.
@@ -105,13 +118,34 @@ type Manager struct {
 	began      time.Time // by a clock that nobody sets
 	agents     processes
 
+	cluster   ClusterStore // nil: the manager is alone
+	bus       Bus
+	onRole    func(RoleChange)
+	role      atomic.Uint32
+	leaseSeen atomic.Pointer[sighting]
+	leaveBus  func() // ends the hints; nil: there are none
+	parting   sync.Once
+	woken     chan struct{} // there may be something to fetch
+	fetching  atomic.Uint64 // how many fetches have begun,
+	fetched   atomic.Uint64 // and the newest that has ended well
+	through   atomic.Uint64 // of the leader: nothing waits with a seq up to it
+	reserved  atomic.Uint64 // of the leader: it gives no seq above it
+
 	changes chan *change
 	done    chan struct{} // closed when Run has ended, or Close was called
 	ending  sync.Once     // of what comes first of them
 
 	// The sequencer's alone.
 	running    bool
-	arriving   int // services that come in with the present batch
+	term       uint64           // of the lease; a member of another does not count
+	deposed    bool             // the lease is another's
+	cursor     uint64           // of a follower: it has everything of the store up to it
+	joined     bool             // it has loaded once
+	stale      bool             // of a follower: it does not know what the store has
+	revision   uint64           // of the tokens that are known
+	soon       map[*member]bool // whose rows are to be written soon
+	soonC      <-chan time.Time // when
+	arriving   int              // services that come in with the present batch
 	lastSeq    uint64
 	backlog    []*change // what is in force and the store has not taken
 	unsure     *attempt  // what it may have taken
@@ -151,7 +185,9 @@ type Manager struct {
 type watcher struct{ tell func(Change) }
 
 // Change is something that was told: an event, an alert that began, changed or
-// ended, or a service's new state, or its removal.
+// ended, or a service's new state, or its removal. One that is none of these says
+// that everything up to its Seq was told. Seqs rise, but that a manager which
+// follows another tells a removal with the seq of its event.
 type Change struct {
 	Seq     uint64
 	Service string
@@ -181,25 +217,43 @@ func New(ctx context.Context, deps Deps, cfg Config) (*Manager, error) {
 	cfg.MaxAgents = cmp.Or(cfg.MaxAgents, defaultMaxAgents)
 	cfg.MaxAgentServices = cmp.Or(cfg.MaxAgentServices, defaultMaxAgentServices)
 	cfg.ForgetInstances = cmp.Or(cfg.ForgetInstances, defaultForgetInstances)
-	stored, err := deps.Store.Load(ctx)
+	m := &Manager{
+		store: deps.Store, log: deps.Logger, newProbe: deps.NewProbe, around: deps.AroundCheck, admitCheck: deps.AdmitCheck, onTokens: deps.OnTokens, cfg: cfg, epoch: rand.Text(), began: time.Now(),
+		bus: deps.Bus, onRole: deps.OnRole, woken: make(chan struct{}, 1),
+		changes: make(chan *change, maxWaiting), done: make(chan struct{}),
+		members: make(map[string]*member), users: make(map[string]map[string]bool), told: make(chan struct{}),
+	}
+	if cfg.Node.ID != "" {
+		return m, m.joinCluster(ctx)
+	}
+	stored, err := m.load(ctx)
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{
-		store: deps.Store, log: deps.Logger, newProbe: deps.NewProbe, around: deps.AroundCheck, admitCheck: deps.AdmitCheck, onTokens: deps.OnTokens, cfg: cfg, epoch: rand.Text(), began: time.Now(),
-		changes: make(chan *change, maxWaiting), done: make(chan struct{}),
-		versions: stored.Versions, restored: remember(stored.Services),
-		members: make(map[string]*member), users: make(map[string]map[string]bool), seq: stored.Seq, lastSeq: stored.Seq, told: make(chan struct{}),
-	}
-	if m.versions == nil {
-		m.versions = make(map[string]int)
-	}
-	if m.tokens, err = deps.Store.Tokens(ctx); err != nil {
-		return nil, err
-	}
-	m.tellTokens()
+	m.seq, m.lastSeq = stored.Seq, stored.Seq
 	m.restoreDeclared(ctx, stored.Instances)
 	return m, nil
+}
+
+// load has the manager know what the store does, services apart.
+func (m *Manager) load(ctx context.Context) (Stored, error) {
+	stored, err := m.store.Load(ctx)
+	if err != nil {
+		return stored, err
+	}
+	tokens, err := m.store.Tokens(ctx)
+	if err != nil {
+		return stored, err
+	}
+	if m.versions = stored.Versions; m.versions == nil {
+		m.versions = make(map[string]int)
+	}
+	m.restored = remember(stored.Services)
+	m.mu.Lock()
+	m.tokens = tokens
+	m.mu.Unlock()
+	m.tellTokens()
+	return stored, nil
 }
 
 // Epoch names this run of the manager: a seq means nothing in another.
@@ -255,7 +309,7 @@ func (m *Manager) view(s *member) View {
 	live := s.guard.Snapshot()
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	if s.shown != nil && !s.told(&live) {
+	if s.mirrored || s.shown != nil && !s.told(&live) {
 		return *s.shown
 	}
 	return m.viewOf(s, live)

@@ -18,6 +18,8 @@ type member struct {
 
 	checkedBy Source // who has said how it is probed
 	own       bool   // the manager made the service, and stops it
+	mirrored  bool   // shown is all there is of it
+	term      uint64 // of the lease under which it was made; 0 of a mirror
 	source    Source
 
 	stopWatching []func()

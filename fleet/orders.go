@@ -167,12 +167,13 @@ type order struct {
 	plan     func(s *member, live reading, b *draft) error
 	apply    func(s *member)
 	inMemory bool
+	orphan   *Orphan // what it is, where it is in force and is not stored
 }
 
 // order carries out an order, and returns the service that got it.
 func (m *Manager) order(ctx context.Context, op string, asked *member, o order) (*member, error) {
 	s := asked
-	c := &change{service: asked.name, member: asked, inMemory: o.inMemory}
+	c := &change{service: asked.name, member: asked, inMemory: o.inMemory, orphan: o.orphan}
 	c.plan = func(b *draft) error {
 		s = asked.current()
 		c.member = s
@@ -208,6 +209,7 @@ func (m *Manager) Override(ctx context.Context, name string, mode switchgear.Mod
 	var refused error
 	s, err := m.order(ctx, op, asked, order{
 		inMemory: true,
+		orphan:   &Orphan{Service: name, Mode: mode.String(), Until: o.Until, By: by},
 		plan: func(s *member, live reading, b *draft) error {
 			b.Events = append(b.Events, Event{
 				Service: name, Kind: EventOverride, From: live.Mode.String(), To: mode.String(), At: live.At,
@@ -256,6 +258,7 @@ func (m *Manager) EndOverride(ctx context.Context, name string, by Actor) (View,
 	var ending *switchgear.Override
 	s, err := m.order(ctx, op, asked, order{
 		inMemory: true, // what was forced can be undone
+		orphan:   &Orphan{Service: name, By: by},
 		plan: func(s *member, live reading, b *draft) error {
 			if ending = live.Override; ending == nil {
 				return errorf(NotFound, op, "no override is active on %s", name)
@@ -297,6 +300,9 @@ func (m *Manager) EndOverride(ctx context.Context, name string, by Actor) (View,
 // returns the state after it. Conflict if it has none.
 func (m *Manager) CheckHealth(ctx context.Context, name string) (switchgear.Health, View, error) {
 	const op = "health check"
+	if m.follows() {
+		return switchgear.Health{}, View{}, m.errNotLeader(op)
+	}
 	s, err := m.member(op, name)
 	if err != nil {
 		return switchgear.Health{}, View{}, err

@@ -27,6 +27,7 @@ const (
 	defaultMaxAgentServices = 1000
 	defaultForgetInstances  = time.Hour
 
+	codeGoingAway = 1001 // of one whose manager does not lead any more
 	codeTakenOver = 4009 // of a connection whose process has connected anew
 	codeTryLater  = 1013 // of one that does not take what it is sent
 )
@@ -89,6 +90,9 @@ func bootHash(boot string) string {
 // Invalid for an info that cannot be. allowed judges each service by its name;
 // nil: all are.
 func (m *Manager) Attach(ctx context.Context, info AgentInfo, allowed func(service string) bool, conn AgentConn) (*AgentSession, error) {
+	if m.follows() {
+		return nil, m.errNotLeader("attach")
+	}
 	if err := info.validate(); err != nil {
 		return nil, err
 	}
@@ -199,6 +203,33 @@ func (a *processes) measure(out *Measures) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	out.Agents, out.AgentsRefused = a.connected, maps.Clone(a.refused)
+}
+
+// greet takes all for heard of now: they may come back.
+func (a *processes) greet(uptime time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.byID {
+		p.heard.Store(int64(uptime))
+	}
+}
+
+// closeAgents ends all sessions and forgets who was there.
+func (m *Manager) closeAgents() {
+	a := &m.agents
+	a.mu.Lock()
+	var open []*AgentSession
+	for _, p := range a.byID {
+		if s := p.session.Swap(nil); s != nil {
+			open = append(open, s)
+		}
+	}
+	a.byID, a.connected = nil, 0
+	a.mu.Unlock()
+	for _, s := range open {
+		s.drop()
+		s.conn.Close(codeGoingAway, "another manager leads")
+	}
 }
 
 // MaxAgentServices is how many services an agent may bring in.

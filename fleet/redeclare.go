@@ -41,6 +41,7 @@ func (m *Manager) redeclare(asked *member, a arrival, file bool) *change {
 		cfg = a.def.Config
 		cfg.Version = old.version
 		planned := &member{
+			term: old.term,
 			name: a.name, service: old.service, guard: old.guard, source: a.source, def: a.def, version: old.version,
 			definition: definition(&a.def), filed: a.filed, config: cfg,
 		}

@@ -109,6 +109,9 @@ func (m *Manager) Report(ctx context.Context, name string, outcomes []Outcome) (
 // While the store does not answer, nobody can tell, and it is Unavailable.
 func (m *Manager) ReportOnce(ctx context.Context, name string, outcomes []Outcome, r Request) (Advice, error) {
 	const op = "report"
+	if m.follows() {
+		return Advice{}, m.errNotLeader(op)
+	}
 	s, err := m.member(op, name)
 	if err != nil {
 		return Advice{}, err
@@ -274,6 +277,13 @@ func (u *unsaved) get(key string) (Request, bool) {
 	defer u.mu.Unlock()
 	r, ok := u.byKey[key]
 	return r.Request, ok && r.done
+}
+
+// forget lets go of all.
+func (u *unsaved) forget() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.byKey = nil
 }
 
 // known reports whether one of the requests is there.

@@ -101,13 +101,13 @@ func (m *Manager) restoreDeclared(ctx context.Context, rows []InstanceRow) {
 		instances[row.Service] = append(instances[row.Service], row)
 	}
 	for name, r := range m.restored {
-		if r.source != "" && r.source != SourceAPI && r.source != SourceAgent {
+		if r.source != "" && !m.bringsBack(r.source) {
 			continue // it is looked at when it comes
 		}
-		if r = m.recall(ctx, name); r == nil || r.source != SourceAPI && r.source != SourceAgent {
+		if r = m.recall(ctx, name); r == nil || !m.bringsBack(r.source) {
 			continue
 		}
-		s, err := m.newMember(arrival{name: name, def: r.def, source: r.source}, r.config)
+		s, err := m.newMember(arrival{name: name, def: r.def, source: r.source, filed: r.filed}, r.config)
 		if err != nil {
 			m.log.ErrorContext(ctx, "a stored service is left out: declare it again with what is allowed",
 				slog.String("service", name), slog.Any("error", err))
@@ -116,15 +116,26 @@ func (m *Manager) restoreDeclared(ctx context.Context, rows []InstanceRow) {
 		s.version = r.state.ConfigVersion
 		s.definition = r.state.Definition
 		r.asStored = true
-		if s.crowd != nil {
+		if s.crowd != nil || r.source == SourceFile {
 			s.filed = r.filed
 			s.compare()
+		}
+		if s.crowd != nil {
 			m.restoreCrowd(ctx, s.crowd, r.state.Crowd, instances[name])
 		}
 		m.settle(s, r)
+		if s.shown != nil {
+			continue // a mirror's, which is what was told
+		}
 		v := m.viewOf(s, r.snapshot) // what its restoring brings about is told when it is stored
 		s.shown = &v
 	}
+}
+
+// bringsBack reports whether services of that source need nobody to bring them:
+// a leader has also those of the file, which is the same on all nodes.
+func (m *Manager) bringsBack(by Source) bool {
+	return by == SourceAPI || by == SourceAgent || by == SourceFile && m.cluster != nil
 }
 
 // settle gives a member its memory and its place among the others.
@@ -138,6 +149,9 @@ func (m *Manager) settle(s *member, r *remembered) {
 	}
 	delete(m.restored, s.name)
 	m.mu.Lock()
+	if old := m.members[s.name]; old != nil && old.mirrored {
+		s.shown, old.removed = old.shown, true
+	}
 	m.place(s.name, s)
 	m.mu.Unlock()
 	if m.running {
@@ -178,11 +192,22 @@ func (m *Manager) restore(s *member, r *remembered) {
 func (m *Manager) storedView(s *member, r *remembered) *View {
 	live := s.guard.Snapshot()
 	was := r.snapshot
-	was.AdmittedShare, was.AwaitsCheck, was.ClosesAt = live.AdmittedShare, live.AwaitsCheck, live.ClosesAt
+	told := r.state.Told
+	switch {
+	case m.cluster == nil:
+		was.AdmittedShare, was.AwaitsCheck, was.ClosesAt = live.AdmittedShare, live.AwaitsCheck, live.ClosesAt
+	case told == nil:
+		return nil // it was written by a manager alone, and is not all that others want to know
+	default:
+		was.AdmittedShare, was.AwaitsCheck, was.ClosesAt = told.AdmittedShare, told.AwaitsCheck, told.ClosesAt
+	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	v := m.viewOf(s, was)
 	v.Status, v.Running = r.state.Status, r.state.Running
+	if m.cluster != nil {
+		v.Instances = told.Instances
+	}
 	v.TripEventID, v.OutageEventID, v.ConfigVersion = r.state.TripEvent, r.state.OutageEvent, r.state.ConfigVersion
 	return &v
 }

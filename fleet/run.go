@@ -25,6 +25,9 @@ func (m *Manager) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(shutdownTimeout, stop) })()
+	if m.cluster != nil {
+		return m.runClustered(ctx, work)
+	}
 	m.begin()
 	refresh := time.NewTicker(refreshInterval)
 	defer refresh.Stop()
@@ -109,6 +112,7 @@ func (m *Manager) stopServices(ctx context.Context, all []*member) {
 func (m *Manager) Close() {
 	m.ending.Do(func() {
 		close(m.done)
+		m.partBus()
 		all := m.all()
 		m.stopServices(context.Background(), all)
 		for _, s := range all {

@@ -28,7 +28,7 @@ type change struct {
 	// most is in a batch.
 	graph bool
 
-	alerts []Alert            // to tell, behind the events of the batch
+	alerts []Alert            // to tell (a Revision is the seq to tell it with), behind the events of the batch
 	told   func(durable bool) // is called when all that is told; nil: nobody asks
 	stored func()             // is called when the store has what plan added, or never will; nil: nobody asks
 
@@ -37,7 +37,8 @@ type change struct {
 	draft    draft    // what plan added
 	err      error
 	putOffs  int
-	refusals int           // by a store that is well
+	refusals int // by a store that is well
+	orphan   *Orphan
 	wait     chan struct{} // closed when it is told or refused; nil if nobody waits
 }
 
@@ -46,6 +47,9 @@ func (c *change) stands() bool { return c.fact || c.inMemory }
 
 // do sends an order to the sequencer and waits for its end.
 func (m *Manager) do(ctx context.Context, op string, c *change) error {
+	if m.follows() {
+		return m.errNotLeader(op)
+	}
 	c.wait = make(chan struct{})
 	select {
 	case <-m.done:
@@ -60,6 +64,9 @@ func (m *Manager) do(ctx context.Context, op string, c *change) error {
 
 // submit sends an order to the sequencer, and waits until there is room for it.
 func (m *Manager) submit(ctx context.Context, op string, c *change) error {
+	if m.follows() {
+		return m.errNotLeader(op)
+	}
 	c.wait = make(chan struct{})
 	select {
 	case <-m.done:
@@ -91,6 +98,9 @@ func (m *Manager) outcome(ctx context.Context, op string, c *change) error {
 // happened sends a fact. It may wait, but not longer than the manager runs.
 func (m *Manager) happened(c *change) {
 	c.fact = true
+	if m.follows() {
+		return // nothing happens here: this is from before
+	}
 	select {
 	case m.changes <- c:
 	case <-m.done:
@@ -120,6 +130,10 @@ func (m *Manager) process(ctx context.Context, changes []*change) {
 	m.arriving = 0
 	graph := false
 	for _, c := range changes {
+		if m.deposed || c.member != nil && c.member.term != m.term {
+			m.turnAway(c)
+			continue
+		}
 		if (!c.fact || c.alone) && ordered[c.service] || c.graph && graph {
 			later = append(later, c)
 			continue
@@ -138,13 +152,21 @@ func (m *Manager) process(ctx context.Context, changes []*change) {
 			planned = append(planned, c)
 		}
 	}
+	m.reviseAll(all, planned)
 	if err == nil || all.nothing() { // else commit could find it out now, and it would be told before what has its seqs
 		err = m.commit(ctx, all)
 	}
-	if err != nil && KindOf(err) != Unavailable && m.judgedAnew(ctx, planned, all, err) {
+	if err != nil && KindOf(err) != Unavailable && KindOf(err) != Deposed && m.judgedAnew(ctx, planned, all, err) {
+		planned = nil
+	}
+	if KindOf(err) == Deposed && err != nil {
+		for _, c := range planned {
+			m.turnAway(c)
+		}
 		planned = nil
 	}
 	m.settleAll(planned, all, err)
+	m.allWritten()
 	if len(later) > 0 {
 		m.process(ctx, later)
 	}

@@ -248,6 +248,9 @@ func (s *AgentSession) Close(bye bool) {
 // breaker is the manager's, or this program's, has none. NotFound if there is no
 // such service.
 func (m *Manager) Instances(service string) ([]InstanceView, error) {
+	if m.follows() {
+		return nil, m.errNotLeader("instances")
+	}
 	s, err := m.member("instances", service)
 	if err != nil || s.crowd == nil {
 		return nil, err

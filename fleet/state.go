@@ -30,6 +30,7 @@ type ServiceState struct {
 
 	OutageEvent int64 `json:"outageEvent,omitempty"`
 
+	Told  *toldJSON  `json:"told,omitempty"`  // where several managers share the store
 	Crowd *crowdJSON `json:"crowd,omitempty"` // of a service of agents
 }
 

@@ -72,6 +72,10 @@ type ServiceRow struct {
 	Description string
 	UpdatedAt   time.Time
 	UpdatedBy   string
+
+	// Revision is the place in the stream of the row as it is: of the rows that
+	// several managers share. 0 elsewhere.
+	Revision uint64
 }
 
 // InstanceRow is one instance of a service whose breakers are in other processes,
@@ -136,6 +140,9 @@ type Batch struct {
 
 	Instances     []InstanceRow // written, or written over
 	GoneInstances []InstanceKey // whose rows go, before the others are written
+
+	// Fence is under which a ClusterStore writes the batch; nil: under none.
+	Fence *Fence
 }
 
 func (b *Batch) empty() bool {

@@ -41,7 +41,11 @@ func (m *Manager) tell(changes []*change) {
 	}
 	for _, c := range changes { // behind all events, which have their seqs already
 		for i := range c.alerts {
-			m.push(Change{Seq: m.nextSeq(), Service: c.alerts[i].Service, Alert: &c.alerts[i]})
+			seq := c.alerts[i].Revision
+			if seq <= m.seq { // it is of no batch, or was told later than others
+				seq = m.nextSeq()
+			}
+			m.push(Change{Seq: seq, Service: c.alerts[i].Service, Alert: &c.alerts[i]})
 		}
 	}
 	for s := range touched {
@@ -84,6 +88,9 @@ func (m *Manager) show(s *member) {
 			if state && statistics {
 				s.seenAt = live.At
 			}
+			if state && m.seqsLow() {
+				return
+			}
 			if state && (statistics || live.At.Sub(before.Breaker.At) < refreshInterval*9/10) {
 				return
 			}
@@ -98,6 +105,7 @@ func (m *Manager) show(s *member) {
 	for name := range m.users[s.name] {
 		if other := m.members[name]; other != nil && other.shown != nil {
 			m.show(other)
+			m.writeSoon(other)
 		}
 	}
 }
@@ -138,6 +146,9 @@ func (s *member) row(v *View, now time.Time, by string) (ServiceRow, error) {
 	st, err := s.state(v)
 	if err != nil {
 		return ServiceRow{}, err
+	}
+	if s.term > 0 {
+		st.Told = toldOf(v)
 	}
 	value, err := json.Marshal(st)
 	if err != nil {

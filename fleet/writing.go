@@ -31,6 +31,7 @@ func (m *Manager) commit(ctx context.Context, d *draft) error {
 	if err := m.writeBacklog(ctx); err != nil {
 		return err
 	}
+	d.last = true
 	return m.write(ctx, d)
 }
 
@@ -50,11 +51,17 @@ func (m *Manager) write(ctx context.Context, d *draft) error {
 	commit, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	began := time.Now()
-	err := m.store.Commit(commit, d.whole())
+	b := d.whole()
+	b.Fence = m.fence(d.last)
+	err := m.store.Commit(commit, b)
 	m.commits.add(time.Since(began))
 	switch kind := KindOf(err); {
 	case err == nil:
 		m.saved(d)
+		m.wrote(b)
+	case kind == Deposed:
+		m.deposed = true
+		return err
 	case kind == Conflict:
 		return err // the store is well: it has judged
 	case kind != Unavailable: // as well as it can be, but it may have written all the same
@@ -245,6 +252,7 @@ func (m *Manager) refreshBacklog(ctx context.Context, c *change) {
 		m.log.ErrorContext(ctx, "a state cannot be stored", slog.String("service", s.name), slog.Any("error", err))
 		return
 	}
+	m.revise(&row.draft)
 	m.backlog = append(m.backlog, row)
 }
 

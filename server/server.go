@@ -46,6 +46,7 @@ import (
 	"github.com/degenduel/switchgear/server/agents"
 	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/server/internal/problem"
+	"github.com/degenduel/switchgear/server/internal/relay"
 	"github.com/degenduel/switchgear/server/rest"
 	"github.com/degenduel/switchgear/server/ws"
 	"github.com/degenduel/switchgear/ui"
@@ -94,9 +95,16 @@ type Deps struct {
 	// traceparent names; nil: there are none.
 	Tracer trace.Tracer
 
+	// Cluster is what the server is a node of; nil: it is alone. What changes
+	// something a node that follows passes on to the one that leads.
+	Cluster Cluster
+
 	// Registry is what /metrics shows; New adds to it. nil: one of its own.
 	Registry *prometheus.Registry
 }
+
+// Cluster is what a server needs to know of the nodes that it is one of.
+type Cluster = relay.Cluster
 
 // Config is how a Server works. The zero Config is a good one.
 type Config struct {
@@ -144,6 +152,7 @@ type Server struct {
 	alerts   *alert.Engine
 
 	durations metrics.Grouping
+	relay     *relay.Relay // nil: it is alone
 }
 
 // New makes a Server.
@@ -169,8 +178,14 @@ func New(d Deps, cfg Config) (*Server, error) {
 			return nil, fmt.Errorf("server: %w", err)
 		}
 	}
+	streamDeps := ws.Deps{Manager: d.Manager, Auth: d.Auth, Logger: d.Logger}
+	if d.Cluster != nil {
+		s.relay = relay.New(d.Cluster, d.Logger, s.problems.Write)
+		streamDeps.Leader = s.relay
+		d.Auth.LookAgain(s.lookAgain)
+	}
 	var err error
-	s.stream, err = ws.New(ws.Deps{Manager: d.Manager, Auth: d.Auth, Logger: d.Logger}, ws.Config{
+	s.stream, err = ws.New(streamDeps, ws.Config{
 		AllowedOrigins: cfg.AllowedOrigins, MessagesPerMinute: cfg.MessagesPerMinute, SocketsPerIdentity: cfg.SocketsPerIdentity,
 	})
 	if err != nil {
@@ -250,6 +265,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.limitTime(w) // a socket, when it is one, has deadlines of its own
+	if s.relay != nil {
+		var done bool
+		if w, r, done = s.amongPeers(w, r, id); done {
+			return
+		}
+	}
 	handler, pattern := s.mux.Handler(r)
 	switch {
 	case !clean(r.URL.Path): // the mux would send elsewhere, and a body would be lost on the way

@@ -82,6 +82,9 @@ func (c *client) actor(m *wire.ClientMessage) fleet.Actor {
 }
 
 func (c *client) carryOut(ctx context.Context, m *wire.ClientMessage) (any, error) {
+	if l := c.server.leader; l != nil && !l.Leading() {
+		return c.passOn(ctx, l, m)
+	}
 	if m.Type == wire.TypeHealthCheck {
 		h, v, err := c.server.manager.CheckHealthBy(ctx, m.Service, c.actor(m))
 		if err != nil {
@@ -124,6 +127,8 @@ var codes = map[fleet.Kind]int{
 	fleet.Forbidden:    wire.CodeNotAllowed,
 	fleet.Exhausted:    wire.CodeTooMany,
 	fleet.Unavailable:  wire.CodeUnavailable,
+	fleet.NotLeader:    wire.CodeUnavailable,
+	fleet.Deposed:      wire.CodeUnavailable,
 }
 
 // messageOf is the error without what was being done: that is the message.

@@ -108,6 +108,9 @@ func (c *client) subscribe(ctx context.Context, m *wire.ClientMessage) {
 		return
 	}
 	c.server.traffic.receivedOne(m.Type, resultDone)
+	if m.Since != nil {
+		c.catchUp(ctx, m.Since.Epoch, m.Since.Seq)
+	}
 	c.say(wire.SubscriptionSuccess{
 		Type: wire.TypeSubscriptionSuccess, Timestamp: wire.Time{Time: time.Now()}, RequestID: m.RequestID,
 		Services: listed(m.Services), Layers: listed(m.Layers), Statuses: listed(m.Statuses),

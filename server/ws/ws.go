@@ -28,6 +28,7 @@ import (
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/server/internal/problem"
+	"github.com/degenduel/switchgear/server/internal/relay"
 	"github.com/degenduel/switchgear/server/internal/socket"
 )
 
@@ -46,6 +47,20 @@ type Deps struct {
 	Manager Manager             // required
 	Auth    *auth.Authenticator // required
 	Logger  *slog.Logger        // nil: nothing is logged
+
+	// Leader carries out the orders that come over the sockets of a node that
+	// follows; nil: this node is alone.
+	Leader Leader
+}
+
+// Leader is what the stream needs of the node that leads.
+type Leader interface {
+	// Leading reports whether it is this one.
+	Leading() bool
+	// Do has it carry out a request.
+	Do(ctx context.Context, q relay.Request) (status int, body []byte, err error)
+	// CatchUp waits until this node knows of everything up to seq.
+	CatchUp(ctx context.Context, seq uint64) error
 }
 
 // Config is how a Server works. The zero Config is a good one.
@@ -131,6 +146,7 @@ type Server struct {
 	log      *slog.Logger
 	problems *problem.Writer
 	door     socket.Door
+	leader   Leader // nil: this node is alone
 	cfg      Config
 
 	hub          *hub
@@ -156,7 +172,7 @@ func New(deps Deps, cfg Config) (*Server, error) {
 		deps.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		manager: deps.Manager, auth: deps.Auth, log: deps.Logger, problems: problem.New(deps.Logger),
+		manager: deps.Manager, auth: deps.Auth, log: deps.Logger, problems: problem.New(deps.Logger), leader: deps.Leader,
 		cfg: cfg.withDefaults(), clients: make(map[*client]struct{}), accounts: make(map[string]*account),
 	}
 	s.door = socket.Door{
@@ -258,6 +274,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if epoch, seq, ok := socket.ComesFrom(r); ok {
+		c.catchUp(r.Context(), epoch, seq)
 		c.goOn(epoch, seq)
 	}
 	conn, from, err := socket.Accept(w, r, protocol, s.cfg.WriteTimeout)

@@ -46,6 +46,7 @@ func (s *Store) keepAlerts(b *fleet.AlertBatch) {
 		for _, id := range ack.Alerts {
 			if a, there := s.alerts[id]; there {
 				a.AcknowledgedBy, a.AcknowledgedAt = ack.By, moment0(ack.At)
+				a.Revision = max(a.Revision, ack.Revision)
 				s.alerts[id] = a
 			}
 		}

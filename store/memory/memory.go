@@ -30,6 +30,7 @@ type Store struct {
 	requests map[string]fleet.Request
 	series   map[chunkKey]fleet.SeriesChunk
 	failure  error
+	lease    *lease
 
 	instances map[fleet.InstanceKey]fleet.InstanceRow
 
@@ -98,11 +99,22 @@ func (s *Store) Commit(ctx context.Context, b *fleet.Batch) error {
 		return err
 	}
 	defer s.mu.Unlock()
+	if b.Fence != nil {
+		if err := s.fenced("commit", b.Fence); err != nil {
+			return err
+		}
+	}
 	if err := s.judge(b.Configs); err != nil {
 		return err
 	}
 	if err := s.judgeTokens(b); err != nil {
 		return err
+	}
+	if b.Fence != nil {
+		s.leased().raise(b.Fence)
+	}
+	if len(b.Tokens)+len(b.Revoked)+len(b.Alerts.Silences) > 0 {
+		s.leased().Revision++
 	}
 	if s.services == nil {
 		s.services = make(map[string]fleet.ServiceRow)

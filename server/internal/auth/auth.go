@@ -76,6 +76,7 @@ type Authenticator struct {
 	tickets  tickets
 	codes    codes
 	ended    ended
+	absent   absent
 	refused  func(*http.Request, string) // may be nil
 
 	answered atomic.Uint64 // failed log-ins that were told so
@@ -261,7 +262,11 @@ func (a *Authenticator) Token(secret string) (Identity, bool) {
 func (a *Authenticator) identify(ctx context.Context, secret string) (Identity, error) {
 	switch {
 	case ValidSecret(secret):
-		id, ok := a.known.Load().byHash[sha256.Sum256([]byte(secret))]
+		sum := sha256.Sum256([]byte(secret))
+		id, ok := a.find(ctx, func(k *known) (Identity, bool) {
+			id, ok := k.byHash[sum]
+			return id, ok
+		})
 		switch {
 		case !ok:
 			return Identity{}, refusal("an unknown token")

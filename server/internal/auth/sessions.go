@@ -90,7 +90,11 @@ func (a *Authenticator) session(ctx context.Context, secret string) (Identity, e
 		}
 		return id, nil
 	}
-	id, ok := a.known.Load().sessions[sha256.Sum256([]byte(secret))]
+	sum := sha256.Sum256([]byte(secret))
+	id, ok := a.find(ctx, func(k *known) (Identity, bool) {
+		id, ok := k.sessions[sum]
+		return id, ok
+	})
 	whole, err := base64.RawURLEncoding.DecodeString(secret)
 	switch {
 	case !ok, err != nil, len(whole) != sessionChance+sessionMark:

@@ -41,6 +41,19 @@ var statuses = map[fleet.Kind]int{
 	fleet.Forbidden:    http.StatusForbidden,
 	fleet.Exhausted:    http.StatusTooManyRequests,
 	fleet.Unavailable:  http.StatusServiceUnavailable,
+	fleet.NotLeader:    http.StatusServiceUnavailable,
+	fleet.Deposed:      http.StatusServiceUnavailable,
+}
+
+// KindOf is the kind of error that is answered with an HTTP status; Internal of
+// one that none is.
+func KindOf(status int) fleet.Kind {
+	for kind, s := range statuses {
+		if s == status {
+			return kind
+		}
+	}
+	return fleet.Internal
 }
 
 // statusError is an error of HTTP's own, which fleet has no kind for.
