@@ -117,7 +117,7 @@ func (c *copyCmd) places(p *process) (from, to string, err error) {
 
 func openStored(ctx context.Context, place string, filling bool) (stored, error) {
 	if postgres.IsURL(place) {
-		s, err := postgres.Open(ctx, place, postgres.Options{Filling: filling})
+		s, err := postgres.Open(ctx, place, postgres.Options{Exclusive: true, Filling: filling})
 		if err != nil {
 			return nil, err
 		}

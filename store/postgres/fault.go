@@ -41,11 +41,11 @@ var reasons = map[string]string{
 }
 
 // faultOf says what an error means. What has failed for good is only that
-// another manager has the database: PostgreSQL itself acknowledges nothing after
+// another process has the database: PostgreSQL itself acknowledges nothing after
 // a sync that failed.
 func faultOf(err error) sqlstore.Fault {
 	if errors.Is(err, errLost) {
-		return sqlstore.Fault{Reason: "the database is another manager's now", Lasting: true}
+		return sqlstore.Fault{Reason: "the database is another process's now", Lasting: true}
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		if reason := reasons[e.Code]; reason != "" {

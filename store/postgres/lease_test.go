@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -8,36 +9,65 @@ import (
 
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/store/postgres"
+	"github.com/degenduel/switchgear/store/storetest"
 )
 
-// hasty waits for nobody.
-var hasty = postgres.Options{Timeout: time.Minute, Wait: -1}
+// alone has the database for itself, and waits for nobody; hasty only does not
+// wait.
+var (
+	alone = postgres.Options{Timeout: time.Minute, Exclusive: true, Wait: -1}
+	hasty = postgres.Options{Timeout: time.Minute}
+)
 
-func TestOpen_RefusesASecondManager(t *testing.T) {
+func TestStore_HoldsTheLawsOfACluster(t *testing.T) {
+	t.Parallel()
+	if _, ok := database(t); !ok {
+		return
+	}
+	storetest.RunCluster(t, func(t *testing.T) fleet.ClusterStore {
+		t.Helper()
+		url, _ := database(t)
+		return open(t, url)
+	})
+}
+
+func TestOpen_RefusesToHaveForItselfWhatAManagerLeads(t *testing.T) {
 	t.Parallel()
 	url, ok := database(t)
 	if !ok {
 		return
 	}
-	first := open(t, url)
-	for range 2 { // being refused leaves the other's hold alone
-		_, err := postgres.Open(t.Context(), url, hasty)
-		if !errors.Is(err, postgres.ErrInUse) || !strings.Contains(err.Error(), "connected from") {
-			t.Errorf("Open beside another = %v", err)
-		}
-	}
-	write(t, first, 1)
-	// Another schema is another database.
-	run(t, foreign(t, url), "CREATE SCHEMA other")
-	write(t, open(t, url+"&search_path=other"), 1)
-	shut(t, first)
-	second, err := postgres.Open(t.Context(), url, hasty)
+	leader := open(t, url)
+	l, err := leader.TakeLease(t.Context(), "a", "http://a.test", time.Minute, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer shut(t, second)
-	if got, err := second.Load(t.Context()); err != nil || got.Seq != 1 {
-		t.Errorf("Load = %+v, %v", got, err)
+	if _, err := postgres.Open(t.Context(), url, alone); !errors.Is(err, postgres.ErrInUse) || !strings.Contains(err.Error(), "http://a.test") {
+		t.Errorf("Open beside another = %v", err)
+	}
+	// Another schema is another database.
+	run(t, foreign(t, url), "CREATE SCHEMA other")
+	write(t, open(t, url+"&search_path=other"), 1)
+	if err := leader.ReleaseLease(t.Context(), fleet.Fence{Holder: "a", Term: l.Term}); err != nil {
+		t.Fatal(err)
+	}
+	own, err := postgres.Open(t.Context(), url, alone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, own, 1)
+	if _, err := leader.TakeLease(t.Context(), "a", "", time.Minute, 1000); fleet.KindOf(err) != fleet.Conflict {
+		t.Errorf("TakeLease = %v", err)
+	}
+	b := batch(2)
+	b.Fence = &fleet.Fence{Holder: "a", Term: l.Term}
+	if err := leader.Commit(t.Context(), &b); fleet.KindOf(err) != fleet.Deposed {
+		t.Errorf("Commit = %v", err)
+	}
+	shut(t, own)
+	next, err := leader.TakeLease(t.Context(), "a", "", time.Minute, 1000)
+	if err != nil || next.Through < 1000 || next.Epoch != l.Epoch {
+		t.Errorf("TakeLease = %+v, %v; before %+v", next, err, l)
 	}
 }
 
@@ -47,65 +77,45 @@ func TestOpen_WaitsForOneThatEnds(t *testing.T) {
 	if !ok {
 		return
 	}
-	first := open(t, url)
+	first, err := postgres.Open(t.Context(), url, alone)
+	if err != nil {
+		t.Fatal(err)
+	}
 	opened := make(chan error, 1)
 	go func() {
-		second, err := postgres.Open(t.Context(), url, postgres.Options{Wait: time.Minute})
+		second, err := postgres.Open(t.Context(), url, postgres.Options{Exclusive: true, Wait: time.Minute})
 		if err == nil {
 			err = second.Close()
 		}
 		opened <- err
 	}()
-	other := foreign(t, url)
-	awaitLine(t, other, "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", some)
+	awaitLine(t, foreign(t, url), "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT%FROM leases%'", some)
 	shut(t, first)
 	if err := <-opened; err != nil {
 		t.Error(err)
 	}
 }
 
-// keepers are the sessions that have an advisory lock: the one that keeps the
-// database.
-const keepers = ` FROM pg_locks WHERE locktype = 'advisory' AND granted
-	AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
-
-func TestStore_TakesItsLockAgainWhenTheConnectionIsLost(t *testing.T) {
-	t.Parallel()
-	url, ok := database(t)
-	if !ok {
-		return
-	}
-	s := open(t, url)
-	other := foreign(t, url)
-	before := line(t, other, "SELECT pid"+keepers)
-	run(t, other, "SELECT pg_terminate_backend("+before+")")
-	write(t, s, 1) // nothing waits for the lock
-	awaitLine(t, other, "SELECT COALESCE(MAX(pid), 0)"+keepers, func(now string) bool { return now != before && now != "0" })
-	if _, err := postgres.Open(t.Context(), url, hasty); !errors.Is(err, postgres.ErrInUse) {
-		t.Errorf("Open = %v", err)
-	}
-	write(t, s, 2)
-	if s.Failure() != nil {
-		t.Error(s.Failure())
-	}
-}
-
-func TestStore_WritesNothingOnceAnotherManagerHasTheDatabase(t *testing.T) {
+func TestStore_WritesNothingOnceAnotherHasTheDatabase(t *testing.T) {
 	t.Parallel()
 	url, ok := database(t)
 	if !ok {
 		return
 	}
 	p := newCut(t, url)
-	old, err := postgres.Open(t.Context(), p.url, patient)
+	old, err := postgres.Open(t.Context(), p.url, alone)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer shut(t, old)
 	write(t, old, 1)
-	p.shut() // it is cut off: the server sees its sessions end
+	p.shut() // it is cut off
 	p.cut()
+	run(t, foreign(t, url), "UPDATE leases SET expires_at = clock_timestamp()") // time passes
 	next := open(t, url)
+	if _, err := next.TakeLease(t.Context(), "b", "", time.Minute, 1000); err != nil {
+		t.Fatal(err)
+	}
 	write(t, next, 2)
 	p.open()
 	for name, call := range map[string]func() error{
@@ -127,12 +137,9 @@ func TestStore_WritesNothingOnceAnotherManagerHasTheDatabase(t *testing.T) {
 			t.Errorf("%s of the one before: no error", name)
 		}
 	}
-	awaitFailure(t, old) // at the latest when it looks by itself
-	if err := old.Failure(); !strings.Contains(err.Error(), "another manager") {
-		t.Errorf("Failure = %v", err)
-	}
+	awaitFailure(t, old)
 	b := batch(3)
-	wantUnavailable(t, "Commit", old.Commit(t.Context(), &b), "another manager")
+	wantUnavailable(t, "Commit", old.Commit(t.Context(), &b), "another process")
 	write(t, next, 3)
 	got, err := next.Events(t.Context(), fleet.EventQuery{Limit: 10})
 	if err != nil || len(got) != 3 {
@@ -140,40 +147,105 @@ func TestStore_WritesNothingOnceAnotherManagerHasTheDatabase(t *testing.T) {
 	}
 }
 
-func TestStore_FailsWithoutAWriteOnceAnotherManagerHasTheDatabase(t *testing.T) {
+func TestStore_FailsWithoutAWriteOnceAnotherHasTheDatabase(t *testing.T) {
 	t.Parallel()
 	url, ok := database(t)
 	if !ok {
 		return
 	}
-	s := open(t, url)
+	s, err := postgres.Open(t.Context(), url, alone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shut(t, s)
 	run(t, foreign(t, url), "UPDATE leases SET holder = 'somebody'")
 	awaitFailure(t, s)
 }
 
-func TestStore_HoldsItsTransactionAgainstATakeover(t *testing.T) {
+func TestCommit_OfALeaderWaitsForATakeoverAndIsRefused(t *testing.T) {
 	t.Parallel()
 	url, ok := database(t)
 	if !ok {
 		return
 	}
 	s := open(t, url)
+	l, err := s.TakeLease(t.Context(), "a", "", time.Minute, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
 	other := foreign(t, url)
 	run(t, other, "BEGIN")
-	run(t, other, "UPDATE leases SET holder = 'somebody'") // which is not there before it is committed
+	run(t, other, "UPDATE leases SET holder = 'b', term = term + 1") // which is not there before it is committed
 	written := make(chan error, 1)
 	go func() {
 		b := batch(1)
+		b.Fence = &fleet.Fence{Holder: "a", Term: l.Term}
 		written <- s.Commit(t.Context(), &b)
 	}()
 	second := foreign(t, url)
-	awaitLine(t, second, `SELECT COUNT(*) FROM pg_locks w JOIN pg_stat_activity a USING (pid)
-		WHERE NOT granted AND locktype = 'transactionid' AND a.datname = current_database()`, some)
+	awaitLine(t, second, waiting, some)
 	run(t, other, "COMMIT")
-	if err := <-written; err == nil {
-		t.Error("it wrote over a takeover")
+	if err := <-written; fleet.KindOf(err) != fleet.Deposed {
+		t.Errorf("it wrote over a takeover: %v", err)
 	}
 	if got := line(t, second, "SELECT COUNT(*) FROM service_events"); got != "0" {
 		t.Errorf("%s events are there", got)
+	}
+}
+
+// waiting are the transactions that wait for another.
+const waiting = `SELECT COUNT(*) FROM pg_locks w JOIN pg_stat_activity a USING (pid)
+	WHERE NOT granted AND locktype = 'transactionid' AND a.datname = current_database()`
+
+// A leader whose lease has expired writes on until another has it; a takeover
+// waits for the batch that is being written, and knows what was reserved in it.
+func TestTakeLease_WaitsForTheBatchOfTheOneBefore(t *testing.T) {
+	t.Parallel()
+	url, ok := database(t)
+	if !ok {
+		return
+	}
+	s := open(t, url)
+	if _, err := s.TakeLease(t.Context(), "a", "", time.Millisecond, 1000); err != nil {
+		t.Fatal(err)
+	}
+	other := foreign(t, url)
+	run(t, other, "BEGIN") // as a batch of a does
+	run(t, other, "UPDATE leases SET seq_reserved = 7000 WHERE holder = 'a' AND term = 1")
+	run(t, other, "INSERT INTO service_events (seq, service, kind, at) VALUES (6999, 's', 'reset', now())")
+	type took struct {
+		l   fleet.Lease
+		err error
+	}
+	done := make(chan took, 1)
+	go func() {
+		l, err := s.TakeLease(context.WithoutCancel(t.Context()), "b", "", time.Minute, 1000)
+		done <- took{l, err}
+	}()
+	awaitLine(t, foreign(t, url), waiting, some)
+	run(t, other, "COMMIT")
+	got := <-done
+	if got.err != nil || got.l.Through != 7000 || got.l.SeqReserved != 8000 || got.l.Term != 2 {
+		t.Errorf("TakeLease = %+v, %v", got.l, got.err)
+	}
+	c, err := s.Changes(t.Context(), 0, 10)
+	if err != nil || len(c.Events) != 1 || c.Seq != 7000 {
+		t.Errorf("Changes = %+v, %v", c, err)
+	}
+}
+
+// What was written by a manager that numbered without a lease is below what a
+// leader gives out.
+func TestTakeLease_GoesOnAboveWhatWasNumberedWithoutOne(t *testing.T) {
+	t.Parallel()
+	url, ok := database(t)
+	if !ok {
+		return
+	}
+	s := open(t, url)
+	write(t, s, 4711)
+	l, err := s.TakeLease(t.Context(), "a", "", time.Minute, 1000)
+	if err != nil || l.Through != 4711 || l.SeqReserved != 5711 {
+		t.Errorf("TakeLease = %+v, %v", l, err)
 	}
 }

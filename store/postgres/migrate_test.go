@@ -96,7 +96,7 @@ func TestOpen_RefusesNewerTables(t *testing.T) {
 	}
 }
 
-func TestOpen_OfManyAtOnceOneMigratesAndOneHasTheDatabase(t *testing.T) {
+func TestOpen_OfManyAtOnceOneMigratesAndOneHasTheDatabaseForItself(t *testing.T) {
 	t.Parallel()
 	url, ok := database(t)
 	if !ok {
@@ -106,7 +106,7 @@ func TestOpen_OfManyAtOnceOneMigratesAndOneHasTheDatabase(t *testing.T) {
 	var all sync.WaitGroup
 	for range cap(opened) {
 		all.Go(func() {
-			s, err := postgres.Open(t.Context(), url, hasty)
+			s, err := postgres.Open(t.Context(), url, alone)
 			switch {
 			case err == nil:
 				opened <- s

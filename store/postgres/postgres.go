@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"embed"
 	"errors"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/pressly/goose/v3"
 
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/store/internal/sqlstore"
@@ -20,7 +20,7 @@ import (
 
 // The errors of Open that a caller may want to tell apart.
 var (
-	// ErrInUse is of a database that another manager has.
+	// ErrInUse is of a database that another process has.
 	ErrInUse = errors.New("another manager has the database")
 
 	// ErrNewer is of a database that a newer version has written.
@@ -43,16 +43,22 @@ type Options struct {
 	Timeout time.Duration
 
 	// MaxConnections is how many connections there are at most: one that
-	// writes, one that keeps the database for this manager, and the rest, which
-	// read. They are opened when they are needed. 3 to 1 000; default 10.
+	// writes, one for the lease, and the rest, which read. They are opened when
+	// they are needed. 3 to 1 000; default 10.
 	MaxConnections int
 
-	// Wait is how long Open waits for another manager to end: the server may be
-	// slow to see that a process was killed. Default 3 s; negative: not at all.
+	// Exclusive opens the database for this process alone: ErrInUse while a
+	// manager leads in it, and until Close none can. It is taken for at most 10 s
+	// behind the end of a process that was killed. Otherwise others have it open
+	// too, and the lease says who may write.
+	Exclusive bool
+
+	// Wait is how long an exclusive Open waits for another to end. Default 3 s;
+	// negative: not at all.
 	Wait time.Duration
 
 	// Filling opens the database to be filled by CopyTo, which may have been
-	// interrupted before.
+	// interrupted before. It is exclusive.
 	Filling bool
 
 	// Logger is told of connections lost and found, and of settings of the
@@ -97,11 +103,13 @@ var parameters = map[string]string{
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-// Store is a [fleet.Store] in a PostgreSQL database.
+// Store is a [fleet.ClusterStore] in a PostgreSQL database.
 type Store struct {
 	*statements
 
-	lease *lease
+	read *sql.DB
+	lead *sql.DB // for the lease
+	hold *hold   // of one that is exclusive
 }
 
 // statements is the store's SQL: embedded without being shown.
@@ -113,11 +121,11 @@ var (
 	_ fleet.AlertStore  = (*Store)(nil)
 )
 
-// Open takes the database that the URL names for this manager and brings its
-// tables to the present version. They are made in the first schema of the search
-// path. The URL is postgres:// or postgresql://, with what libpq knows of
-// parameters; where it has no password, PGPASSWORD and ~/.pgpass are looked at.
-// Errors are for people; they wrap ErrInUse, ErrNewer and ErrUnfinished.
+// Open opens the database that the URL names and brings its tables to the present
+// version. They are made in the first schema of the search path. The URL is
+// postgres:// or postgresql://, with what libpq knows of parameters; where it has
+// no password, PGPASSWORD and ~/.pgpass are looked at. Errors are for people; they
+// wrap ErrInUse, ErrNewer and ErrUnfinished.
 func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	migrations, err := fs.Sub(embedded, "migrations")
 	if err != nil {
@@ -136,14 +144,12 @@ func open(ctx context.Context, url string, opts Options, migrations fs.FS) (_ *S
 	}
 	s := &Store{}
 	place := fmt.Sprintf("PostgreSQL database %s on %s", cfg.Database, cfg.Host)
-	if s.lease, err = take(ctx, cfg, opts); err != nil {
+	if err := prepare(ctx, cfg, opts.Logger, migrations); err != nil {
 		return nil, fmt.Errorf("%s: %w", place, err)
 	}
-	if err := s.connect(ctx, cfg, opts, migrations); err != nil {
-		s.lease.close(ctx)
+	if err := s.connect(ctx, cfg, opts); err != nil {
 		return nil, fmt.Errorf("%s: %w", place, err)
 	}
-	s.lease.keep(ctx, s.Fail)
 	return s, nil
 }
 
@@ -191,27 +197,40 @@ func parse(url string) (*pgx.ConnConfig, error) {
 	return cfg, nil
 }
 
-// connect opens the pools, migrates and makes the store. The lease is ours.
-func (s *Store) connect(ctx context.Context, cfg *pgx.ConnConfig, opts Options, migrations fs.FS) (err error) {
-	write, read := pool(cfg, 1), pool(cfg, opts.MaxConnections-2)
+// connect opens the pools and makes the store.
+func (s *Store) connect(ctx context.Context, cfg *pgx.ConnConfig, opts Options) (err error) {
+	write := pool(cfg, 1)
+	s.read, s.lead = pool(cfg, opts.MaxConnections-2), pool(cfg, 1)
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, read.Close(), write.Close())
+			if s.hold != nil {
+				s.hold.release(ctx)
+			}
+			err = errors.Join(err, s.read.Close(), write.Close(), s.lead.Close())
 		}
 	}()
-	err = s.lease.alone(ctx, func() error {
-		return sqlstore.Migrate(ctx, write, goose.DialectPostgres, migrations, goose.WithTableName("switchgear_schema"))
-	})
-	if err != nil {
+	if err := makeRow(ctx, s.lead); err != nil {
 		return err
 	}
-	if err := s.lease.claim(ctx); err != nil {
+	with := sqlstore.Config{Write: write, Read: s.read, Dialect: dialect, Timeout: opts.Timeout, Admit: admit, Filling: opts.Filling}
+	if opts.Exclusive || opts.Filling {
+		if s.hold, err = take(ctx, s.lead, opts); err != nil {
+			return err
+		}
+		with.Fence = s.hold.fence
+	}
+	if opts.Filling { // what was numbered before is not what will be there
+		if _, err := s.lead.ExecContext(ctx, "UPDATE leases SET epoch = $2 WHERE name = $1", leaseName, rand.Text()); err != nil {
+			return err
+		}
+	}
+	if s.statements, err = sqlstore.New(ctx, with); err != nil {
 		return err
 	}
-	s.statements, err = sqlstore.New(ctx, sqlstore.Config{
-		Write: write, Read: read, Dialect: dialect, Timeout: opts.Timeout, Fence: s.lease.fence, Filling: opts.Filling,
-	})
-	return err
+	if s.hold != nil {
+		s.hold.keep(ctx, s.Fail)
+	}
+	return nil
 }
 
 func pool(cfg *pgx.ConnConfig, size int) *sql.DB {
@@ -226,7 +245,11 @@ func pool(cfg *pgx.ConnConfig, size int) *sql.DB {
 // Close waits for the calls that run, closes all connections and gives the
 // database free. Calls after Close are Unavailable; a second Close does nothing.
 func (s *Store) Close() error {
-	err := s.statements.Close(func(*sql.DB) error { return nil })
-	s.lease.close(context.Background())
+	err := s.statements.Close(func(*sql.DB) error {
+		if s.hold != nil {
+			s.hold.release(context.Background())
+		}
+		return s.lead.Close()
+	})
 	return err
 }

@@ -239,7 +239,7 @@ func wantVersion1(t *testing.T, s *sqlite.Store) {
 }
 
 // newest is the version of the tables that this program makes.
-const newest = "7"
+const newest = "8"
 
 // wantVersion wants the tables whole, of one of the versions.
 func wantVersion(t *testing.T, dir string, versions ...string) {
@@ -252,10 +252,11 @@ func wantVersion(t *testing.T, dir string, versions ...string) {
 		(SELECT COUNT(*) FROM pragma_table_info('audit_log') WHERE name = 'details'),
 		(SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('alerts', 'alerts_by_service', 'alerts_by_incident', 'alerts_by_end',
 			'alert_silences', 'alert_silences_by_end', 'alert_deliveries')),
-		(SELECT COUNT(*) FROM sqlite_schema WHERE name = 'service_instances')`
+		(SELECT COUNT(*) FROM sqlite_schema WHERE name = 'service_instances'),
+		(SELECT COUNT(*) FROM pragma_table_info('system_settings') WHERE name = 'revision') + (SELECT COUNT(*) FROM pragma_table_info('alerts') WHERE name = 'revision')`
 	whole := map[string]string{
-		"1": "1|0|0|0|0|0|0|0", "2": "2|2|3|0|0|0|0|0", "3": "3|2|3|3|0|0|0|0", "4": "4|2|3|3|1|0|0|0", "5": "5|2|3|3|1|1|0|0",
-		"6": "6|2|3|3|1|1|7|0", "7": "7|2|3|3|1|1|7|1",
+		"1": "1|0|0|0|0|0|0|0|0", "2": "2|2|3|0|0|0|0|0|0", "3": "3|2|3|3|0|0|0|0|0", "4": "4|2|3|3|1|0|0|0|0", "5": "5|2|3|3|1|1|0|0|0",
+		"6": "6|2|3|3|1|1|7|0|0", "7": "7|2|3|3|1|1|7|1|0", "8": "8|2|3|3|1|1|7|1|2",
 	}
 	got := line(t, foreign(t, dir), query)
 	for _, version := range versions {

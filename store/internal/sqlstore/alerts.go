@@ -27,7 +27,7 @@ func (p *alertStatements) prepare(ctx context.Context, db *sql.DB, dialect *Dial
 			`ON CONFLICT (id) DO UPDATE SET incident = excluded.incident, kind = excluded.kind, service = excluded.service,
 			severity = excluded.severity, summary = excluded.summary, starts_at = excluded.starts_at, ends_at = excluded.ends_at,
 			updated_at = excluded.updated_at, root = excluded.root, affects = excluded.affects, evidence = excluded.evidence,
-			silenced_by = excluded.silenced_by, told_at = excluded.told_at`),
+			silenced_by = excluded.silenced_by, told_at = excluded.told_at, revision = excluded.revision`),
 		p.silences.prepare(ctx, db, dialect, silences.name, silences.columns,
 			`ON CONFLICT (id) DO UPDATE SET matchers = excluded.matchers, reason = excluded.reason, author = excluded.author,
 			starts_at = excluded.starts_at, ends_at = excluded.ends_at, created_at = excluded.created_at`),
@@ -37,7 +37,8 @@ func (p *alertStatements) prepare(ctx context.Context, db *sql.DB, dialect *Dial
 	if err != nil {
 		return err
 	}
-	p.acknowledge, err = db.PrepareContext(ctx, "UPDATE alerts SET acknowledged_by = $1, acknowledged_at = $2 WHERE id = $3")
+	p.acknowledge, err = db.PrepareContext(ctx, `UPDATE alerts SET acknowledged_by = $1, acknowledged_at = $2,
+		revision = COALESCE(NULLIF(CAST($3 AS BIGINT), 0), revision) WHERE id = $4`)
 	return err
 }
 
@@ -57,7 +58,7 @@ func (s *Store) writeAlerts(ctx context.Context, tx *sql.Tx, b *fleet.AlertBatch
 		a := &alerts[i]
 		return append(args, a.ID, a.Incident, string(a.Kind), a.Service, string(a.Severity), text(a.Summary),
 			s.moment(a.StartsAt), s.moment0(a.EndsAt), s.moment(a.UpdatedAt), text(a.Root), list(a.Affects), document(a.Evidence),
-			list(a.SilencedBy), s.moment0(a.ToldAt), text(a.AcknowledgedBy), s.moment0(a.AcknowledgedAt))
+			list(a.SilencedBy), s.moment0(a.ToldAt), text(a.AcknowledgedBy), s.moment0(a.AcknowledgedAt), a.Revision)
 	})
 	if err != nil {
 		return err
@@ -80,7 +81,7 @@ func (s *Store) writeAlerts(ctx context.Context, tx *sql.Tx, b *fleet.AlertBatch
 	}
 	for _, ack := range b.Acknowledged {
 		for _, id := range ack.Alerts {
-			if _, err := tx.StmtContext(ctx, s.stmts.acknowledge).ExecContext(ctx, text(ack.By), s.moment0(ack.At), id); err != nil { //nolint:sqlclosecheck // the end of the transaction closes it
+			if _, err := tx.StmtContext(ctx, s.stmts.acknowledge).ExecContext(ctx, text(ack.By), s.moment0(ack.At), ack.Revision, id); err != nil { //nolint:sqlclosecheck // the end of the transaction closes it
 				return err
 			}
 		}
@@ -130,13 +131,13 @@ func list(all []string) any {
 }
 
 const selectAlerts = `SELECT id, incident, kind, service, severity, COALESCE(summary, ''), starts_at, ends_at, updated_at,
-	COALESCE(root, ''), affects, evidence, silenced_by, told_at, COALESCE(acknowledged_by, ''), acknowledged_at FROM alerts`
+	COALESCE(root, ''), affects, evidence, silenced_by, told_at, COALESCE(acknowledged_by, ''), acknowledged_at, revision FROM alerts`
 
 func scanAlert(rows *sql.Rows, a *fleet.Alert) error {
 	var affects, silencedBy []byte
 	err := rows.Scan(&a.ID, &a.Incident, (*string)(&a.Kind), &a.Service, (*string)(&a.Severity), &a.Summary,
 		instant{&a.StartsAt}, instant{&a.EndsAt}, instant{&a.UpdatedAt}, &a.Root, &affects, (*[]byte)(&a.Evidence),
-		&silencedBy, instant{&a.ToldAt}, &a.AcknowledgedBy, instant{&a.AcknowledgedAt})
+		&silencedBy, instant{&a.ToldAt}, &a.AcknowledgedBy, instant{&a.AcknowledgedAt}, &a.Revision)
 	if err == nil && affects != nil {
 		err = json.Unmarshal(affects, &a.Affects)
 	}

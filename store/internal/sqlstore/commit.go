@@ -28,7 +28,7 @@ func (p *statements) prepare(ctx context.Context, db *sql.DB, dialect *Dialect) 
 	err := errors.Join(
 		p.services.prepare(ctx, db, dialect, settings.name, settings.columns,
 			`ON CONFLICT (key) DO UPDATE SET value = excluded.value, description = excluded.description,
-			updated_at = excluded.updated_at, updated_by = excluded.updated_by`),
+			updated_at = excluded.updated_at, updated_by = excluded.updated_by, revision = excluded.revision`),
 		p.events.prepare(ctx, db, dialect, events.name, events.columns[1:], "RETURNING id"),
 		p.audit.prepare(ctx, db, dialect, audits.name, audits.columns[1:], "RETURNING id"),
 		p.series.prepare(ctx, db, dialect, series.name, series.columns,
@@ -83,6 +83,11 @@ func (s *Store) Commit(ctx context.Context, b *fleet.Batch) error {
 			return err
 		}
 		defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+		if s.cfg.Admit != nil {
+			if err := s.cfg.Admit(ctx, tx, b); err != nil {
+				return err
+			}
+		}
 		if err := s.writeServices(ctx, tx, b); err != nil {
 			return err
 		}
@@ -137,7 +142,7 @@ func (s *Store) writeServices(ctx context.Context, tx *sql.Tx, b *fleet.Batch) e
 	rows := newest(b.Services, func(r *fleet.ServiceRow) string { return r.Service })
 	return s.stmts.services.exec(ctx, tx, len(rows), func(args []any, i int) []any {
 		row := rows[i]
-		return append(args, prefix+row.Service, document(row.Value), text(row.Description), s.moment(row.UpdatedAt), text(row.UpdatedBy))
+		return append(args, prefix+row.Service, document(row.Value), text(row.Description), s.moment(row.UpdatedAt), text(row.UpdatedBy), row.Revision)
 	})
 }
 

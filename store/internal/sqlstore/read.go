@@ -41,14 +41,16 @@ func (s *Store) Load(ctx context.Context) (fleet.Stored, error) {
 
 func loadServices(ctx context.Context, tx *sql.Tx) ([]fleet.ServiceRow, error) {
 	// The character after the colon of the prefix bounds the range.
-	return collect(ctx, tx, `SELECT key, value, COALESCE(description, ''), updated_at, COALESCE(updated_by, '')
-		FROM system_settings WHERE key >= 'service:' AND key < 'service;' ORDER BY key`, nil,
-		func(rows *sql.Rows, r *fleet.ServiceRow) error {
-			var key string
-			err := rows.Scan(&key, (*[]byte)(&r.Value), &r.Description, instant{&r.UpdatedAt}, &r.UpdatedBy)
-			r.Service = strings.TrimPrefix(key, prefix)
-			return err
-		})
+	return collect(ctx, tx, selectServices+" WHERE key >= 'service:' AND key < 'service;' ORDER BY key", nil, scanService)
+}
+
+const selectServices = `SELECT key, value, COALESCE(description, ''), updated_at, COALESCE(updated_by, ''), revision FROM system_settings`
+
+func scanService(rows *sql.Rows, r *fleet.ServiceRow) error {
+	var key string
+	err := rows.Scan(&key, (*[]byte)(&r.Value), &r.Description, instant{&r.UpdatedAt}, &r.UpdatedBy, &r.Revision)
+	r.Service = strings.TrimPrefix(key, prefix)
+	return err
 }
 
 // selectVersions leaps in the index from service to service and takes the last
@@ -88,10 +90,12 @@ func (s *Store) Events(ctx context.Context, q fleet.EventQuery) ([]fleet.Event, 
 	return out, err
 }
 
+const selectEvents = `SELECT id, seq, service, kind, COALESCE(from_state, ''), COALESCE(to_state, ''), at,
+	COALESCE(actor, ''), COALESCE(reason, ''), evidence FROM service_events`
+
 func (s *Store) eventQuery(q fleet.EventQuery) (query string, args []any) {
 	var b strings.Builder
-	b.WriteString(`SELECT id, seq, service, kind, COALESCE(from_state, ''), COALESCE(to_state, ''), at,
-		COALESCE(actor, ''), COALESCE(reason, ''), evidence FROM service_events`)
+	b.WriteString(selectEvents)
 	glue := " WHERE "
 	where := func(condition string, value any) {
 		args = append(args, value)

@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const tables = `-- +goose Up
-CREATE TABLE system_settings (key TEXT PRIMARY KEY, value TEXT, description TEXT, updated_at TEXT, updated_by TEXT);
+CREATE TABLE system_settings (key TEXT PRIMARY KEY, value TEXT, description TEXT, updated_at TEXT, updated_by TEXT, revision INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE service_events (id INTEGER PRIMARY KEY, seq INTEGER, service TEXT, kind TEXT, from_state TEXT, to_state TEXT, at TEXT, actor TEXT, reason TEXT, evidence TEXT);
 CREATE TABLE service_configs (service TEXT, version INTEGER, config TEXT NOT NULL, at TEXT, actor TEXT, reason TEXT, PRIMARY KEY (service, version));
 CREATE TABLE audit_log (id INTEGER PRIMARY KEY, at TEXT, actor TEXT, address TEXT, action TEXT, service TEXT, reason TEXT, result TEXT, details TEXT);
@@ -29,7 +29,7 @@ CREATE TABLE api_tokens (id TEXT PRIMARY KEY, name TEXT, role TEXT, hash TEXT UN
 CREATE TABLE service_series (service TEXT, step INTEGER, started INTEGER, ended INTEGER, points BLOB, PRIMARY KEY (service, step, started));
 CREATE TABLE service_instances (service TEXT, instance TEXT, value TEXT, updated_at TEXT, PRIMARY KEY (service, instance));
 CREATE TABLE idempotent_requests (key TEXT PRIMARY KEY, fingerprint TEXT, at TEXT, subject TEXT);
-CREATE TABLE alerts (id TEXT PRIMARY KEY, incident TEXT, kind TEXT, service TEXT, severity TEXT, summary TEXT, starts_at TEXT, ends_at TEXT, updated_at TEXT, root TEXT, affects TEXT, evidence TEXT, silenced_by TEXT, told_at TEXT, acknowledged_by TEXT, acknowledged_at TEXT);
+CREATE TABLE alerts (id TEXT PRIMARY KEY, incident TEXT, kind TEXT, service TEXT, severity TEXT, summary TEXT, starts_at TEXT, ends_at TEXT, updated_at TEXT, root TEXT, affects TEXT, evidence TEXT, silenced_by TEXT, told_at TEXT, acknowledged_by TEXT, acknowledged_at TEXT, revision INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE alert_silences (id TEXT PRIMARY KEY, matchers TEXT, reason TEXT, author TEXT, starts_at TEXT, ends_at TEXT, created_at TEXT);
 CREATE TABLE alert_deliveries (id TEXT PRIMARY KEY, receiver TEXT, incident TEXT, kind TEXT, alerts TEXT, created_at TEXT, attempts INTEGER, next_at TEXT, last_error TEXT);
 `

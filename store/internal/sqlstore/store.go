@@ -13,7 +13,7 @@ import (
 )
 
 // Config is what a Store works with. All fields are required but the last
-// five.
+// six.
 type Config struct {
 	// Write has at most one open connection, and its transactions take the
 	// engine's write lock, if it has one, when they begin.
@@ -33,6 +33,10 @@ type Config struct {
 	// Fence is asked at the beginning of each transaction that writes, in it:
 	// an error keeps it from writing, and is judged as the engine's are.
 	Fence func(context.Context, *sql.Tx) error
+
+	// Admit is asked about each batch, in its transaction and before anything of
+	// it is written: an error keeps it out, and is judged as the engine's are.
+	Admit func(context.Context, *sql.Tx, *fleet.Batch) error
 
 	// Confirm is asked after each Commit that the engine took, before it is
 	// acknowledged. Its errors are judged as the engine's are.

@@ -10,7 +10,12 @@ type table struct {
 
 var (
 	settings = table{"system_settings", columns{
-		{"key", Text}, {"value", State}, {"description", Text}, {"updated_at", Moment}, {"updated_by", Text},
+		{"key", Text},
+		{"value", State},
+		{"description", Text},
+		{"updated_at", Moment},
+		{"updated_by", Text},
+		{"revision", Integer},
 	}, 1, false}
 	events = table{"service_events", columns{
 		{"id", Integer},
@@ -75,6 +80,7 @@ var (
 		{"told_at", Moment},
 		{"acknowledged_by", Text},
 		{"acknowledged_at", Moment},
+		{"revision", Integer},
 	}, 1, false}
 	silences = table{"alert_silences", columns{
 		{"id", Text},
