@@ -16,28 +16,17 @@ import (
 	"github.com/degenduel/switchgear/probe"
 )
 
-// watchForAlerts makes the engine of alerts. targets are what the config file may
-// name.
-func (a *App) watchForAlerts(ctx context.Context, store fleet.AlertStore, targets probe.Targets) error {
+// reachReceivers makes the client that receivers of alerts are reached with.
+// targets are what the config file may name.
+func (a *App) reachReceivers(targets probe.Targets) {
 	a.alertClient = alert.NewClient(targets.Control)
 	if a.opts.Guard != nil {
 		a.opts.Guard(a.alertClient)
 	}
-	cfg, closing, err := a.alertConfig(&a.file.Alerts)
-	if err != nil {
-		return err
-	}
-	a.closeReceivers = closing
-	a.alerts, err = alert.New(ctx, alert.Deps{Manager: a.manager, Store: store, Logger: a.log}, cfg)
-	if err != nil {
-		return err
-	}
-	a.cleanUps.Push("alerts", func(ctx context.Context) error {
-		a.alerts.Close()
+	a.cleanUps.Push("alerts", func(context.Context) error {
 		a.alertClient.CloseIdleConnections()
-		return a.closeReceivers.all(ctx)
+		return nil
 	})
-	return nil
 }
 
 // closers are what of the receivers has to be waited for.
@@ -59,11 +48,13 @@ func (a *App) nextAlerts(file *config.Alerts) (put func(context.Context) error, 
 		return nil, err
 	}
 	return func(ctx context.Context) error {
-		if err := a.alerts.Configure(cfg); err != nil {
-			return err
+		before := closing // a node that follows sends nothing, and has only tried whether it could
+		if w := a.watchers; w != nil {
+			if err := w.alerts.Configure(cfg); err != nil {
+				return err
+			}
+			before, w.closeReceivers = w.closeReceivers, closing
 		}
-		before := a.closeReceivers
-		a.closeReceivers = closing
 		ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 		defer cancel()
 		if err := before.all(ctx); err != nil {

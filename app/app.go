@@ -17,13 +17,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/degenduel/switchgear/alert"
 	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/internal/lifecycle"
 	"github.com/degenduel/switchgear/metrics"
 	"github.com/degenduel/switchgear/probe"
-	"github.com/degenduel/switchgear/series"
 	"github.com/degenduel/switchgear/server"
 	"github.com/degenduel/switchgear/wire"
 )
@@ -60,21 +58,21 @@ const closeTimeout = 5 * time.Second
 
 // App is a process that is ready to run. Close it if Run is not called.
 type App struct {
-	opts           Options
-	settings       config.Settings
-	store          store
-	file           *config.File
-	watch          *fileWatch
-	log            *slog.Logger
-	auth           *server.Authenticator
-	manager        *fleet.Manager
-	series         *series.Recorder
-	alerts         *alert.Engine
-	alertClient    *http.Client
-	closeReceivers closers
-	server         *server.Server
-	listener       net.Listener
-	cleanUps       lifecycle.Stack
+	opts        Options
+	settings    config.Settings
+	store       store
+	file        *config.File
+	watch       *fileWatch
+	log         *slog.Logger
+	auth        *server.Authenticator
+	manager     *fleet.Manager
+	watchers    *watchers // nil: another node leads. Of one that is one of several it is keepUp's
+	node        *node     // nil: the manager is alone
+	orphans     []fleet.Orphan
+	alertClient *http.Client
+	server      *server.Server
+	listener    net.Listener
+	cleanUps    lifecycle.Stack
 }
 
 // New opens the store, brings back what it remembers, and listens, so that an
@@ -133,6 +131,9 @@ func (a *App) join(ctx context.Context) (err error) {
 		return err
 	}
 	a.cleanUps.Push("telemetry", telemetry.Close)
+	if err := a.joinOthers(); err != nil {
+		return err
+	}
 	store, err := a.openStore(ctx)
 	if err != nil {
 		return err
@@ -151,7 +152,7 @@ func (a *App) join(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.manager, err = fleet.New(ctx, fleet.Deps{
+	deps := fleet.Deps{
 		Store: store, Logger: a.log, OnTokens: a.knowTokens, AdmitCheck: api.Check,
 		NewProbe: func(hc config.HealthCheck, by fleet.Source) (fleet.Probe, error) {
 			targets := api
@@ -161,36 +162,56 @@ func (a *App) join(ctx context.Context) (err error) {
 			return probe.New(hc, probe.Options{Version: a.opts.Version.Version, Control: targets.Control, Inject: telemetry.inject})
 		},
 		AroundCheck: telemetry.aroundCheck,
-	}, fleet.Config{
+	}
+	cfg := fleet.Config{
 		MaxServices: a.settings.MaxServices, MaxAgents: a.settings.Limits.Agents, MaxAgentServices: a.settings.Limits.ServicesPerAgent,
-	})
-	if err != nil {
+	}
+	if n := a.node; n != nil {
+		deps.OnRole, deps.Bus = n.onRole, n.bus
+		cfg.Node = fleet.Node{ID: n.id, Address: n.address}
+	}
+	if a.manager, err = fleet.New(ctx, deps, cfg); err != nil {
 		return err
 	}
 	a.cleanUps.Push("manager", func(context.Context) error {
 		a.manager.Close()
 		return nil
 	})
-	a.series, err = series.New(series.Deps{Manager: a.manager, Store: store, Logger: a.log}, series.Config{Keep: series.Keep(a.settings.Series)})
-	if err != nil {
+	a.reachReceivers(file)
+	if err := a.startWatchers(ctx); err != nil {
 		return err
 	}
-	a.cleanUps.Push("series", func(context.Context) error {
-		a.series.Close()
-		return nil
-	})
-	if err := a.watchForAlerts(ctx, store, file); err != nil {
-		return err
+	with := server.Deps{Manager: a.manager, Auth: a.auth, Logger: a.log, Registry: registry, Tracer: telemetry.tracer}
+	if n := a.node; n != nil {
+		n.manager = a.manager
+		with.Cluster, with.ClusterInfo = n, n.info
 	}
-	a.server, err = server.New(server.Deps{
-		Manager: a.manager, Auth: a.auth, Series: a.series, Alerts: a.alerts, Logger: a.log, Registry: registry, Tracer: telemetry.tracer,
-	}, server.Config{
+	a.server, err = server.New(with, server.Config{
 		AllowedOrigins:    a.settings.AllowedOrigins,
 		MessagesPerMinute: a.settings.Limits.MessagesPerMinute, SocketsPerIdentity: a.settings.Limits.SocketsPerIdentity,
 		MaxAgents: a.settings.Limits.Agents, ServicesPerAgent: a.settings.Limits.ServicesPerAgent,
 		Durations: metrics.Grouping(a.settings.MetricsDurations), Version: a.opts.Version,
 	})
+	if err == nil {
+		a.show(a.watchers)
+	}
 	return err
+}
+
+// startWatchers makes those of a manager alone; else they come with the lead, and
+// it is only tried whether they can be.
+func (a *App) startWatchers(ctx context.Context) error {
+	if a.node != nil {
+		_, closing, err := a.alertConfig(&a.file.Alerts)
+		return errors.Join(err, closing.all(ctx))
+	}
+	w, err := a.newWatchers(ctx)
+	if err != nil {
+		return err
+	}
+	a.watchers = w
+	a.cleanUps.Push("alerts and series", func(ctx context.Context) error { return w.close(ctx) })
+	return nil
 }
 
 // Manager is the process's manager. It does what it is asked once Run runs.
@@ -217,16 +238,9 @@ func (a *App) Run(ctx context.Context) error {
 	defer stopManaging()
 	var manager errgroup.Group
 	manager.Go(func() error { return a.manager.Run(managing) })
-	// The recorder outlives the manager, whose last statistics it keeps.
-	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopRecording()
-	var recorder errgroup.Group
-	recorder.Go(func() error { return a.series.Run(recording) })
-	// The alerts end before the manager, which stores them.
-	alerting, stopAlerting := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopAlerting()
-	var alerts errgroup.Group
-	alerts.Go(func() error { return a.alerts.Run(alerting) })
+	if a.node == nil {
+		a.watchers.run(ctx)
+	}
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
 	var failing sync.WaitGroup
@@ -243,28 +257,36 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	stop()
 	failing.Wait()
-	stopAlerting()
-	err = errors.Join(err, alerts.Wait())
+	// The alerts end before the manager, which stores them, and the recorder
+	// behind it, for it keeps the last statistics.
+	w := a.watchers
+	if w != nil {
+		err = errors.Join(err, w.endAlerts())
+	}
 	stopManaging()
 	err = errors.Join(err, manager.Wait())
-	stopRecording()
-	if lost := recorder.Wait(); lost != nil { // of a store that works: else it has said so itself
-		a.log.WarnContext(ctx, "the last of the series is lost", slog.Any("error", lost))
+	if w != nil {
+		if lost := w.endSeries(); lost != nil {
+			a.log.WarnContext(ctx, "the last of the series is lost", slog.Any("error", lost))
+		}
+		if a.node != nil {
+			closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+			defer cancel()
+			err = errors.Join(err, w.close(closing))
+		}
 	}
 	return err
 }
 
 func (a *App) serve(ctx context.Context) error {
-	if err := a.applyFile(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil // told to stop before it listened: that is no failure
+	if a.node == nil { // else with the lead
+		if err := a.applyFile(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil // told to stop before it listened: that is no failure
+			}
+			return err
 		}
-		return err
-	}
-	a.warn(ctx, a.file)
-	if b := a.settings.Bus; b.NATSURL != "" || b.NATSURLFile != "" {
-		a.log.WarnContext(ctx, "a NATS server is set, and nobody is asked there: in this release a manager runs alone",
-			slog.String("setting", "bus.natsUrl"))
+		a.warn(ctx, a.file)
 	}
 	if _, err := fmt.Fprintf(a.opts.Stdout, "listening on %s\n", a.URL()); err != nil {
 		return err
@@ -297,7 +319,10 @@ func (a *App) applyFile(ctx context.Context) error {
 // Serve is New and Run.
 func Serve(ctx context.Context, o Options) error {
 	a, err := New(ctx, o)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil // told to stop while it waited for the database
+	case err != nil:
 		return err
 	}
 	return a.Run(ctx)

@@ -20,10 +20,24 @@ const watchInterval = time.Second
 // retryInterval is when a file is tried again that the store could not take.
 const retryInterval = 10 * time.Second
 
+// roleInterval is when it is tried again to do what a role asks for.
+const roleInterval = time.Second
+
 // keepUp puts the config file in force whenever it changes or somebody asks for
-// it, until ctx ends.
+// it, and does what a change of role asks for, until ctx ends.
 func (a *App) keepUp(ctx context.Context) {
-	var look, retry <-chan time.Time
+	var look, retry, again <-chan time.Time
+	var roles <-chan struct{}
+	if a.node != nil {
+		roles = a.node.told
+	}
+	role := func() {
+		again = nil
+		if err := a.takeRole(ctx); err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, "what goes with the role of this node is not done yet", slog.Any("error", err))
+			again = time.After(roleInterval)
+		}
+	}
 	reload := func() {
 		retry = nil
 		if err := a.reload(ctx); fleet.KindOf(err) == fleet.Unavailable && err != nil {
@@ -43,6 +57,10 @@ func (a *App) keepUp(ctx context.Context) {
 			reload()
 		case <-retry:
 			reload()
+		case <-roles:
+			role()
+		case <-again:
+			role()
 		case <-look:
 			if a.watch.changed() {
 				reload()
@@ -91,8 +109,10 @@ func (a *App) apply(ctx context.Context, file *config.File) error {
 	if err != nil {
 		return err
 	}
-	if err := a.manager.ApplyFile(ctx, file.Services); err != nil {
-		return err
+	if a.node == nil || a.node.Leading() {
+		if err := a.manager.ApplyFile(ctx, file.Services); err != nil {
+			return err
+		}
 	}
 	return putAlerts(ctx)
 }

@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"os"
+	"time"
 
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/store/postgres"
@@ -29,8 +31,25 @@ func (a *App) openStore(ctx context.Context) (store, error) {
 	if a.settings.DatabaseURL == "" {
 		return opened(sqlite.Open(ctx, a.settings.Data, sqlite.Options{}))
 	}
-	return opened(postgres.Open(ctx, a.settings.DatabaseURL, postgres.Options{MaxConnections: a.settings.MaxConnections, Logger: a.log}))
+	for wait := firstWait; ; wait = min(2*wait, longestWait) {
+		s, err := opened(postgres.Open(ctx, a.settings.DatabaseURL, postgres.Options{MaxConnections: a.settings.MaxConnections, Logger: a.log}))
+		if err == nil || !postgres.IsAway(err) {
+			return s, err
+		}
+		a.log.WarnContext(ctx, "the database is waited for: nothing is served before it is there", slog.Any("error", err), slog.Duration("again_in", wait))
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
+
+// firstWait and longestWait are between two tries to open a database that is away.
+const (
+	firstWait   = 250 * time.Millisecond
+	longestWait = 5 * time.Second
+)
 
 // opened is no store, rather than one that is nil, behind an error.
 func opened[S store](s S, err error) (store, error) {

@@ -17,7 +17,7 @@ import (
 // nothing.
 type Environment struct {
 	// Settings are of SWITCHGEAR_LISTEN, SWITCHGEAR_PUBLIC_URL,
-	// SWITCHGEAR_ALLOWED_ORIGINS and SWITCHGEAR_ALLOWED_TARGETS (with commas
+	// SWITCHGEAR_ADVERTISE_URL, SWITCHGEAR_ALLOWED_ORIGINS and SWITCHGEAR_ALLOWED_TARGETS (with commas
 	// between), SWITCHGEAR_DATA,
 	// SWITCHGEAR_LOG_LEVEL, SWITCHGEAR_LOG_FORMAT, SWITCHGEAR_METRICS_DURATIONS,
 	// SWITCHGEAR_MESSAGES_PER_MINUTE, SWITCHGEAR_SOCKETS_PER_IDENTITY,
@@ -61,6 +61,7 @@ func Env(lookup func(name string) (value string, ok bool)) (Environment, error) 
 		Settings: Settings{
 			Listen:         r.text("SWITCHGEAR_LISTEN"),
 			PublicURL:      r.text("SWITCHGEAR_PUBLIC_URL"),
+			AdvertiseURL:   r.text("SWITCHGEAR_ADVERTISE_URL"),
 			AllowedOrigins: r.list("SWITCHGEAR_ALLOWED_ORIGINS"),
 			AllowedTargets: r.list("SWITCHGEAR_ALLOWED_TARGETS"),
 			Data:           r.text("SWITCHGEAR_DATA"),
@@ -117,6 +118,7 @@ func (r *envReader) list(name string) []string {
 var variables = []string{
 	"server.listen", "SWITCHGEAR_LISTEN",
 	"server.publicUrl", "SWITCHGEAR_PUBLIC_URL",
+	"server.advertiseUrl", "SWITCHGEAR_ADVERTISE_URL",
 	"server.allowedOrigins", "SWITCHGEAR_ALLOWED_ORIGINS",
 	"server.allowedTargets", "SWITCHGEAR_ALLOWED_TARGETS",
 	"server.limits.messagesPerMinute", "SWITCHGEAR_MESSAGES_PER_MINUTE",

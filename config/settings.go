@@ -23,6 +23,11 @@ type Settings struct {
 	// where it listens.
 	PublicURL string
 
+	// AdvertiseURL is where other nodes of the same manager reach this one
+	// (server.advertiseUrl): as PublicURL. Empty, the default: where it listens,
+	// by the machine's name where that is everywhere.
+	AdvertiseURL string
+
 	// AllowedOrigins are the web pages, beside the server's own, that may open
 	// a live stream (server.allowedOrigins): up to 100, each as a browser says
 	// it, such as https://board.example.com. Default none.
@@ -159,6 +164,8 @@ func (s Settings) Or(next Settings) Settings {
 	or(&s.Listen, next.Listen)
 	or(&s.PublicURL, next.PublicURL)
 	s.PublicURL = strings.TrimRight(s.PublicURL, "/") // links go on with one
+	or(&s.AdvertiseURL, next.AdvertiseURL)
+	s.AdvertiseURL = strings.TrimRight(s.AdvertiseURL, "/")
 	or(&s.Data, next.Data)
 	or(&s.DatabaseURL, next.DatabaseURL)
 	or(&s.MetricsDurations, next.MetricsDurations)
@@ -202,6 +209,9 @@ func (s Settings) check(bad *problems) {
 	}
 	if s.PublicURL != "" && !isBaseURL(s.PublicURL) {
 		bad.add("server.publicUrl", baseURLForm)
+	}
+	if s.AdvertiseURL != "" && !isBaseURL(s.AdvertiseURL) {
+		bad.add("server.advertiseUrl", baseURLForm)
 	}
 	if len(s.AllowedOrigins) > maxOrigins {
 		bad.add("server.allowedOrigins", "%d are more than %d", len(s.AllowedOrigins), maxOrigins)
@@ -271,6 +281,7 @@ type settingsJSON struct {
 	Server struct {
 		Listen         *string  `json:"listen"`
 		PublicURL      *string  `json:"publicUrl"`
+		AdvertiseURL   *string  `json:"advertiseUrl"`
 		AllowedOrigins []string `json:"allowedOrigins"`
 		AllowedTargets []string `json:"allowedTargets"`
 		MaxServices    *int     `json:"maxServices"`
@@ -310,6 +321,7 @@ func (d *settingsJSON) settings(bad *problems) Settings {
 	text := func(field string, v *string) string { return saidText(bad, field, v) }
 	s.Listen = text("server.listen", d.Server.Listen)
 	s.PublicURL = text("server.publicUrl", d.Server.PublicURL)
+	s.AdvertiseURL = text("server.advertiseUrl", d.Server.AdvertiseURL)
 	s.Data = text("store.data", d.Store.Data)
 	s.DatabaseURL = text("store.databaseUrl", d.Store.DatabaseURL)
 	s.MetricsDurations = text("metrics.durations", d.Metrics.Durations)

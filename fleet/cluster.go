@@ -208,7 +208,27 @@ type sighting struct {
 	at time.Time
 }
 
-func (m *Manager) saw(l Lease) { m.leaseSeen.Store(&sighting{l, time.Now()}) }
+func (m *Manager) saw(l Lease) { m.sight(l, time.Now()) }
+
+// sight keeps what the lease was at a moment, and tells who waits for another
+// leader.
+func (m *Manager) sight(l Lease, at time.Time) {
+	before := m.leaseSeen.Swap(&sighting{l, at})
+	if before != nil && before.Term == l.Term && before.Address == l.Address {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	close(m.another)
+	m.another = make(chan struct{})
+}
+
+// AnotherLeader is closed when another leads than does now, or elsewhere.
+func (m *Manager) AnotherLeader() <-chan struct{} {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.another
+}
 
 // Leader is who leads, as far as this manager knows. It never waits.
 func (m *Manager) Leader() Leadership {

@@ -106,7 +106,7 @@ func (m *Manager) campaign(ctx context.Context) (Lease, error) {
 	if err != nil {
 		return lease, err
 	}
-	m.leaseSeen.Store(&sighting{lease, sent})
+	m.sight(lease, sent)
 	return lease, nil
 }
 

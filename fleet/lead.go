@@ -100,7 +100,7 @@ func (m *Manager) keepLease(ctx context.Context, f Fence, lost chan<- struct{}) 
 		m.lease(ctx, func(ctx context.Context) { l, err = m.cluster.RenewLease(ctx, f, m.cfg.Node.LeaseTTL) })
 		switch {
 		case err == nil:
-			m.leaseSeen.Store(&sighting{l, sent})
+			m.sight(l, sent)
 			m.haveReserved(f.Reserve)
 			if f.Through > marked {
 				marked = f.Through
@@ -125,7 +125,7 @@ func (m *Manager) takeUp(ctx context.Context, lease Lease) error {
 	if err != nil {
 		return err
 	}
-	m.leaseSeen.Store(&sighting{lease, time.Now()})
+	m.sight(lease, time.Now())
 	m.term, m.deposed = lease.Term, false
 	m.lastSeq = lease.Through
 	m.reserved.Store(lease.SeqReserved)

@@ -158,6 +158,7 @@ type Manager struct {
 	users    map[string]map[string]bool // by service, those that depend on it
 	seq      uint64                     // of the last change that was told
 	told     chan struct{}              // closed and replaced whenever something was told
+	another  chan struct{}              // closed and replaced when another leads
 	watchers []*watcher
 	storeErr error
 	tokens   []Token // the oldest first
@@ -221,7 +222,7 @@ func New(ctx context.Context, deps Deps, cfg Config) (*Manager, error) {
 		store: deps.Store, log: deps.Logger, newProbe: deps.NewProbe, around: deps.AroundCheck, admitCheck: deps.AdmitCheck, onTokens: deps.OnTokens, cfg: cfg, epoch: rand.Text(), began: time.Now(),
 		bus: deps.Bus, onRole: deps.OnRole, woken: make(chan struct{}, 1),
 		changes: make(chan *change, maxWaiting), done: make(chan struct{}),
-		members: make(map[string]*member), users: make(map[string]map[string]bool), told: make(chan struct{}),
+		members: make(map[string]*member), users: make(map[string]map[string]bool), told: make(chan struct{}), another: make(chan struct{}),
 	}
 	if cfg.Node.ID != "" {
 		return m, m.joinCluster(ctx)

@@ -38,9 +38,12 @@ type Deps struct {
 	// metric of that part.
 	Stream func() Stream
 	Agents func() Agents
-	Series func() Series
-	Alerts func() Alerts
+	Series func() *Series
+	Alerts func() *Alerts
 	Access func() Access
+
+	// Cluster is what this node is among several managers; nil: there is one.
+	Cluster func() *Cluster
 
 	Version wire.Version
 }
@@ -99,11 +102,17 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 		s.agents(c.deps.Agents())
 	}
 	if c.deps.Series != nil {
-		s.recorder(c.deps.Series())
+		if kept := c.deps.Series(); kept != nil {
+			s.recorder(*kept)
+		}
 	}
 	if c.deps.Alerts != nil {
-		a := c.deps.Alerts()
-		s.alerts(&a)
+		if a := c.deps.Alerts(); a != nil {
+			s.alerts(a)
+		}
+	}
+	if c.deps.Cluster != nil {
+		s.cluster(c.deps.Cluster())
 	}
 	if c.deps.Access != nil {
 		s.access(c.deps.Access())

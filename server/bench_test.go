@@ -102,7 +102,7 @@ func newBench(t *testing.T, cfg server.Config) *bench {
 	}
 	t.Cleanup(alerts.Close)
 	b.Server, err = server.New(server.Deps{
-		Manager: m, Auth: a, Series: kept, Alerts: alerts, Logger: slog.New(slog.NewTextHandler(b.log, nil)),
+		Manager: m, Auth: a, Watchers: server.Watchers{Series: kept, Alerts: alerts}, Logger: slog.New(slog.NewTextHandler(b.log, nil)),
 	}, cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -2,12 +2,17 @@ package server
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
+	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/server/internal/problem"
 	"github.com/degenduel/switchgear/server/internal/relay"
+	"github.com/degenduel/switchgear/wire"
 )
 
 // lookAgainTimeout is how long a token that nobody knows may wait for the store.
@@ -49,4 +54,34 @@ func (s *Server) amongPeers(w http.ResponseWriter, r *http.Request, id string) (
 		return w, r, false // a socket says where it is by itself
 	}
 	return s.relay.Answering(w), r, false
+}
+
+// HandOn has the leader carry out an override, or the end of one, that was
+// acknowledged here while the store was away, before another took the lead. The error is Unavailable where it may be tried
+// again.
+func (s *Server) HandOn(ctx context.Context, o *fleet.Orphan) error {
+	q := relay.Request{
+		Method: http.MethodDelete, Path: "/api/v2/services/" + url.PathEscape(o.Service) + "/override",
+		Identity: auth.VouchNode(o.By.Name), By: relay.Asker{Address: o.By.Address, RequestID: problem.NewID()},
+	}
+	if o.Mode != "" {
+		body := wire.OverrideRequest{Mode: o.Mode, Reason: o.By.Reason}
+		if !o.Until.IsZero() {
+			left := float64(time.Until(o.Until).Milliseconds())
+			if left < 1 {
+				return nil // it is over
+			}
+			body.TTLMs = left
+		}
+		q.Method = http.MethodPut
+		q.Body, _ = json.Marshal(body) // texts and a number: it cannot fail
+	}
+	status, answer, err := s.relay.Do(ctx, q)
+	switch {
+	case err != nil:
+		return &fleet.Error{Kind: fleet.Unavailable, Op: "hand on", Err: err}
+	case status >= http.StatusBadRequest && (status != http.StatusNotFound || o.Mode != ""): // what has ended is ended
+		return &fleet.Error{Kind: problem.KindOf(status), Op: "hand on", Err: fmt.Errorf("the leader answers %d: %s", status, answer)}
+	}
+	return nil
 }

@@ -24,11 +24,15 @@ func (s *Server) info(ctx context.Context) wire.ServerInfo {
 		_, text := problem.Describe(unavailable{err}) // what a store says may hold paths
 		info.Store.Error = &text
 	}
-	if s.series != nil {
-		done := s.series.Stats()
+	if kept := s.watchers().Series; kept != nil {
+		done := kept.Stats()
 		info.Series = wire.SeriesInfo{Points: done.Points, Chunks: done.Chunks, Bytes: done.Bytes, Dropped: done.Dropped}
 	}
 	info.Ready = info.Store.Error == nil
+	if s.clusterInfo != nil {
+		info.Cluster = s.clusterInfo()
+		info.Ready = info.Ready && info.Cluster.Problem == nil
+	}
 	return info
 }
 

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -23,13 +25,33 @@ import (
 // healthz says that the process serves.
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { writeText(w, "ok\n") }
 
-// readyz says whether the manager can remember what it is told.
+// ready is an error if the manager cannot remember what it is told, or this node
+// cannot do its part among several.
+func (s *Server) ready(ctx context.Context) error {
+	if err := s.manager.Ready(ctx); err != nil {
+		return err
+	}
+	if s.clusterInfo != nil {
+		if why := s.clusterInfo().Problem; why != nil {
+			return errors.New(*why)
+		}
+	}
+	return nil
+}
+
+// readyz says whether it is ready, and what is missing.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	if err := s.manager.Ready(r.Context()); err != nil {
+	if err := s.ready(r.Context()); err != nil {
 		s.problems.Write(w, r, unavailable{err})
 		return
 	}
-	writeText(w, "ready\n")
+	text := "ready\n"
+	if s.clusterInfo != nil {
+		if bus := s.clusterInfo().Bus; !bus.Connected { // the store is the truth, and is looked into each second
+			text += "the bus is away: what another node does is seen here up to a second later\n"
+		}
+	}
+	writeText(w, text)
 }
 
 // unavailable is an error that is answered with 503, whatever its kind.
@@ -93,20 +115,29 @@ func (s *Server) measured(version wire.Version) metrics.Deps {
 			return a
 		},
 	}
-	if s.series != nil {
-		d.Series = func() metrics.Series {
-			done := s.series.Stats()
-			return metrics.Series{Points: done.Points, Written: done.Chunks, Dropped: done.Dropped, Waiting: done.Waiting}
+	d.Series = func() *metrics.Series {
+		kept := s.watchers().Series
+		if kept == nil {
+			return nil
 		}
+		done := kept.Stats()
+		return &metrics.Series{Points: done.Points, Written: done.Chunks, Dropped: done.Dropped, Waiting: done.Waiting}
 	}
-	if s.alerts != nil {
-		d.Alerts = func() metrics.Alerts { return alertMeasures(s.alerts.Stats()) }
+	d.Alerts = func() *metrics.Alerts {
+		alerts := s.watchers().Alerts
+		if alerts == nil {
+			return nil
+		}
+		return alertMeasures(alerts.Stats())
+	}
+	if s.clusterInfo != nil {
+		d.Cluster = func() *metrics.Cluster { return clusterMeasures(s.clusterInfo()) }
 	}
 	return d
 }
 
-func alertMeasures(is alert.Stats) metrics.Alerts {
-	a := metrics.Alerts{Firing: make(map[metrics.AlertClass]int), Incidents: is.Incidents, Silences: is.Silences}
+func alertMeasures(is alert.Stats) *metrics.Alerts {
+	a := &metrics.Alerts{Firing: make(map[metrics.AlertClass]int), Incidents: is.Incidents, Silences: is.Silences}
 	for _, f := range is.Firing {
 		a.Firing[metrics.AlertClass{Kind: string(f.Kind), Severity: string(f.Severity)}] = f.Count
 	}
@@ -118,6 +149,13 @@ func alertMeasures(is alert.Stats) metrics.Alerts {
 		})
 	}
 	return a
+}
+
+func clusterMeasures(c *wire.ClusterInfo) *metrics.Cluster {
+	return &metrics.Cluster{
+		Leads: c.Role == wire.NodeLeads, Able: c.Problem == nil, AsOf: c.AsOf.Time,
+		Bus: c.Bus.Kind, BusConnected: c.Bus.Connected, Published: c.Bus.Published, Received: c.Bus.Received, Dropped: c.Bus.Dropped,
+	}
 }
 
 // mayScrape lets in who is on this machine, and who may look.

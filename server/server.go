@@ -33,6 +33,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -83,13 +84,8 @@ type Deps struct {
 	Auth    *Authenticator // required
 	Logger  *slog.Logger   // nil: nothing is logged
 
-	// Series keeps how the services were over time; nil: nobody does, and who
-	// asks is told so (503).
-	Series *series.Recorder
-
-	// Alerts are the alerts of the manager; nil: nobody watches for them, and who
-	// asks is told so (503).
-	Alerts *alert.Engine
+	// Watchers see what the manager tells: those at the beginning. See SetWatchers.
+	Watchers
 
 	// Tracer makes spans of the requests that give orders, below those that their
 	// traceparent names; nil: there are none.
@@ -99,8 +95,22 @@ type Deps struct {
 	// something a node that follows passes on to the one that leads.
 	Cluster Cluster
 
+	// ClusterInfo is how that is now; nil with a nil Cluster. It must be quick.
+	ClusterInfo func() *wire.ClusterInfo
+
 	// Registry is what /metrics shows; New adds to it. nil: one of its own.
 	Registry *prometheus.Registry
+}
+
+// Watchers are what a manager that leads has beside it.
+type Watchers struct {
+	// Series keeps how the services were over time; nil: nobody does, and who
+	// asks is told so (503).
+	Series *series.Recorder
+
+	// Alerts are the alerts of the manager; nil: nobody watches for them, and who
+	// asks is told so (503).
+	Alerts *alert.Engine
 }
 
 // Cluster is what a server needs to know of the nodes that it is one of.
@@ -148,8 +158,9 @@ type Server struct {
 	allowed  []string // origins
 	version  wire.Version
 	started  time.Time
-	series   *series.Recorder
-	alerts   *alert.Engine
+	watching atomic.Pointer[Watchers]
+
+	clusterInfo func() *wire.ClusterInfo // nil: it is alone
 
 	durations metrics.Grouping
 	relay     *relay.Relay // nil: it is alone
@@ -170,8 +181,9 @@ func New(d Deps, cfg Config) (*Server, error) {
 		manager: d.Manager, auth: d.Auth, log: d.Logger, problems: problem.New(d.Logger),
 		origins: http.NewCrossOriginProtection(), mux: http.NewServeMux(), timeouts: defaultTimeouts,
 		allowed: slices.Clone(cfg.AllowedOrigins), version: cfg.Version, started: time.Now(),
-		series: d.Series, alerts: d.Alerts, durations: cfg.Durations,
+		clusterInfo: d.ClusterInfo, durations: cfg.Durations,
 	}
+	s.SetWatchers(d.Watchers)
 	s.version.Go = cmp.Or(s.version.Go, runtime.Version())
 	for _, origin := range cfg.AllowedOrigins {
 		if err := s.origins.AddTrustedOrigin(origin); err != nil {
@@ -202,10 +214,9 @@ func New(d Deps, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	deps := rest.Deps{
-		Manager: d.Manager, Auth: d.Auth, Problems: s.problems, AllowedOrigins: cfg.AllowedOrigins, Info: s.info, Series: d.Series, Tracer: d.Tracer,
-	}
-	if d.Alerts != nil {
-		deps.Alerts = d.Alerts
+		Manager: d.Manager, Auth: d.Auth, Problems: s.problems, AllowedOrigins: cfg.AllowedOrigins, Info: s.info, Tracer: d.Tracer,
+		Series: func() *series.Recorder { return s.watchers().Series },
+		Alerts: s.alerts,
 	}
 	api := rest.New(deps)
 	s.mux.Handle("/api/v2", api) // where the mux would send to the one below
@@ -220,6 +231,19 @@ func New(d Deps, cfg Config) (*Server, error) {
 		s.mux.Handle("GET "+place, page)
 	}
 	return s, nil
+}
+
+// SetWatchers has the server answer from others from now on.
+func (s *Server) SetWatchers(w Watchers) { s.watching.Store(&w) }
+
+func (s *Server) watchers() *Watchers { return s.watching.Load() }
+
+// alerts are those of now; nil rather than an engine that is.
+func (s *Server) alerts() rest.Alerts {
+	if e := s.watchers().Alerts; e != nil {
+		return e
+	}
+	return nil
 }
 
 // route is one of the server's own.

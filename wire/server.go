@@ -16,6 +16,40 @@ type ServerInfo struct {
 
 	MemoryBytes uint64 `json:"memory_bytes"` // that the process has of the system
 	Goroutines  int    `json:"goroutines"`
+
+	Cluster *ClusterInfo `json:"cluster"` // null: the manager is alone
+}
+
+// ClusterInfo is what this node is among several managers of one store.
+type ClusterInfo struct {
+	Node   string  `json:"node"`
+	Role   string  `json:"role"`   // leads or follows
+	Leader *string `json:"leader"` // where the one that leads is reached; null: none does, or it is this one
+	Since  Time    `json:"since"`  // when it got its role
+	AsOf   Time    `json:"as_of"`  // up to when a node that follows knows everything
+
+	// Problem is why the node cannot do all of its work; null: it can.
+	Problem *string `json:"problem"`
+
+	Bus BusInfo `json:"bus"`
+}
+
+// The roles of a node.
+const (
+	NodeLeads   = "leads"
+	NodeFollows = "follows"
+)
+
+// BusInfo is how the bus is by which the nodes tell each other to look into the
+// store. Without it they look once a second.
+type BusInfo struct {
+	Kind      string  `json:"kind"` // postgresql or nats
+	Connected bool    `json:"connected"`
+	Since     Time    `json:"since"`
+	Error     *string `json:"error"` // why it is not connected, or was not the last time
+	Published uint64  `json:"published"`
+	Received  uint64  `json:"received"`
+	Dropped   uint64  `json:"dropped"` // hints that were lost on the way out or in
 }
 
 // StoreInfo is how the store is.

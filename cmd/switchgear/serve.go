@@ -24,6 +24,8 @@ type serveCmd struct {
 	PublicURL     string   `placeholder:"URL" help:"Where browsers find the dashboard, for the links of messages (SWITCHGEAR_PUBLIC_URL; default where it listens)."`
 	Data          string   `placeholder:"DIR" help:"Where the database is (SWITCHGEAR_DATA; default ./data)."`
 	DatabaseURL   string   `placeholder:"URL" help:"The PostgreSQL database that takes its place, postgres://… (SWITCHGEAR_DATABASE_URL, where others on the machine do not see a password in it)."`
+	NATSURL       string   `name:"nats-url" placeholder:"URL" help:"The NATS server by which several managers of one PostgreSQL database tell each other of changes (SWITCHGEAR_NATS_URL; default the database itself)."`
+	AdvertiseURL  string   `placeholder:"URL" help:"Where the others of them reach this one (SWITCHGEAR_ADVERTISE_URL; default where it listens)."`
 	Config        string   `placeholder:"FILE" help:"The config file (SWITCHGEAR_CONFIG; default ./switchgear.yaml, if it is there)."`
 	AllowedOrigin []string `placeholder:"ORIGIN" sep:"none" help:"A web page, beside the manager's own, that may open a live stream, such as https://board.example.com; can be repeated (SWITCHGEAR_ALLOWED_ORIGINS)."`
 	AllowedTarget []string `sep:"none" placeholder:"TARGET" help:"What health checks declared over the API may reach beside public addresses: loopback, private, or addresses such as 10.0.0.0/8; can be repeated (SWITCHGEAR_ALLOWED_TARGETS; default nothing)."`
@@ -46,7 +48,7 @@ services of the config file are put in force as they are then when it changes, a
 // settings are those of the flags.
 func (c *serveCmd) settings() config.Settings {
 	return config.Settings{
-		Listen: c.Listen, PublicURL: c.PublicURL, AllowedOrigins: c.AllowedOrigin, AllowedTargets: c.AllowedTarget,
+		Listen: c.Listen, PublicURL: c.PublicURL, AdvertiseURL: c.AdvertiseURL, Bus: config.Bus{NATSURL: c.NATSURL}, AllowedOrigins: c.AllowedOrigin, AllowedTargets: c.AllowedTarget,
 		Data: c.Data, DatabaseURL: c.DatabaseURL, LogLevel: c.LogLevel, LogFormat: c.LogFormat,
 	}
 }
@@ -59,7 +61,7 @@ func (c *serveCmd) Validate() error {
 	if !errors.As(c.settings().Validate(), &bad) {
 		return nil
 	}
-	flags := strings.NewReplacer("server.listen", "--listen", "server.publicUrl", "--public-url", "server.allowedOrigins", "--allowed-origin",
+	flags := strings.NewReplacer("server.listen", "--listen", "server.publicUrl", "--public-url", "server.advertiseUrl", "--advertise-url", "bus.natsUrl", "--nats-url", "server.allowedOrigins", "--allowed-origin",
 		"server.allowedTargets", "--allowed-target",
 		"store.databaseUrl", "--database-url", "store.data", "--data", "log.level", "--log-level", "log.format", "--log-format")
 	var errs []error
@@ -79,7 +81,8 @@ func configPath(said string) string {
 
 // Run runs the manager until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, p *process) error {
-	env, err := p.environment("SWITCHGEAR_LISTEN", "SWITCHGEAR_PUBLIC_URL", "SWITCHGEAR_ALLOWED_ORIGINS", "SWITCHGEAR_ALLOWED_TARGETS",
+	env, err := p.environment("SWITCHGEAR_LISTEN", "SWITCHGEAR_PUBLIC_URL", "SWITCHGEAR_ADVERTISE_URL", "SWITCHGEAR_NATS_URL", "SWITCHGEAR_NATS_URL_FILE",
+		"SWITCHGEAR_ALLOWED_ORIGINS", "SWITCHGEAR_ALLOWED_TARGETS",
 		"SWITCHGEAR_DATA", "SWITCHGEAR_DATABASE_URL", "SWITCHGEAR_DATABASE_URL_FILE", "SWITCHGEAR_POSTGRES_MAX_CONNECTIONS",
 		"SWITCHGEAR_CONFIG", "SWITCHGEAR_MESSAGES_PER_MINUTE", "SWITCHGEAR_SOCKETS_PER_IDENTITY",
 		"SWITCHGEAR_JWT_SECRET", "SWITCHGEAR_JWT_SECRET_FILE", "SWITCHGEAR_LOG_LEVEL", "SWITCHGEAR_LOG_FORMAT", "SWITCHGEAR_METRICS_DURATIONS", "SWITCHGEAR_ADMIN_TOKEN", "SWITCHGEAR_ADMIN_TOKEN_FILE")

@@ -39,10 +39,14 @@ type Alerts interface {
 
 // watched are the alerts; an error where nobody watches for them.
 func (a *API) watched() (Alerts, error) {
-	if a.alerts == nil {
+	var alerts Alerts
+	if a.alerts != nil {
+		alerts = a.alerts()
+	}
+	if alerts == nil {
 		return nil, problem.Status(http.StatusServiceUnavailable, "this manager has no alerts")
 	}
-	return a.alerts, nil
+	return alerts, nil
 }
 
 var alertStatuses = []string{view.AlertFiring, view.AlertResolved}

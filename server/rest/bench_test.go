@@ -145,7 +145,7 @@ func (b *bench) start() {
 			b.tb.Errorf("the recorder or the alerts ended with %v", err)
 		}
 	})
-	b.api = New(Deps{Manager: b.manager, Auth: a, Series: recorder, Alerts: b.alerts, Problems: problem.New(nil)})
+	b.api = New(Deps{Manager: b.manager, Auth: a, Series: func() *series.Recorder { return recorder }, Alerts: func() Alerts { return b.alerts }, Problems: problem.New(nil)})
 }
 
 // restart ends the manager and begins anew with the same store.

@@ -48,11 +48,11 @@ type Deps struct {
 	// session's cookie lets in.
 	AllowedOrigins []string
 
-	// Series keeps how the services were; nil: nobody does.
-	Series *series.Recorder
+	// Series is what keeps how the services were; nil, or a nil one: nobody does.
+	Series func() *series.Recorder
 
-	// Alerts are the alerts; nil: nobody watches for them.
-	Alerts Alerts
+	// Alerts are the alerts; nil, or nil ones: nobody watches for them.
+	Alerts func() Alerts
 
 	// Tracer makes spans of requests that give orders; nil: there are none.
 	Tracer trace.Tracer
@@ -68,8 +68,8 @@ type API struct {
 	auth     *auth.Authenticator
 	problems *problem.Writer
 	allowed  []string
-	series   *series.Recorder
-	alerts   Alerts
+	series   func() *series.Recorder
+	alerts   func() Alerts
 	tracer   trace.Tracer
 	info     func(ctx context.Context) wire.ServerInfo
 	mux      *http.ServeMux

@@ -17,10 +17,14 @@ const maxSeries = 200
 
 // recorder is what keeps the series; an error where nothing does.
 func (a *API) recorder() (*series.Recorder, error) {
-	if a.series == nil {
+	var kept *series.Recorder
+	if a.series != nil {
+		kept = a.series()
+	}
+	if kept == nil {
 		return nil, problem.Status(http.StatusServiceUnavailable, "this manager keeps no series")
 	}
-	return a.series, nil
+	return kept, nil
 }
 
 // seriesQuery is the range and the step that are asked for.

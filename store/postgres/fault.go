@@ -64,3 +64,15 @@ func faultOf(err error) sqlstore.Fault {
 	}
 	return sqlstore.Fault{}
 }
+
+// IsAway reports whether an error of Open says that the server is away for a
+// while: it cannot be reached, starts, shuts down, or has no room.
+func IsAway(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		class := e.Code[:min(2, len(e.Code))]
+		return class == "08" || class == "53" || class == "57"
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	return connecting || network
+}
