@@ -142,6 +142,34 @@ func TestCluster_CatchUpKnowsWhatTheLeaderAcknowledged(t *testing.T) {
 	})
 }
 
+func TestCluster_WhoWaitsForASeqDoesNotWearTheStoreOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New()
+		a := join(t, store, &upstream{}, nil)
+		synctest.Wait()
+		line := &cutOff{ClusterStore: store}
+		b := join(t, line, &upstream{}, nil)
+		time.Sleep(time.Second)
+		before := line.read.Load()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var waiting sync.WaitGroup
+		for range 100 {
+			waiting.Go(func() {
+				if err := b.CatchUp(ctx, a.Seq()+1_000_000); fleet.KindOf(err) != fleet.Unavailable {
+					t.Errorf("what nobody ever told: %v", err)
+				}
+			})
+			time.Sleep(time.Millisecond)
+		}
+		waiting.Wait()
+		if n := line.read.Load() - before; n > 150 {
+			t.Errorf("100 that waited for a second had the store asked %d times", n)
+		}
+	})
+}
+
 func TestCluster_TheStoreAwayForAllHealsByItself(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

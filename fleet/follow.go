@@ -113,6 +113,7 @@ func (m *Manager) campaign(ctx context.Context) (Lease, error) {
 // fetch gets what the store has and this manager has not, and the lease.
 func (m *Manager) fetch(ctx context.Context) (Lease, error) {
 	n := m.fetching.Add(1)
+	m.fetchAt.Store(int64(m.uptime()))
 	lease, err := m.fetchAll(ctx)
 	m.mu.Lock()
 	before := m.storeErr

@@ -128,6 +128,7 @@ type Manager struct {
 	woken     chan struct{} // there may be something to fetch
 	fetching  atomic.Uint64 // how many fetches have begun,
 	fetched   atomic.Uint64 // and the newest that has ended well
+	fetchAt   atomic.Int64  // the uptime when the last began
 	through   atomic.Uint64 // of the leader: nothing waits with a seq up to it
 	reserved  atomic.Uint64 // of the leader: it gives no seq above it
 
