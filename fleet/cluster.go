@@ -222,7 +222,7 @@ func (m *Manager) Leader() Leadership {
 	age := time.Since(l.at)
 	if here {
 		out.Fresh = time.Now()
-		out.Sure = age < ttl-ttl/5
+		out.Sure = age < l.Left-ttl/5
 		return out
 	}
 	out.Sure = l.Holder != "" && l.Left > 0 && age < ttl

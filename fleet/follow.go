@@ -86,7 +86,7 @@ func (m *Manager) follow(ctx context.Context) (Lease, bool) {
 			noted = true
 		}
 		lease, err := m.fetch(ctx)
-		if err == nil && lease.Left <= 0 {
+		if err == nil && lease.Left <= 0 && time.Since(m.failedAt) >= m.cfg.Node.LeaseTTL {
 			if lease, err = m.campaign(ctx); err == nil {
 				return lease, true
 			}

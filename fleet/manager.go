@@ -140,6 +140,7 @@ type Manager struct {
 	running    bool
 	term       uint64           // of the lease; a member of another does not count
 	deposed    bool             // the lease is another's
+	failedAt   time.Time        // when the lead could not be taken up; another tries first
 	cursor     uint64           // of a follower: it has everything of the store up to it
 	joined     bool             // it has loaded once
 	stale      bool             // of a follower: it does not know what the store has
