@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,4 +95,44 @@ func report(t *testing.T, n *node, name string, times int, o fleet.Outcome) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func TestCluster_ProgramsGoOnWithTheNextLeader(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New()
+		line := &cutOff{ClusterStore: store}
+		a := join(t, line, &upstream{}, nil)
+		synctest.Wait()
+		b := join(t, store, &upstream{}, nil)
+		p := joined(t, &bench{Manager: a.Manager, store: store}, "one", "web")
+		still := joined(t, p.b, "two", "web")
+		p.breakers["web"].RecordSuccess(time.Millisecond)
+		p.live(3 * time.Second)
+		line.cut.Store(true)
+		p.breakers["web"].HandleError(errDown, 0)
+		p.breakers["web"].HandleError(errDown, 0)
+		synctest.Wait()
+		if err := p.send("web", 0); fleet.KindOf(err) != fleet.Unavailable {
+			t.Errorf("a transition that is stored nowhere is acknowledged: %v", err)
+		}
+		p.live(10 * time.Second)
+		line.cut.Store(false)
+		time.Sleep(2 * time.Second)
+		if b.Role() != fleet.Leading || !slices.Equal(p.closed, []int{1001}) {
+			t.Fatalf("the other is %v, and the program's connection was closed with %d", b.Role(), p.closed)
+		}
+		p.b = &bench{Manager: b.Manager, store: store}
+		p.connect()
+		p.join(false)
+		p.live(16 * time.Second)
+		if v, err := b.Instances("web"); err != nil || len(v) != 2 || v[0].State.Snapshot.State != switchgear.Open || !v[1].Stale || v[1].Instance != still.info.Instance {
+			t.Errorf("the instances are %+v, %v", v, err)
+		}
+		if got := b.Services()[0]; got.Breaker.Operations.Failed != 2 || got.Breaker.Operations.Successful != 1 {
+			t.Errorf("it counts %+v", got.Breaker.Operations)
+		}
+		oneStory(t, store, b, a)
+		sameViews(t, "with the next leader", b, a)
+	})
 }
