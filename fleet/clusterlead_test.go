@@ -90,8 +90,8 @@ func TestCluster_WhoCannotTakeTheLeadUpLeavesItToAnother(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		if n := lame.takes.Load(); n < 2 || n > 15 || b.Role() != fleet.Following || len(b.roles) != 0 {
-			t.Errorf("within a minute it took the lease %d times; it is %v, and was %v", n, b.Role(), b.roles)
+		if n := lame.takes.Load(); n < 2 || n > 15 || b.Role() != fleet.Following || len(b.turns()) != 0 {
+			t.Errorf("within a minute it took the lease %d times; it is %v, and was %v", n, b.Role(), b.turns())
 		}
 		c := join(t, store, &upstream{}, nil)
 		time.Sleep(6 * time.Second)
@@ -125,8 +125,8 @@ func TestCluster_ACandidateThatStoodStillDoesNotLeadBehindAnother(t *testing.T) 
 		fail(t, c, "prices", 2)
 		ice.thaw()
 		time.Sleep(3 * time.Second)
-		if len(b.roles) != 0 || b.Role() != fleet.Following {
-			t.Errorf("it took the lead up that was another's: %v", b.roles)
+		if len(b.turns()) != 0 || b.Role() != fleet.Following {
+			t.Errorf("it took the lead up that was another's: %v", b.turns())
 		}
 		oneStory(t, store, c, b)
 	})

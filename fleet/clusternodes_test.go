@@ -206,11 +206,16 @@ func (n *node) seen() []fleet.Change {
 	return slices.Clone(n.changes)
 }
 
-func (n *node) orphans() []fleet.Orphan {
+// turns are the roles that it was told to have had.
+func (n *node) turns() []fleet.RoleChange {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	return slices.Clone(n.roles)
+}
+
+func (n *node) orphans() []fleet.Orphan {
 	var all []fleet.Orphan
-	for _, r := range n.roles {
+	for _, r := range n.turns() {
 		all = append(all, r.Orphans...)
 	}
 	return all

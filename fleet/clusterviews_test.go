@@ -119,8 +119,8 @@ func TestCluster_ProgramsGoOnWithTheNextLeader(t *testing.T) {
 		p.live(10 * time.Second)
 		line.cut.Store(false)
 		time.Sleep(2 * time.Second)
-		if b.Role() != fleet.Leading || !slices.Equal(p.closed, []int{1001}) {
-			t.Fatalf("the other is %v, and the program's connection was closed with %d", b.Role(), p.closed)
+		if b.Role() != fleet.Leading || !slices.Equal(p.codes(), []int{1001}) {
+			t.Fatalf("the other is %v, and the program's connection was closed with %d", b.Role(), p.codes())
 		}
 		p.b = &bench{Manager: b.Manager, store: store}
 		p.connect()
