@@ -163,6 +163,7 @@ func (a *App) join(ctx context.Context) (err error) {
 		AroundCheck: telemetry.aroundCheck,
 	}, fleet.Config{
 		MaxServices: a.settings.MaxServices, MaxAgents: a.settings.Limits.Agents, MaxAgentServices: a.settings.Limits.ServicesPerAgent,
+		ForgetInstances: a.settings.ForgetInstances,
 	})
 	if err != nil {
 		return err
