@@ -165,10 +165,11 @@ func (a *App) join(ctx context.Context) (err error) {
 	}
 	cfg := fleet.Config{
 		MaxServices: a.settings.MaxServices, MaxAgents: a.settings.Limits.Agents, MaxAgentServices: a.settings.Limits.ServicesPerAgent,
+		ForgetInstances: a.settings.ForgetInstances,
 	}
 	if n := a.node; n != nil {
 		deps.OnRole, deps.Bus = n.onRole, n.bus
-		cfg.Node = fleet.Node{ID: n.id, Address: n.address}
+		cfg.Node = fleet.Node{ID: n.id, Address: n.address, LeaseTTL: a.settings.Lease}
 	}
 	if a.manager, err = fleet.New(ctx, deps, cfg); err != nil {
 		return err
@@ -287,6 +288,9 @@ func (a *App) serve(ctx context.Context) error {
 			return err
 		}
 		a.warn(ctx, a.file)
+	}
+	if a.node != nil {
+		a.settle(ctx)
 	}
 	if _, err := fmt.Fprintf(a.opts.Stdout, "listening on %s\n", a.URL()); err != nil {
 		return err

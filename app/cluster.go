@@ -83,6 +83,11 @@ func (n *node) onRole(r fleet.RoleChange) {
 	n.since = time.Now()
 	n.news = append(n.news, r)
 	n.mu.Unlock()
+	n.onAgain()
+}
+
+// onAgain has what the role asks for done, or done again.
+func (n *node) onAgain() {
 	select {
 	case n.told <- struct{}{}:
 	default:

@@ -121,6 +121,35 @@ func (a *App) takeRole(ctx context.Context) error {
 	return a.handOn(ctx)
 }
 
+// settleTimeout is how long it is waited at the start for a leader.
+const settleTimeout = 5 * time.Second
+
+// settle waits until this node leads, with all that goes with it, or another does:
+// so whoever is told that it listens can give it orders. Where none comes to lead
+// it serves what it knows.
+func (a *App) settle(ctx context.Context) {
+	end := time.NewTimer(settleTimeout)
+	defer end.Stop()
+	for a.watchers == nil {
+		if l := a.manager.Leader(); l.Sure && !l.Here {
+			return
+		}
+		another := a.manager.AnotherLeader()
+		select {
+		case <-a.node.told:
+			if err := a.takeRole(ctx); err != nil {
+				a.node.onAgain()
+				return // keepUp tries again
+			}
+		case <-another:
+		case <-end.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // endLead ends what a leader has beside it.
 func (a *App) endLead(ctx context.Context) {
 	w := a.watchers

@@ -213,7 +213,7 @@ func (r *reader) read(root *yaml.Node) {
 	case root.ShortTag() == "!!null":
 		return
 	case root.Kind != yaml.MappingNode:
-		r.report(root.Line, "", "must be a mapping with the keys defaults, services, alerts, server, auth, store, bus, metrics and log")
+		r.report(root.Line, "", "must be a mapping with the keys defaults, services, alerts, fleet, server, auth, store, bus, metrics and log")
 		return
 	}
 	top := yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}

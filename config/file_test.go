@@ -65,6 +65,7 @@ auth:
     servicesClaim: switchgear_services
     algorithms: [ES256, EdDSA]
 store: { data: /var/lib/switchgear, databaseUrl: "postgresql://db/x", postgres: { maxConnections: 20 }, series: { keepSecondsMs: 3600000, keepTenSecondsMs: 0, keepMinutesMs: 31622400000 } }
+fleet: { forgetInstancesMs: 90000 }
 metrics: { durations: layer }
 log: { level: debug, format: json }
 `
@@ -129,6 +130,7 @@ func TestParse_ReadsAWholeFile(t *testing.T) {
 			},
 			Series: config.Series{Of1s: time.Hour, Of10s: -1, Of1m: 366 * 24 * time.Hour},
 			Data:   "/var/lib/switchgear", DatabaseURL: "postgresql://db/x", MaxConnections: 20, LogLevel: "debug", LogFormat: "json", MetricsDurations: "layer",
+			ForgetInstances: 90 * time.Second,
 		},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(config.File{})); diff != "" {
@@ -184,7 +186,7 @@ func TestParse_NamesTheLine(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, in, want string }{
 		{"a file that is called nothing", "!!null { log: 5 }\n", `f:1: the tag "!!null" means nothing here`},
-		{"a list", "- a\n", "f:1: must be a mapping with the keys defaults, services, alerts, server, auth, store, bus, metrics and log"},
+		{"a list", "- a\n", "f:1: must be a mapping with the keys defaults, services, alerts, fleet, server, auth, store, bus, metrics and log"},
 		{"a key of a later version", "\nquorum: {}\n", "f:2: quorum: unknown field"},
 		{"services as a list", "services:\n  - a\n", "f:1: services: must be a mapping of names to services"},
 		{"a service that is a word", "services:\n  a:\n    true\n", "f:2: services.a: must be an object, not true or false"},

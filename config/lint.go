@@ -29,7 +29,7 @@ func (s Service) Lint() []switchgear.Warning {
 }
 
 // Lint warns of what is legal in the file but cannot work, or will hurt: by
-// service, in the order of their names, and then by receiver.
+// service, in the order of their names, then by receiver, and then of the fleet.
 func (f *File) Lint() []Problem {
 	var all []Problem
 	for _, name := range slices.Sorted(maps.Keys(f.Services)) {
@@ -39,5 +39,5 @@ func (f *File) Lint() []Problem {
 			all = append(all, Problem{f.Name, at.line(w.Field), join("services."+name, w.Field), w.Message})
 		}
 	}
-	return append(all, f.lintReceivers()...)
+	return append(append(all, f.lintReceivers()...), f.lintFleet()...)
 }

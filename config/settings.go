@@ -1,11 +1,13 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Settings are how the manager's process runs. They can come from flags, the
@@ -71,6 +73,16 @@ type Settings struct {
 	// Bus is by what nodes tell each other of changes (bus).
 	Bus Bus
 
+	// ForgetInstances is after how long an instance of a service of agents is
+	// forgotten of which nothing is heard (fleet.forgetInstancesMs), unless it is
+	// the last of its service. 1 min to 30 days; default 1 h.
+	ForgetInstances time.Duration
+
+	// Lease is how long after the last sign of life of the node that leads another
+	// takes over, where several managers share a database (fleet.leaseMs). 500 ms
+	// to 1 min; default 5 s.
+	Lease time.Duration
+
 	// MetricsDurations says by what /metrics keeps histograms of durations, and
 	// transitions (metrics.durations): service, layer, or auto, which is by
 	// service up to 2 000 services. Default auto.
@@ -126,7 +138,7 @@ func DefaultSettings() Settings {
 		Listen: "127.0.0.1:8080", MaxServices: 20_000, Data: "./data", LogLevel: "info", LogFormat: "text",
 		MetricsDurations: "auto", MaxConnections: 10,
 		Limits: Limits{MessagesPerMinute: 60, SocketsPerIdentity: 20, LoginsPerMinute: 10, Agents: 10_000, ServicesPerAgent: 1000},
-		Series: defaultSeries,
+		Series: defaultSeries, ForgetInstances: defaultForgetInstances, Lease: defaultLease,
 	}
 }
 
@@ -183,6 +195,8 @@ func (s Settings) Or(next Settings) Settings {
 			*n.value = *others[i].value
 		}
 	}
+	s.ForgetInstances = cmp.Or(s.ForgetInstances, next.ForgetInstances)
+	s.Lease = cmp.Or(s.Lease, next.Lease)
 	s.Series.fill(next.Series)
 	s.JWT = s.JWT.or(next.JWT)
 	s.Bus = s.Bus.or(next.Bus)
@@ -241,6 +255,8 @@ func (s Settings) check(bad *problems) {
 	if s.DatabaseURL != "" && !isDatabaseURL(s.DatabaseURL) {
 		bad.add("store.databaseUrl", "is not the URL of a PostgreSQL database, such as postgres://switchgear@db.example.com/switchgear?sslmode=verify-full")
 	}
+	checkForget(bad, s.ForgetInstances)
+	checkLease(bad, s.Lease)
 	s.Series.check(bad)
 	s.JWT.check(bad)
 	s.Bus.check(bad)
@@ -304,7 +320,8 @@ type settingsJSON struct {
 		} `json:"postgres"`
 		Series seriesJSON `json:"series"`
 	} `json:"store"`
-	Bus     busJSON `json:"bus"`
+	Fleet   fleetJSON `json:"fleet"`
+	Bus     busJSON   `json:"bus"`
 	Metrics struct {
 		Durations *string `json:"durations"`
 	} `json:"metrics"`
@@ -340,6 +357,8 @@ func (d *settingsJSON) settings(bad *problems) Settings {
 			bad.add(n.field, "%s", n.outOfRange())
 		}
 	}
+	s.ForgetInstances = d.Fleet.forgetInstances(bad)
+	s.Lease = d.Fleet.lease(bad)
 	s.Series = d.Store.Series.series(bad)
 	s.JWT = d.Auth.JWT.jwt(bad, text)
 	s.Bus = d.Bus.bus(text)

@@ -20,7 +20,7 @@ func TestSettings_OrTakesWhatIsNotSaidFromTheNext(t *testing.T) {
 	file := config.Settings{
 		Listen: "127.0.0.1:3", PublicURL: "http://file", Data: "/file", LogLevel: "debug", MaxServices: 5, MetricsDurations: "layer",
 		Limits: config.Limits{MessagesPerMinute: 200, SocketsPerIdentity: 30},
-		Series: config.Series{Of1s: time.Hour, Of10s: -1}, DatabaseURL: "postgres://file", MaxConnections: 5,
+		Series: config.Series{Of1s: time.Hour, Of10s: -1}, DatabaseURL: "postgres://file", MaxConnections: 5, ForgetInstances: 2 * time.Hour, Lease: 3 * time.Second,
 	}
 	want := config.Settings{
 		Listen: "127.0.0.1:1", PublicURL: "http://env", AllowedOrigins: []string{}, AllowedTargets: []string{"loopback"}, MaxServices: 5,
@@ -28,7 +28,7 @@ func TestSettings_OrTakesWhatIsNotSaidFromTheNext(t *testing.T) {
 			MessagesPerMinute: 100, SocketsPerIdentity: 30, LoginsPerMinute: 10, Agents: 10_000, ServicesPerAgent: 1000,
 		},
 		Series: config.Series{Of1s: time.Hour, Of10s: -1, Of1m: 30 * 24 * time.Hour},
-		Data:   "/env", DatabaseURL: "postgres://env", MaxConnections: 3, LogLevel: "debug", LogFormat: "text", MetricsDurations: "layer",
+		Data:   "/env", DatabaseURL: "postgres://env", MaxConnections: 3, ForgetInstances: 2 * time.Hour, Lease: 3 * time.Second, LogLevel: "debug", LogFormat: "text", MetricsDurations: "layer",
 	}
 	got := flags.Or(environment).Or(file).Or(config.DefaultSettings())
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -51,7 +51,7 @@ func TestSettings_ValidateNamesEachThatCannotBe(t *testing.T) {
 		Listen: "8080", PublicURL: "https://u:secret@h/", MaxServices: -1, Data: "a\x00b", DatabaseURL: "mysql://u:secret@h/", MaxConnections: 2, LogLevel: "loud", LogFormat: "xml", MetricsDurations: "all",
 		AllowedTargets: []string{"private", "example.com", "169.254.169.254"},
 		Limits:         config.Limits{MessagesPerMinute: 100_001, SocketsPerIdentity: 1_000_001, LoginsPerMinute: 1_001, Agents: -1, ServicesPerAgent: 100_001},
-		Series:         config.Series{Of1s: 25 * time.Hour, Of10s: time.Minute, Of1m: 59 * time.Minute},
+		Series:         config.Series{Of1s: 25 * time.Hour, Of10s: time.Minute, Of1m: 59 * time.Minute}, ForgetInstances: time.Second,
 	}
 	want := []string{
 		`server.listen: "8080" is not an address and a port, such as 127.0.0.1:8080`,
@@ -67,6 +67,7 @@ func TestSettings_ValidateNamesEachThatCannotBe(t *testing.T) {
 		`store.postgres.maxConnections: 2 is not in 3 … 1000`,
 		`store.data: "a\x00b" is not a path`,
 		`store.databaseUrl: is not the URL of a PostgreSQL database, such as postgres://switchgear@db.example.com/switchgear?sslmode=verify-full`,
+		`fleet.forgetInstancesMs: 1000 is not in 60000 … 2592000000`,
 		`store.series.keepSecondsMs: 90000000 is neither 0 nor in 60000 … 86400000`,
 		`store.series.keepTenSecondsMs: 60000 is neither 0 nor in 600000 … 2592000000`,
 		`store.series.keepMinutesMs: 3540000 is neither 0 nor in 3600000 … 31622400000`,

@@ -222,6 +222,13 @@ func (p *program) Close(code int, _ string) {
 	p.closed = append(p.closed, code)
 }
 
+// codes are those that its connections were closed with.
+func (p *program) codes() []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.closed)
+}
+
 func (p *program) kinds() (all []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

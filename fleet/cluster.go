@@ -242,7 +242,7 @@ func (m *Manager) Leader() Leadership {
 	age := time.Since(l.at)
 	if here {
 		out.Fresh = time.Now()
-		out.Sure = age < ttl-ttl/5
+		out.Sure = age < l.Left-ttl/5
 		return out
 	}
 	out.Sure = l.Holder != "" && l.Left > 0 && age < ttl
@@ -259,12 +259,16 @@ func (m *Manager) Seq() uint64 {
 // CatchUp returns when this manager knows all that the store had when it was
 // called, and everything up to seq besides: at once where it leads. Its error is
 // Unavailable: it does not know that before ctx ends. It costs the store nothing
-// more for a thousand callers than for one.
+// more for a thousand callers than for one: who waits for a seq that is not
+// written yet has the store asked 20 times a second.
 func (m *Manager) CatchUp(ctx context.Context, seq uint64) error {
 	const op = "catch up"
 	first := m.fetching.Load() + 1 // one that begins after this
 	again := time.NewTicker(soonInterval)
 	defer again.Stop()
+	if m.follows() {
+		m.wake()
+	}
 	for m.follows() {
 		m.mu.RLock()
 		told, reached := m.told, m.seq
@@ -272,10 +276,12 @@ func (m *Manager) CatchUp(ctx context.Context, seq uint64) error {
 		if m.fetched.Load() >= first && reached >= seq {
 			return nil
 		}
-		m.wake()
 		select {
 		case <-told:
 		case <-again.C:
+			if m.uptime()-time.Duration(m.fetchAt.Load()) >= soonInterval {
+				m.wake()
+			}
 		case <-m.done:
 			return errorf(Unavailable, op, "the manager has stopped")
 		case <-ctx.Done():

@@ -180,7 +180,7 @@ func TestCluster_AFrozenLeaderWritesNothingWhenItComesBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := memory.New()
-		ice := &frozen{Store: store}
+		ice := &frozen{ClusterStore: store}
 		a := join(t, ice, &upstream{}, nil)
 		synctest.Wait()
 		b := join(t, store, &upstream{}, nil)

@@ -13,53 +13,73 @@ import (
 	"github.com/degenduel/switchgear"
 	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
-	"github.com/degenduel/switchgear/store/memory"
 )
 
-// frozen is a store of one node, whose calls can be made to hang.
+// frozen is a store of one node, whose calls can be made to hang, and then take
+// place with no regard for their deadlines: as of a process that stands still.
 type frozen struct {
-	*memory.Store
+	fleet.ClusterStore
 
 	mu   sync.Mutex
-	hold chan struct{}
+	hold chan struct{} // nil: it is not frozen
 }
 
 func (s *frozen) freeze() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.hold = make(chan struct{})
+	if s.hold == nil {
+		s.hold = make(chan struct{})
+	}
 }
 
 func (s *frozen) thaw() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	close(s.hold)
-	s.hold = nil
-}
-
-// wait hangs with no regard for the deadline, as a process that stands still does.
-func (s *frozen) wait() {
-	s.mu.Lock()
-	hold := s.hold
-	s.mu.Unlock()
-	if hold != nil {
-		<-hold
+	if s.hold != nil {
+		close(s.hold)
+		s.hold = nil
 	}
 }
 
+func (s *frozen) wait(ctx context.Context) context.Context {
+	s.mu.Lock()
+	hold := s.hold
+	s.mu.Unlock()
+	if hold == nil {
+		return ctx
+	}
+	<-hold
+	return context.WithoutCancel(ctx)
+}
+
 func (s *frozen) Commit(ctx context.Context, b *fleet.Batch) error {
-	s.wait()
-	return s.Store.Commit(context.WithoutCancel(ctx), b)
+	return s.ClusterStore.Commit(s.wait(ctx), b)
+}
+
+func (s *frozen) Load(ctx context.Context) (fleet.Stored, error) {
+	return s.ClusterStore.Load(s.wait(ctx))
+}
+
+func (s *frozen) Ping(ctx context.Context) error { return s.ClusterStore.Ping(s.wait(ctx)) }
+
+func (s *frozen) Lease(ctx context.Context) (fleet.Lease, error) {
+	return s.ClusterStore.Lease(s.wait(ctx))
+}
+
+func (s *frozen) TakeLease(ctx context.Context, holder, address string, ttl time.Duration, reserve uint64) (fleet.Lease, error) {
+	return s.ClusterStore.TakeLease(s.wait(ctx), holder, address, ttl, reserve)
 }
 
 func (s *frozen) RenewLease(ctx context.Context, f fleet.Fence, ttl time.Duration) (fleet.Lease, error) {
-	s.wait()
-	return s.Store.RenewLease(context.WithoutCancel(ctx), f, ttl)
+	return s.ClusterStore.RenewLease(s.wait(ctx), f, ttl)
 }
 
 func (s *frozen) ReleaseLease(ctx context.Context, f fleet.Fence) error {
-	s.wait()
-	return s.Store.ReleaseLease(context.WithoutCancel(ctx), f)
+	return s.ClusterStore.ReleaseLease(s.wait(ctx), f)
+}
+
+func (s *frozen) Changes(ctx context.Context, after uint64, limit int) (fleet.Changes, error) {
+	return s.ClusterStore.Changes(s.wait(ctx), after, limit)
 }
 
 // cutOff is a store that one node cannot reach.
@@ -67,7 +87,8 @@ type cutOff struct {
 	fleet.ClusterStore
 
 	cut  atomic.Bool
-	lose atomic.Bool // the next commit is written, and its answer lost
+	lose atomic.Bool  // the next commit is written, and its answer lost
+	read atomic.Int64 // how often it was asked for what is new
 }
 
 var errCut = &fleet.Error{Kind: fleet.Unavailable, Op: "store", Err: errors.New("cut off")}
@@ -77,8 +98,8 @@ func (s *cutOff) Commit(ctx context.Context, b *fleet.Batch) error {
 		return errCut
 	}
 	if s.lose.Swap(false) {
-		_ = s.ClusterStore.Commit(ctx, b)
 		s.cut.Store(true)
+		_ = s.ClusterStore.Commit(ctx, b)
 		return errCut
 	}
 	return s.ClusterStore.Commit(ctx, b)
@@ -106,7 +127,7 @@ func (s *cutOff) ReleaseLease(ctx context.Context, f fleet.Fence) error {
 }
 
 func (s *cutOff) Changes(ctx context.Context, after uint64, limit int) (fleet.Changes, error) {
-	if s.cut.Load() {
+	if s.read.Add(1) > 1_000_000 || s.cut.Load() { // who asks without end is heard, and not waited for
 		return fleet.Changes{}, errCut
 	}
 	return s.ClusterStore.Changes(ctx, after, limit)
@@ -185,11 +206,16 @@ func (n *node) seen() []fleet.Change {
 	return slices.Clone(n.changes)
 }
 
-func (n *node) orphans() []fleet.Orphan {
+// turns are the roles that it was told to have had.
+func (n *node) turns() []fleet.RoleChange {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	return slices.Clone(n.roles)
+}
+
+func (n *node) orphans() []fleet.Orphan {
 	var all []fleet.Orphan
-	for _, r := range n.roles {
+	for _, r := range n.turns() {
 		all = append(all, r.Orphans...)
 	}
 	return all

@@ -71,6 +71,8 @@ func (m *Manager) runClustered(ctx, work context.Context) error {
 func (m *Manager) follow(ctx context.Context) (Lease, bool) {
 	look := time.NewTimer(0)
 	defer look.Stop()
+	var away bool       // the store did not answer last
+	var leave time.Time // until when the lead is left to who had it
 	for {
 		noted := false
 		select {
@@ -86,7 +88,14 @@ func (m *Manager) follow(ctx context.Context) (Lease, bool) {
 			noted = true
 		}
 		lease, err := m.fetch(ctx)
-		if err == nil && lease.Left <= 0 {
+		if away && err == nil {
+			// Who leads could not renew its lease either, and has what nobody else
+			// has: the changes that wait for the store.
+			leave = time.Now().Add(m.cfg.Node.LeaseTTL / 2)
+		}
+		away = err != nil
+		free := err == nil && lease.Left <= 0 && !time.Now().Before(leave)
+		if free && time.Since(m.failedAt) >= m.cfg.Node.LeaseTTL {
 			if lease, err = m.campaign(ctx); err == nil {
 				return lease, true
 			}
@@ -113,6 +122,7 @@ func (m *Manager) campaign(ctx context.Context) (Lease, error) {
 // fetch gets what the store has and this manager has not, and the lease.
 func (m *Manager) fetch(ctx context.Context) (Lease, error) {
 	n := m.fetching.Add(1)
+	m.fetchAt.Store(int64(m.uptime()))
 	lease, err := m.fetchAll(ctx)
 	m.mu.Lock()
 	before := m.storeErr

@@ -10,20 +10,22 @@ import (
 // lead does the work under the lease, until that is another's, or ctx ends:
 // ended says that it is that, with what Run returns.
 func (m *Manager) lead(ctx, work context.Context, lease Lease) (ended bool, err error) {
-	if err := m.takeUp(work, lease); err != nil {
-		m.log.ErrorContext(ctx, "the lead cannot be taken up: the store does not say what there is", slog.Any("error", err))
-		m.lease(work, func(ctx context.Context) {
-			_ = m.cluster.ReleaseLease(ctx, Fence{Holder: lease.Holder, Term: lease.Term})
-		})
-		m.stepDown(work)
-		return false, nil
-	}
 	keeping, stop := context.WithCancel(work)
 	lost := make(chan struct{})
 	var keeper sync.WaitGroup
 	keeper.Go(func() { m.keepLease(keeping, Fence{Holder: lease.Holder, Term: lease.Term}, lost) })
 	defer keeper.Wait()
 	defer stop()
+	if err := m.takeUp(work, lease); err != nil {
+		m.log.ErrorContext(ctx, "the lead cannot be taken up", slog.Any("error", err))
+		stop()
+		keeper.Wait()
+		m.lease(work, func(ctx context.Context) {
+			_ = m.cluster.ReleaseLease(ctx, Fence{Holder: lease.Holder, Term: lease.Term})
+		})
+		m.failedAt = time.Now() // nothing has changed: it still follows
+		return false, nil
+	}
 	m.log.InfoContext(ctx, "this manager leads", slog.Uint64("term", lease.Term))
 	if m.onRole != nil {
 		m.onRole(RoleChange{Role: Leading, Term: lease.Term})
@@ -82,6 +84,7 @@ func (m *Manager) work(ctx, work context.Context, lost <-chan struct{}) (deposed
 }
 
 // keepLease renews the lease until ctx ends; it closes lost when another has it.
+// It begins before the lead is taken up, which may take longer than the lease lasts.
 func (m *Manager) keepLease(ctx context.Context, f Fence, lost chan<- struct{}) {
 	ticker := time.NewTicker(m.cfg.Node.LeaseTTL / 5)
 	defer ticker.Stop()
@@ -92,8 +95,10 @@ func (m *Manager) keepLease(ctx context.Context, f Fence, lost chan<- struct{}) 
 			return
 		case <-ticker.C:
 		}
-		f.Through = m.through.Load()
-		f.Reserve = m.ahead(f.Through)
+		if m.Role() == Leading { // else they are of an earlier term
+			f.Through = m.through.Load()
+			f.Reserve = m.ahead(f.Through)
+		}
 		var l Lease
 		var err error
 		sent := time.Now()
@@ -116,8 +121,12 @@ func (m *Manager) keepLease(ctx context.Context, f Fence, lost chan<- struct{}) 
 // takeUp begins to lead: it tells what the leader before has written, and brings
 // back the services from the store as a start does.
 func (m *Manager) takeUp(ctx context.Context, lease Lease) error {
-	if _, err := m.fetch(ctx); err != nil {
+	now, err := m.fetch(ctx)
+	if err != nil {
 		return err
+	}
+	if now.Holder != lease.Holder || now.Term != lease.Term { // its seqs are above those of this lease
+		return &Error{Kind: Deposed, Op: "lead", Err: errDeposed}
 	}
 	loading, cancel := context.WithTimeout(ctx, 5*storeTimeout)
 	defer cancel()
@@ -125,7 +134,6 @@ func (m *Manager) takeUp(ctx context.Context, lease Lease) error {
 	if err != nil {
 		return err
 	}
-	m.sight(lease, time.Now())
 	m.term, m.deposed = lease.Term, false
 	m.lastSeq = lease.Through
 	m.reserved.Store(lease.SeqReserved)

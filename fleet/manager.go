@@ -128,6 +128,7 @@ type Manager struct {
 	woken     chan struct{} // there may be something to fetch
 	fetching  atomic.Uint64 // how many fetches have begun,
 	fetched   atomic.Uint64 // and the newest that has ended well
+	fetchAt   atomic.Int64  // the uptime when the last began
 	through   atomic.Uint64 // of the leader: nothing waits with a seq up to it
 	reserved  atomic.Uint64 // of the leader: it gives no seq above it
 
@@ -139,6 +140,7 @@ type Manager struct {
 	running    bool
 	term       uint64           // of the lease; a member of another does not count
 	deposed    bool             // the lease is another's
+	failedAt   time.Time        // when the lead could not be taken up; another tries first
 	cursor     uint64           // of a follower: it has everything of the store up to it
 	joined     bool             // it has loaded once
 	stale      bool             // of a follower: it does not know what the store has

@@ -109,6 +109,10 @@ func (m *Manager) Attach(ctx context.Context, info AgentInfo, allowed func(servi
 		old.drop()
 		old.conn.Close(codeTakenOver, "taken over by a newer connection of the same process")
 	}
+	if m.follows() { // since just now: it may have come behind the end of all sessions
+		s.Close(false)
+		return nil, m.errNotLeader("attach")
+	}
 	return s, nil
 }
 

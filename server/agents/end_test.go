@@ -185,6 +185,91 @@ func TestSilence_EndsASocket(t *testing.T) {
 	}
 }
 
+// slow is a session whose transitions take as long as they take: they are in the
+// store already, and nobody can call them back.
+type slow struct {
+	fake
+
+	log chan string
+}
+
+func (s *slow) Transitions(_ context.Context, service string, _ []switchgear.Transition, _ fleet.InstanceState) error {
+	err := <-s.moves
+	s.log <- service + " is known"
+	return err
+}
+
+func (s *slow) Close(bool) { s.log <- "the session ends" }
+
+// taking is an agent two of whose messages are being taken in.
+func taking(t *testing.T) (m *slow, a *agent, far net.Conn, wait func()) {
+	t.Helper()
+	m = &slow{fake{moves: make(chan error)}, make(chan string, 10)}
+	a, far, wait = piped(t, bare(t, fakeManager{&m.fake}, Config{}))
+	a.session.Store(&attached{m})
+	for i, service := range []string{"prices", "quotes"} {
+		a.services[service] = true
+		message := strings.NewReplacer("#", number(uint64(i+1)), "2026-11-23", "1999-12-31").Replace(opens(service)) // a bubble's clock
+		known, err := wire.DecodeAgentMessage([]byte(message))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.act(t.Context(), a.session.Load(), &known); !errors.Is(err, errAnswered) {
+			t.Fatal(err)
+		}
+	}
+	return m, a, far, wait
+}
+
+func TestEnd_WaitsForWhatIsBeingTakenIn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, _, far, wait := taking(t)
+		_ = far.Close() // a pipe has no error
+		synctest.Wait()
+		if len(m.log) > 0 {
+			t.Errorf("with two that are being taken in: %s", <-m.log)
+		}
+		m.moves <- nil
+		m.moves <- nil
+		wait()
+		synctest.Wait()
+		close(m.log)
+		var got []string
+		for did := range m.log {
+			got = append(got, did)
+		}
+		if len(got) != 3 || got[2] != "the session ends" {
+			t.Errorf("in this order: %q", got)
+		}
+	})
+}
+
+func TestBye_IsAnsweredWhenAllBeforeItIsKnown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, a, far, wait := taking(t)
+		var saying sync.WaitGroup
+		saying.Go(func() {
+			_ = a.act(t.Context(), a.session.Load(), &wire.AgentMessage{Type: wire.TypeAgentBye, Body: &wire.AgentBye{}}) // it has no error
+		})
+		synctest.Wait()
+		select {
+		case <-a.Closing():
+			t.Error("it is closed with two that are being taken in")
+		default:
+		}
+		m.moves <- nil
+		m.moves <- nil
+		saying.Wait()
+		if code, _, _ := a.Why(); code != 1000 {
+			t.Errorf("it is closed with %d", code)
+		}
+		_ = far.Close() // a pipe has no error
+		wait()
+	})
+}
+
 func TestOrders_WaitForNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
