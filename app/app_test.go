@@ -158,6 +158,7 @@ func place(t *testing.T, upstream string) string {
 	t.Helper()
 	dir := t.TempDir()
 	file := fmt.Sprintf(`
+fleet: { leaseMs: 1000 }
 services:
   web:
     config: { failureThreshold: 3, resetTimeoutMs: 12000, minHealthyPeriodMs: 600, monitoringWindowMs: 5000, healthCheckIntervalMs: 100, jitter: 0 }

@@ -112,7 +112,7 @@ func (n *node) Leading() bool { return n.manager.Role() == fleet.Leading }
 // Leader is where the leader is reached.
 func (n *node) Leader() (address string, changed <-chan struct{}) {
 	changed = n.manager.AnotherLeader() // first: what changes now is in the address, or changes it
-	if l := n.manager.Leader(); l.Sure || l.Here {
+	if l := n.manager.Leader(); l.Here || l.Sure && l.Holder != n.id { // else it is just taking up the lead
 		address = l.Address
 	}
 	return address, changed
@@ -157,6 +157,8 @@ func (n *node) info() *wire.ClusterInfo {
 		if !l.Sure {
 			why = "this node leads, and could not renew its lease: another may lead by now"
 		}
+	case l.Sure && l.Holder == n.id:
+		why = "this node is just taking up the lead"
 	case l.Sure:
 		info.Leader = &l.Address
 	default:

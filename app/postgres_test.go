@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -86,26 +85,6 @@ func TestServe_OutlivesItsDatabase(t *testing.T) {
 	}
 	if got := strings.Join(kinds, " "); !strings.Contains(got, "reset transition") {
 		t.Errorf("what happened meanwhile is not stored: %s", got)
-	}
-}
-
-func TestServe_ASecondOneOfADatabaseIsRefused(t *testing.T) {
-	t.Parallel()
-	server, ok := testpg.Shared(t)
-	if !ok {
-		return
-	}
-	vars := databaseEnv + "=" + server.Database(t)
-	first := serveWith(t, place(t, "http://127.0.0.1:1/"), vars)
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), serveEnv+"="+place(t, "http://127.0.0.1:1/"), vars)
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	if err := cmd.Run(); err == nil || !strings.Contains(said.String(), "another manager has the database") {
-		t.Errorf("%v, and it said %s", err, &said)
-	}
-	if err := first.Ready(t.Context()); err != nil {
-		t.Errorf("the first: %v", err)
 	}
 }
 

@@ -131,7 +131,7 @@ func (a *App) settle(ctx context.Context) {
 	end := time.NewTimer(settleTimeout)
 	defer end.Stop()
 	for a.watchers == nil {
-		if l := a.manager.Leader(); l.Sure && !l.Here {
+		if l := a.manager.Leader(); l.Sure && l.Holder != a.node.id {
 			return
 		}
 		another := a.manager.AnotherLeader()

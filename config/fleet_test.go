@@ -53,7 +53,7 @@ func TestFleet_AnInstanceIsForgottenAfterAMinuteToAMonth(t *testing.T) {
 
 func TestFleet_ALeaseLastsHalfASecondToAMinute(t *testing.T) {
 	t.Parallel()
-	for said, want := range map[string]time.Duration{"500": 500 * time.Millisecond, "60000": time.Minute, "499": 0, "60001": 0, "0": 0, "9223372036854775": 0} {
+	for said, want := range map[string]time.Duration{"500": 500 * time.Millisecond, "60000": time.Minute, "499": 0, "60001": 0, "0": 0} {
 		f, err := config.Parse("f", fmt.Appendf(nil, "fleet:\n  leaseMs: %s\n", said))
 		switch {
 		case want == 0 && (err == nil || !strings.Contains(err.Error(), "f:2: fleet.leaseMs: "+said+" is not in 500 … 60000")):

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -25,16 +24,18 @@ import (
 // healthz says that the process serves.
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { writeText(w, "ok\n") }
 
-// ready is an error if the manager cannot remember what it is told, or this node
-// cannot do its part among several.
+// ready is an error that says what is missing, if the manager cannot remember what
+// it is told, or this node cannot do its part among several.
 func (s *Server) ready(ctx context.Context) error {
-	if err := s.manager.Ready(ctx); err != nil {
-		return err
-	}
+	err := s.manager.Ready(ctx)
 	if s.clusterInfo != nil {
 		if why := s.clusterInfo().Problem; why != nil {
-			return errors.New(*why)
+			return problem.Status(http.StatusServiceUnavailable, "%s", *why)
 		}
+	}
+	if err != nil {
+		s.log.DebugContext(ctx, "not ready", slog.Any("error", err))
+		return problem.Status(http.StatusServiceUnavailable, "the store does not answer: what is told now is in force, and is not remembered yet")
 	}
 	return nil
 }
@@ -42,7 +43,7 @@ func (s *Server) ready(ctx context.Context) error {
 // readyz says whether it is ready, and what is missing.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	if err := s.ready(r.Context()); err != nil {
-		s.problems.Write(w, r, unavailable{err})
+		s.problems.Write(w, r, err)
 		return
 	}
 	text := "ready\n"
