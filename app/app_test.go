@@ -114,7 +114,26 @@ func serveWith(t *testing.T, data string, vars ...string) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return &process{c, cmd, url}
+	p := &process{c, cmd, url}
+	p.lead(t)
+	return p
+}
+
+// lead waits until the process leads, or is alone: the lease of one that was killed
+// lasts a second.
+func (p *process) lead(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	defer cancel()
+	for {
+		info, err := p.Server(ctx)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case info.Cluster == nil || info.Cluster.Role == wire.NodeLeads && info.Cluster.Problem == nil:
+			return
+		}
+	}
 }
 
 func (p *process) kill(t *testing.T) {
