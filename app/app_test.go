@@ -37,6 +37,8 @@ const (
 	agentEnv    = "SWITCHGEAR_APP_TEST_AGENT"    // the manager of a child that is a program with a breaker
 	listenEnv   = "SWITCHGEAR_APP_TEST_LISTEN"   // the address of a child that serves; without it any
 
+	natsEnv = "SWITCHGEAR_APP_TEST_NATS" // the NATS server of a child that is one of several
+
 	token = "an-admin-token-of-the-tests"
 )
 
@@ -62,6 +64,7 @@ func TestMain(m *testing.M) {
 		Guard:  notify.Guard,
 		Settings: config.Settings{
 			Listen: cmp.Or(os.Getenv(listenEnv), "127.0.0.1:0"), Data: data, DatabaseURL: os.Getenv(databaseEnv),
+			Bus: config.Bus{NATSURL: os.Getenv(natsEnv)},
 		},
 		ConfigPath: filepath.Join(data, "..", "switchgear.yaml"),
 		AdminToken: token, Stdout: os.Stdout, Stderr: os.Stderr,
@@ -86,6 +89,14 @@ func serve(t *testing.T, data string) *process {
 
 // serveWith is serve with more in the environment.
 func serveWith(t *testing.T, data string, vars ...string) *process {
+	t.Helper()
+	p := begin(t, data, vars...)
+	p.lead(t)
+	return p
+}
+
+// begin starts a process, and waits until it listens.
+func begin(t *testing.T, data string, vars ...string) *process {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(append(os.Environ(), serveEnv+"="+data), vars...)
@@ -114,9 +125,7 @@ func serveWith(t *testing.T, data string, vars ...string) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	p := &process{c, cmd, url}
-	p.lead(t)
-	return p
+	return &process{c, cmd, url}
 }
 
 // lead waits until the process leads, or is alone: the lease of one that was killed
@@ -128,8 +137,9 @@ func (p *process) lead(t *testing.T) {
 	for {
 		info, err := p.Server(ctx)
 		switch {
-		case err != nil:
+		case err != nil && ctx.Err() != nil:
 			t.Fatal(err)
+		case err != nil:
 		case info.Cluster == nil || info.Cluster.Role == wire.NodeLeads && info.Cluster.Problem == nil:
 			return
 		}

@@ -111,7 +111,7 @@ func (n *node) Leading() bool { return n.manager.Role() == fleet.Leading }
 
 // Leader is where the leader is reached.
 func (n *node) Leader() (address string, changed <-chan struct{}) {
-	changed = n.manager.AnotherLeader() // first: what changes now is in the address, or changes it
+	changed = n.manager.AnotherLeader()                                // first: what changes now is in the address, or changes it
 	if l := n.manager.Leader(); l.Here || l.Sure && l.Holder != n.id { // else it is just taking up the lead
 		address = l.Address
 	}

@@ -68,8 +68,12 @@ func (e *statusError) Error() string { return e.detail }
 // Status is the status.
 func (e *statusError) Status() int { return e.status }
 
+// Detail is what may be told to anybody.
+func (e *statusError) Detail() string { return e.detail }
+
 // Status is an error that is answered with an HTTP status of its own, as is any
-// that has the method Status() int.
+// that has the method Status() int. What it says of a 503 is told where it has the
+// method Detail() string too, as this one has.
 func Status(status int, format string, args ...any) error {
 	return &statusError{status, fmt.Sprintf(format, args...)}
 }
@@ -161,9 +165,12 @@ func statusOf(err error) int {
 // more.
 func detail(status int, err error, bad []wire.FieldMessage) string {
 	var tooLarge *http.MaxBytesError
+	var own interface{ Detail() string }
 	switch {
 	case status == http.StatusInternalServerError:
 		return "internal error"
+	case status == http.StatusServiceUnavailable && errors.As(err, &own):
+		return own.Detail()
 	case status == http.StatusServiceUnavailable:
 		return "the manager or its store does not answer now; its log says why, under the request's ID"
 	case errors.As(err, &tooLarge):

@@ -117,6 +117,9 @@ func (e *statusError) Error() string { return e.text }
 // Status is the HTTP status.
 func (e *statusError) Status() int { return e.status }
 
+// Detail is what may be told to anybody.
+func (e *statusError) Detail() string { return e.text }
+
 var (
 	errForged   = &statusError{http.StatusForbidden, "the request claims to come from a node of this cluster, and its signature is not one's"}
 	errNoLeader = &statusError{http.StatusServiceUnavailable, "no node leads now: ask again in a second"}
