@@ -323,10 +323,10 @@ func (a *App) applyFile(ctx context.Context) error {
 // Serve is New and Run.
 func Serve(ctx context.Context, o Options) error {
 	a, err := New(ctx, o)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return nil // told to stop while it waited for the database
-	case err != nil:
+	if errors.Is(err, errStopped) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	return a.Run(ctx)

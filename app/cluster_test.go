@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"sync"
@@ -8,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/degenduel/switchgear/client"
 	"github.com/degenduel/switchgear/internal/natstest"
@@ -131,7 +132,7 @@ func (c *nodes) agree(t *testing.T) {
 		}
 		diff = ""
 		for i := range shown {
-			diff += cmp.Diff(shown[0], shown[i])
+			diff = cmp.Or(diff, gocmp.Diff(shown[0], shown[i]))
 		}
 		if len(shown) == len(c.urls) && diff == "" {
 			return

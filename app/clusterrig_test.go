@@ -115,20 +115,19 @@ type watcher struct {
 	t     *testing.T
 	nodes *nodes
 
-	seqs      map[int64]uint64 // of the events that were told, by ID
-	last      uint64
-	epoch     string
-	whole     []uint64 // where snapshots were given
-	from      []uint64 // and what was known before each
-	kept      int      // how often it went on without one
-	seen      map[string]bool
-	statesNow map[string]wire.Entry
+	seqs  map[int64]uint64 // of the events that were told, by ID
+	early map[uint64]bool  // seqs of those that were told before they were stored
+	last  uint64
+	epoch string
+	whole []uint64 // where snapshots were given
+	from  []uint64 // and what was known before each
+	kept  int      // how often it went on without one
 }
 
 // watch watches until ctx ends, beginning at node i.
 func (c *nodes) watch(ctx context.Context, t *testing.T, i int) *watcher {
 	t.Helper()
-	w := &watcher{t: t, nodes: c, seqs: make(map[int64]uint64), seen: make(map[string]bool), statesNow: make(map[string]wire.Entry)}
+	w := &watcher{t: t, nodes: c, seqs: make(map[int64]uint64), early: make(map[uint64]bool)}
 	for ; ctx.Err() == nil; i++ {
 		_ = w.once(ctx, c.node(i%len(c.urls))) // then the next
 	}
@@ -165,29 +164,29 @@ func (w *watcher) take(m client.Message) error {
 	var d struct {
 		wire.Entry
 
-		Epoch    string
-		Seq      uint64
-		Event    wire.Event
-		Services []wire.Entry
+		Epoch string
+		Seq   uint64
+		Event wire.Event
 	}
 	if err := json.Unmarshal(m.Data, &d); err != nil {
 		return err
 	}
 	switch m.Type {
 	case wire.TypeServicesState:
+		before := w.last
 		w.whole, w.from = append(w.whole, d.Seq), append(w.from, w.last)
 		w.epoch, w.last = d.Epoch, d.Seq
-		clear(w.statesNow)
-		for _, e := range d.Services {
-			w.statesNow[e.Service] = e
+		if d.Seq < before {
+			return fmt.Errorf("a snapshot at %d, behind %d", d.Seq, before)
 		}
 	case wire.TypeServiceEvent:
 		if d.Seq <= w.last {
-			return fmt.Errorf("event %d at %d, behind %d", *d.Event.ID, d.Seq, w.last)
+			return fmt.Errorf("an event at %d, behind %d", d.Seq, w.last)
 		}
 		w.last = d.Seq
 		if d.Event.ID == nil {
-			return nil // told while the store is away
+			w.early[d.Seq] = true
+			return nil
 		}
 		if at, twice := w.seqs[*d.Event.ID]; twice {
 			return fmt.Errorf("event %d at %d, and at %d before", *d.Event.ID, d.Seq, at)
@@ -198,7 +197,6 @@ func (w *watcher) take(m client.Message) error {
 			return fmt.Errorf("%s at %d, behind %d", d.Service, d.Seq, w.last)
 		}
 		w.last = d.Seq
-		w.statesNow[d.Service] = d.Entry
 	case wire.TypeHeartbeat:
 		if d.Seq < w.last {
 			return fmt.Errorf("a heartbeat at %d, behind %d", d.Seq, w.last)
@@ -211,7 +209,7 @@ func (w *watcher) take(m client.Message) error {
 // missed reports whether an event that is stored was never told, though the
 // watcher was there.
 func (w *watcher) missed(e *wire.Event) bool {
-	if _, told := w.seqs[*e.ID]; told || e.Seq > w.last {
+	if _, told := w.seqs[*e.ID]; told || w.early[e.Seq] || e.Seq > w.last {
 		return false
 	}
 	for i := range w.whole {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"time"
@@ -40,10 +41,13 @@ func (a *App) openStore(ctx context.Context) (store, error) {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, errStopped
 		}
 	}
 }
+
+// errStopped is of a process that was told to stop while it waited.
+var errStopped = errors.New("told to stop while the database was waited for")
 
 // firstWait and longestWait are between two tries to open a database that is away.
 const (

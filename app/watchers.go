@@ -100,9 +100,7 @@ func (a *App) takeRole(ctx context.Context) error {
 			continue // as it is now counts
 		}
 		a.endLead(ctx)
-		for i := range change.Orphans {
-			a.orphans = append(a.orphans, change.Orphans[i])
-		}
+		a.orphans = append(a.orphans, change.Orphans...)
 	}
 	if !a.node.Leading() || a.watchers != nil {
 		return a.handOn(ctx)

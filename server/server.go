@@ -80,12 +80,12 @@ func HashSecret(secret string) string { return auth.Hash(secret) }
 
 // Deps are what a Server works with.
 type Deps struct {
+	// Watchers see what the manager tells: those at the beginning. See SetWatchers.
+	Watchers
+
 	Manager *fleet.Manager // required
 	Auth    *Authenticator // required
 	Logger  *slog.Logger   // nil: nothing is logged
-
-	// Watchers see what the manager tells: those at the beginning. See SetWatchers.
-	Watchers
 
 	// Tracer makes spans of the requests that give orders, below those that their
 	// traceparent names; nil: there are none.

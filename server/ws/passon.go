@@ -37,8 +37,10 @@ func (c *client) passOn(ctx context.Context, l Leader, m *wire.ClientMessage) (a
 }
 
 // catchUpTimeout is how long a client that was further on another node waits for
-// this one, before it is given a fresh snapshot.
-const catchUpTimeout = time.Second
+// this one, before it is given a fresh snapshot, which would be older, and tell it
+// again what it knows. Where the other node led and has died, it is until another
+// leads.
+const catchUpTimeout = 8 * time.Second
 
 // catchUp waits for this node to know what the client had of another.
 func (c *client) catchUp(ctx context.Context, epoch string, seq uint64) {
