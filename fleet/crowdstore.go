@@ -25,7 +25,7 @@ type instanceJSON struct {
 // instanceRow is the instance as the store keeps it.
 func (c *crowd) instanceRow(i *instance, now time.Time) InstanceRow {
 	return InstanceRow{Service: c.name, Instance: i.who.id, UpdatedAt: now, Value: object(instanceJSON{
-		Agent: *i.who.info.Load(), Boot: i.who.boot, JoinedAt: i.joinedAt, State: i.state, Number: i.number,
+		Agent: *i.who.info.Load(), Boot: i.who.boot, JoinedAt: i.joined(), State: i.state, Number: i.number,
 		Base: i.base, Warned: i.warned, HasCheck: i.hasCheck, Left: i.left,
 	})}
 }
@@ -46,9 +46,10 @@ func (m *Manager) restoreCrowd(ctx context.Context, c *crowd, extra *crowdJSON, 
 			continue
 		}
 		i := &instance{
-			who: m.agents.recall(&j.Agent, j.Boot), joinedAt: j.JoinedAt, state: j.State, number: j.Number, stored: j.Number,
+			who: m.agents.recall(&j.Agent, j.Boot), joinedAt: j.JoinedAt.UnixNano(), state: j.State, number: j.Number, stored: j.Number,
 			base: j.Base, warned: j.Warned, hasCheck: j.HasCheck, left: j.Left,
 		}
+		compact(&i.state.Snapshot)
 		at, _ := find(c.all, row.Instance)
 		c.all = append(c.all, nil)
 		copy(c.all[at+1:], c.all[at:])

@@ -107,7 +107,7 @@ func (c *crowd) due(now time.Time) *change {
 		c.override != nil && !now.Before(c.override.Until)
 	for _, i := range c.all {
 		want = want || i.forgettable(up, c.m.cfg.ForgetInstances) && len(c.all) > 1 || i.left && len(c.all) > 1 ||
-			i.ahead != nil && now.Sub(i.aheadAt) >= maxAhead && i.who.session.Load() != nil
+			i.ahead != nil && now.Sub(i.ahead.since) >= maxAhead && i.who.session.Load() != nil
 	}
 	if want || c.member.healthEdge(v.health) {
 		return c.begin()
@@ -138,7 +138,30 @@ func settled(st InstanceState, service string, now time.Time) InstanceState {
 		s.NextAttemptAt = now.Add(st.RetryAfter).UTC()
 	}
 	st.RetryAfter = 0
+	compact(s)
 	return st
+}
+
+// compact has texts that are the same be there once, and what an outage of one
+// opening began with be that of the trip: in an outage there are many of them.
+func compact(s *switchgear.Snapshot) {
+	if s.Outage == nil || s.Trip == nil {
+		return
+	}
+	trip, o := *s.Trip, *s.Outage // whoever has given them may look at them
+	for _, e := range []*switchgear.Evidence{&trip, &o.Cause} {
+		if e.LastError == s.LastError {
+			e.LastError = s.LastError
+		}
+		if e.Rule == trip.Rule {
+			e.Rule = trip.Rule
+		}
+	}
+	if s.Outage = &o; trip == o.Cause {
+		s.Trip = &o.Cause
+	} else {
+		s.Trip = &trip
+	}
 }
 
 // maxKeptText is how much is kept of an error's text.
@@ -178,10 +201,11 @@ func (i *instance) take(st InstanceState, now time.Time) bool {
 	i.changes++
 	i.unsaved = true
 	if st.Snapshot.Transitions > i.number {
-		if i.ahead == nil {
-			i.aheadAt = now
+		since := now
+		if i.ahead != nil {
+			since = i.ahead.since
 		}
-		i.ahead = &st
+		i.ahead = &ahead{st, since}
 		i.state.ConfigVersion, i.state.ConfigError = st.ConfigVersion, st.ConfigError
 		return true
 	}

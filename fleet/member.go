@@ -29,7 +29,7 @@ type member struct {
 	// The sequencer changes these, under the manager's mutex.
 	def        config.Service
 	definition []byte          // def as it is stored
-	filed      *config.Service // the section that the file had last
+	filed      *config.Service // what the file said last, or the program's code
 	differs    bool            // the file says something else than def and config
 	config     switchgear.Config
 	version    int
@@ -84,7 +84,13 @@ func (s *member) told(live *switchgear.Snapshot) bool {
 // compare finds out whether what is in force differs from what the file says:
 // here, for each view asks.
 func (s *member) compare() {
-	s.differs = s.filed != nil && !s.likeFile(s.config)
+	s.differs = s.ofFile() && !s.likeFile(s.config)
+}
+
+// ofFile reports whether it was the file that said something of the service; of
+// others filed is what a program's code said.
+func (s *member) ofFile() bool {
+	return s.filed != nil && s.source != SourceAgent && s.source != SourceCode
 }
 
 // likeFile reports whether the file says what is in force with that config.

@@ -41,7 +41,7 @@ func mirrorOf(row ServiceRow, before *member) (*member, error) {
 		config: r.config, version: r.state.ConfigVersion, number: r.snapshot.Transitions, override: r.snapshot.Override,
 		tripEvent: r.state.TripEvent, outageEvent: r.state.OutageEvent,
 	}
-	s.differs = s.filed != nil && !r.state.LikeFile
+	s.differs = s.ofFile() && !r.state.LikeFile
 	if before != nil && s.tripEvent == 0 { // the row was written before its events had their IDs
 		s.tripEvent = before.tripEvent
 	}

@@ -263,7 +263,7 @@ func (m *Manager) Instances(service string) ([]InstanceView, error) {
 	for _, i := range c.all {
 		v := InstanceView{
 			AgentInfo: *i.who.info.Load(), Connected: i.who.session.Load() != nil && !i.left, Stale: !i.left && i.who.stale(up), Left: i.left,
-			JoinedAt: i.joinedAt, SeenAt: now.Add(i.who.heardAt() - up).UTC(), State: i.state,
+			JoinedAt: i.joined(), SeenAt: now.Add(i.who.heardAt() - up).UTC(), State: i.state,
 		}
 		v.State.Service = service
 		views = append(views, v)

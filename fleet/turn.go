@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -168,7 +169,7 @@ func (t *turn) adopt(i *instance, after InstanceState) {
 	i.take(after, t.now)
 	if a := i.ahead; a != nil && a.Snapshot.Transitions <= i.number {
 		i.ahead = nil
-		i.take(*a, t.now)
+		i.take(a.InstanceState, t.now)
 	}
 	t.count()
 }
@@ -302,14 +303,14 @@ func (t *turn) clock() {
 		}
 	}
 	for _, i := range slices.Clone(t.all) {
-		if i.ahead == nil || t.now.Sub(i.aheadAt) < maxAhead || i.who.session.Load() == nil {
+		if i.ahead == nil || t.now.Sub(i.ahead.since) < maxAhead || i.who.session.Load() == nil {
 			continue
 		}
 		if o := t.origin[i]; o == nil {
 			i = t.edit(i)
 		}
 		t.missed += i.ahead.Snapshot.Transitions - i.number
-		i.number, i.state, i.ahead = i.ahead.Snapshot.Transitions, *i.ahead, nil
+		i.number, i.state, i.ahead = i.ahead.Snapshot.Transitions, i.ahead.InstanceState, nil
 		i.unsaved = true
 	}
 	if o := c.override; o != nil && !t.now.Before(o.Until) {
@@ -328,7 +329,7 @@ func (t *turn) clock() {
 
 // newest is the instance that came last.
 func (t *turn) newest() *instance {
-	return slices.MaxFunc(t.all, func(a, b *instance) int { return a.joinedAt.Compare(b.joinedAt) })
+	return slices.MaxFunc(t.all, func(a, b *instance) int { return cmp.Compare(a.joinedAt, b.joinedAt) })
 }
 
 // retire lets an instance go; what it has counted stays.

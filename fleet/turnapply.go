@@ -39,7 +39,7 @@ func (t *turn) join(it *item) {
 // newcomer is an instance that nobody knows. A fresh breaker goes on where the
 // whole is; what another has done before is told when its transitions come.
 func (t *turn) newcomer(it *item, who *process) *instance {
-	i := &instance{who: who, joinedAt: t.now.UTC(), state: it.after}
+	i := &instance{who: who, joinedAt: t.now.UnixNano(), state: it.after}
 	s := &i.state.Snapshot
 	if !it.join.Fresh && t.gone.Operations != (switchgear.Operations{}) {
 		base := i.totals() // it may be among those that are gone
@@ -47,8 +47,7 @@ func (t *turn) newcomer(it *item, who *process) *instance {
 	}
 	switch {
 	case s.Transitions > 0:
-		ahead := it.after
-		i.ahead, i.aheadAt = &ahead, t.now
+		i.ahead = &ahead{it.after, t.now}
 		s.State, s.Transitions, s.Trip, s.Outage = switchgear.Closed, 0, nil, nil
 		s.OpenedAt, s.NextAttemptAt, s.ClosesAt = time.Time{}, time.Time{}, time.Time{}
 	case it.join.Fresh:
@@ -184,7 +183,7 @@ func (t *turn) replace() {
 		if o.changes != t.before[o] { // something was heard meanwhile
 			i.take(o.state, t.now)
 			if o.ahead != nil {
-				i.take(*o.ahead, t.now)
+				i.take(o.ahead.InstanceState, t.now)
 			}
 		}
 		i.stored = max(i.stored, o.stored)

@@ -69,7 +69,7 @@ type View struct {
 
 	Config          switchgear.Config
 	ConfigVersion   int
-	DiffersFromFile bool // the config in force is not what the file says
+	DiffersFromFile bool // the config in force is not what the file says; never of what programs bring
 
 	HealthCheck    *config.HealthCheck
 	ReportInterval time.Duration

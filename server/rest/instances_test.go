@@ -1,6 +1,9 @@
 package rest
 
 import (
+	"net/url"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,5 +62,74 @@ func TestInstances_AreThoseThatJoined(t *testing.T) {
 		if got := b.as(role, "GET", "/api/v2/services/prices/instances", ""); got.status != want {
 			t.Errorf("%s: %d, want %d", role, got.status, want)
 		}
+	}
+}
+
+// opens has the only process of a service open its circuit.
+func (b *bench) opens(s *fleet.AgentSession, service string) {
+	b.tb.Helper()
+	why := switchgear.Evidence{Rule: switchgear.RuleFailureThreshold, Failures: 5, LastError: "down"}
+	after := fleet.InstanceState{Service: service, Running: true, Snapshot: switchgear.Snapshot{
+		Service: service, State: switchgear.Open, Transitions: 1, OpenedAt: time.Now(), NextAttemptAt: time.Now().Add(time.Hour),
+		Operations: switchgear.Operations{Failed: 5}, Trip: &why, Outage: &switchgear.Outage{BeganAt: time.Now(), Cause: why, Openings: 1},
+	}}
+	tr := switchgear.Transition{Service: service, Number: 1, From: switchgear.Closed, To: switchgear.Open, At: time.Now(), Evidence: why}
+	if err := s.Transitions(b.tb.Context(), service, []switchgear.Transition{tr}, after); err != nil {
+		b.tb.Fatal(err)
+	}
+}
+
+func TestLimitedTokens_SeeOfProgramsThoseOfTheirServices(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, service := range []string{"eu:web", "us:web"} {
+		b.opens(b.joined("of_"+service[:2], service), service)
+		b.until("an alert of "+service, func() bool {
+			return len(b.admin(200, "GET", "/api/v2/alerts?service="+service, "").names("alerts", "kind")) > 0
+		})
+	}
+	own := []any{"eu:web"}
+	for path, list := range map[string]string{
+		"/api/v2/services": "services",
+		"/api/v2/state":    "services",
+		"/api/v2/state?at=" + url.QueryEscape(time.Now().UTC().Format(time.RFC3339Nano)): "services",
+		"/api/v2/alerts":                 "alerts",
+		"/api/v2/alerts?status=firing":   "alerts",
+		"/api/v2/events?kind=registered": "events",
+		"/api/v2/events?kind=transition": "events",
+	} {
+		got := b.as("admin-eu", "GET", path, "")
+		names := got.names(list, "service")
+		if got.status != 200 || len(names) == 0 || !slices.Equal(slices.Compact(names), own) || strings.Contains(got.raw, "us:") {
+			t.Errorf("%s: %d %s", path, got.status, got.raw)
+		}
+		if all := b.admin(200, "GET", path, ""); !strings.Contains(all.raw, "us:web") {
+			t.Errorf("%s: who may see all: %s", path, all.raw)
+		}
+	}
+	for _, path := range []string{"", "/instances", "/events", "/config", "/series"} {
+		if got := b.as("admin-eu", "GET", "/api/v2/services/us:web"+path, ""); got.status != 403 {
+			t.Errorf("%s of another's: %d %s", path, got.status, got.raw)
+		}
+		if got := b.as("admin-eu", "GET", "/api/v2/services/eu:web"+path, ""); got.status != 200 {
+			t.Errorf("%s of its own: %d %s", path, got.status, got.raw)
+		}
+	}
+	if got := b.admin(200, "GET", "/api/v2/audit?service=eu:web", ""); !slices.Equal(got.names("audit", "service"), own) {
+		t.Errorf("the audit log of the one: %s", got.raw)
+	}
+}
+
+func TestEntry_OfProgramsDiffersFromNoFile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.joined("web", "prices")
+	b.admin(200, "PUT", "/api/v2/services/prices/config", `{"config":{"failureThreshold":7},"reason":"a test"}`, "If-Match", `"1"`)
+	if got := b.admin(200, "GET", "/api/v2/services/prices", ""); got.body["config_version"] != 2.0 || got.body["config_differs_from_file"] != false {
+		t.Errorf("%s", got.raw)
+	}
+	b.restart()
+	if got := b.admin(200, "GET", "/api/v2/services/prices", ""); got.body["config_version"] != 2.0 || got.body["config_differs_from_file"] != false {
+		t.Errorf("after a restart: %s", got.raw)
 	}
 }
