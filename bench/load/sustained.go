@@ -47,7 +47,7 @@ func (l *load) sustainedTo(ctx context.Context, n int, t *table) error {
 		if err != nil {
 			return err
 		}
-		told, err := l.keepUp(ctx, p.ours, &p.done, func(ctx context.Context, i int) error { return p.server.reset(ctx, i%aFew) })
+		told, err := l.keepUp(ctx, p.ours, &p.done, func(ctx context.Context, i int) error { return reset(ctx, p.server, i%aFew) })
 		if err != nil {
 			return err
 		}

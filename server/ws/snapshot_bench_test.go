@@ -28,7 +28,7 @@ func reported(i int, now time.Time) fleet.View {
 		Config: switchgear.Config{FailureThreshold: 3 + i%5}, ConfigVersion: 1,
 		Breaker: switchgear.Snapshot{
 			Failures: 1, LastError: "connection refused", LastFailure: now, LastSuccess: now, LastReset: now, AdmittedShare: 1,
-			Operations:  switchgear.Operations{Successful: uint64(1000 + i), Failed: 17}, //nolint:gosec // it is small
+			Operations:  switchgear.Operations{Successful: uint64(1000 + i), Failed: 17},
 			Performance: switchgear.Performance{Average: 1800 * time.Microsecond, P99: 12 * time.Millisecond},
 		},
 	}
