@@ -187,7 +187,7 @@ func (l *load) fanOutTo(ctx context.Context, n int, t *table) error {
 	each := func(cpu time.Duration) string {
 		return fmt.Sprintf("%.1f", float64(cpu.Microseconds())/float64(n*l.rounds))
 	}
-	t.add(n, len(p.change), times.floor.spread(), times.last.spread(), fmt.Sprintf("**%.2f**", ratio(times.last, times.floor)),
+	t.Add(n, len(p.change), times.floor.spread(), times.last.spread(), fmt.Sprintf("**%.2f**", ratio(times.last, times.floor)),
 		ms(times.floor.at(.99))+", "+ms(times.last.at(.99)), ms(times.first.median()), each(times.floorCPU)+", "+each(times.cpu),
 		fmt.Sprintf("%.1f, %.1f", float64(p.memory[1])/float64(n)/1024, float64(p.memory[0])/float64(n)/1024))
 	return nil

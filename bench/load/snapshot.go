@@ -170,7 +170,7 @@ func (l *load) snapshotTo(ctx context.Context, lib *library, services, n int, t 
 		return err
 	}
 	each := func(cpu time.Duration) string { return fmt.Sprintf("%.2f", cpu.Seconds()/float64(rounds+1)) }
-	t.add(services, n, fmt.Sprintf("%.1f", float64(lib.size)/1e6), floor.spread(), ours.spread(),
+	t.Add(services, n, fmt.Sprintf("%.1f", float64(lib.size)/1e6), floor.spread(), ours.spread(),
 		fmt.Sprintf("**%.2f**", ratio(ours, floor)), each(floorCPU)+", "+each(cpu), mib(most))
 	return nil
 }

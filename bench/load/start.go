@@ -60,7 +60,7 @@ func (l *load) starts(ctx context.Context) (string, error) {
 	}
 	t := table{{"start with", "to the first answer, ms", "budget", "by the floor", "CPU until then, ms"}}
 	for _, way := range ways {
-		t.add(way.name, way.times.spread(), way.budget, fmt.Sprintf("%.1f", ratio(way.times, ways[0].times)), ms(way.cpu.median()))
+		t.Add(way.name, way.times.spread(), way.budget, fmt.Sprintf("%.1f", ratio(way.times, ways[0].times)), ms(way.cpu.median()))
 	}
 	return t.String() + "\nFrom the start of the process to the answer of GET /api/v2/services?limit=1.\n", nil
 }

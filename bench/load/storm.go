@@ -54,16 +54,16 @@ func (l *load) storms(ctx context.Context) (string, error) {
 		return "", err
 	}
 	t := table{{fmt.Sprintf("%d clients, %d services", l.storm, stormServices), "", "budget"}}
-	t.add("ours: until it listened again, ms", ours.listens.spread(), "")
-	t.add("until it answered another request, ms", ours.answers.spread(), "")
-	t.add("**until all were back, ms**", "**"+ours.back.spread()+"**", "15 000")
-	t.add("floor: until all were back, ms", floor.back.spread(), "")
-	t.add("ours by floor", fmt.Sprintf("**%.2f**", ratio(ours.back, floor.back)), "")
-	t.add("ours: CPU a round, s", fmt.Sprintf("%.2f", (ours.cpu/time.Duration(l.often(stormRounds))).Seconds()), "")
-	t.add("peak memory, MiB", mib(ours.peak), "500")
-	t.add("reads of the store", reads, "50")
-	t.add("connections refused a round", ours.tries/int64(l.often(stormRounds)), "")
-	t.add("cut off and resumed, no snapshots: until all were back, ms", ours.resumed.spread(), "")
+	t.Add("ours: until it listened again, ms", ours.listens.spread(), "")
+	t.Add("until it answered another request, ms", ours.answers.spread(), "")
+	t.Add("**until all were back, ms**", "**"+ours.back.spread()+"**", "15 000")
+	t.Add("floor: until all were back, ms", floor.back.spread(), "")
+	t.Add("ours by floor", fmt.Sprintf("**%.2f**", ratio(ours.back, floor.back)), "")
+	t.Add("ours: CPU a round, s", fmt.Sprintf("%.2f", (ours.cpu/time.Duration(l.often(stormRounds))).Seconds()), "")
+	t.Add("peak memory, MiB", mib(ours.peak), "500")
+	t.Add("reads of the store", reads, "50")
+	t.Add("connections refused a round", ours.tries/int64(l.often(stormRounds)), "")
+	t.Add("cut off and resumed, no snapshots: until all were back, ms", ours.resumed.spread(), "")
 	return t.String() + `
 The server is killed (SIGKILL) and started again at the same port. Every client comes
 back by itself: it waits up to 0.1 s, then up to twice that, and so on to 30 s; shows its

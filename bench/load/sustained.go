@@ -58,7 +58,7 @@ func (l *load) sustainedTo(ctx context.Context, n int, t *table) error {
 		return err
 	}
 	const messages = 2
-	t.add(n, thousands(median(floor)), thousands(median(ours)), thousands(median(ours)*float64(n*messages)),
+	t.Add(n, thousands(median(floor)), thousands(median(ours)), thousands(median(ours)*float64(n*messages)),
 		fmt.Sprintf("**%.2f**", median(ratios)), 0, after.Pages-before.Pages)
 	return nil
 }
