@@ -129,7 +129,9 @@ func (m *Manager) noteTrips(c *change) {
 	}
 }
 
-// flush stores the states that changed since they were stored last.
+// flush stores the states that changed since they were stored last. Those of a
+// large fleet take seconds: what has happened meanwhile, and who orders, goes
+// between two batches of them.
 func (m *Manager) flush(ctx context.Context) {
 	if m.awaited() != nil || m.writeBacklog(ctx) != nil {
 		return
@@ -137,27 +139,48 @@ func (m *Manager) flush(ctx context.Context) {
 	now := time.Now()
 	var rows []*change
 	weight := 0
+	written := func() bool {
+		if weight < maxBatch {
+			return true
+		}
+		err := m.writeRows(ctx, rows)
+		rows, weight = nil, 0
+		return err == nil
+	}
 	for _, s := range m.all() {
+		if len(rows) == 0 && !m.giveWay(ctx) {
+			return
+		}
+		if s.removed || s.heir != nil { // meanwhile
+			continue
+		}
 		if c := m.changedState(ctx, s, now); c != nil {
 			rows, weight = append(rows, c), weight+1
 		}
 		for _, c := range m.changedInstances(s, now) {
-			rows, weight = append(rows, c), weight+len(c.draft.Instances)
-			if weight >= maxBatch {
-				if m.writeRows(ctx, rows) != nil {
-					return
-				}
-				rows, weight = nil, 0
-			}
-		}
-		if weight >= maxBatch {
-			if m.writeRows(ctx, rows) != nil {
+			if rows, weight = append(rows, c), weight+len(c.draft.Instances); !written() {
 				return
 			}
-			rows, weight = nil, 0
+		}
+		if !written() {
+			return
 		}
 	}
 	_ = m.writeRows(ctx, rows) // storeAnswered has it
+}
+
+// giveWay does what waits for the sequencer, while nothing that was read is yet
+// to be written. It reports whether the store takes what comes after it.
+func (m *Manager) giveWay(ctx context.Context) bool {
+	if m.cluster != nil && m.lastSeq >= m.reserved.Load() {
+		return true // nothing may be told now
+	}
+	select {
+	case c := <-m.changes:
+		m.process(ctx, m.gather(c))
+	default:
+	}
+	return !m.deposed && m.unsure == nil && len(m.backlog) == 0
 }
 
 // changedState is the writing of a state that the store does not have, or nil.
