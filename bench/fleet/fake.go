@@ -62,8 +62,8 @@ type waiting struct {
 }
 
 const (
-	// maxUntold and maxWaiting are how much a fake keeps; above it it makes no
-	// transitions, and no reports, until the manager acknowledges some.
+	// maxUntold and maxWaiting are how much a fake keeps. With more than that
+	// it makes no transitions, and no reports, until the manager acknowledges some.
 	maxUntold, maxWaiting = 64, 256
 
 	// As package agent has them.

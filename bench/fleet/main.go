@@ -72,8 +72,8 @@ func (o *options) store() string {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	err := start(ctx, os.Args[1:])
+	stop()
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return
 	}
@@ -85,7 +85,7 @@ func start(ctx context.Context, args []string) error {
 	var o options
 	flags := flag.NewFlagSet("fleet", flag.ContinueOnError)
 	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), usage)
+		_, _ = fmt.Fprint(flags.Output(), usage) // there is nobody else to tell
 		flags.PrintDefaults()
 	}
 	runs := flags.String("runs", "100x10", "agents x breakers of each, run by run")
@@ -200,12 +200,13 @@ func all(ctx context.Context, o *options, sizes [][2]int, program string) (out *
 
 // text is all of it as Markdown.
 func (o *outcome) text() string {
-	text := o.joined.String() + "\n" + o.steady.String() + "\n"
+	var text strings.Builder
+	text.WriteString(o.joined.String() + "\n" + o.steady.String() + "\n")
 	if len(o.storms) > 1 {
-		text += o.storms.String() + "\n"
+		text.WriteString(o.storms.String() + "\n")
 	}
 	for _, note := range o.notes {
-		text += "- " + note + "\n"
+		text.WriteString("- " + note + "\n")
 	}
-	return text
+	return text.String()
 }

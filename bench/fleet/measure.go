@@ -21,8 +21,10 @@ type outcome struct {
 func newOutcome() *outcome {
 	return &outcome{
 		joined: results.Table{{"agents × breakers", "services", "store", "all joined, s", "joins a second", "manager's CPU s", "RSS MiB: before, after", "KiB a breaker", "a new watcher has all, ms"}},
-		steady: results.Table{{"agents × breakers", "reports a second", "transitions a second", "bytes an agent and second: up, down", "manager's CPU, cores",
-			"report acknowledged, ms: p50, p99", "transition acknowledged, ms", "transition at a watcher, ms", "commits a second", "written a second", "others' CPU"}},
+		steady: results.Table{{
+			"agents × breakers", "reports a second", "transitions a second", "bytes an agent and second: up, down", "manager's CPU, cores",
+			"report acknowledged, ms: p50, p99", "transition acknowledged, ms", "transition at a watcher, ms", "commits a second", "written a second", "others' CPU",
+		}},
 		storms: results.Table{{"agents × breakers", "storm", "listens again, s", "half are back, s", "99 of 100, s", "all, s", "manager's CPU s", "tries that failed"}},
 	}
 }
@@ -221,7 +223,7 @@ func (r *run) storms(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.herd.faults()
+		_, _ = r.herd.faults() // from here on they are the storm's
 		r.herd.again()
 		down := time.Duration(0)
 		switch kind {

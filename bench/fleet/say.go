@@ -95,7 +95,8 @@ func (f *fake) report(ctx context.Context, share float64) error {
 			b = f.herd.forms[br.state].append(b, f.service(f.next), br)
 			f.next = (f.next + 1) % len(f.breakers)
 		}
-		f.buffer = append(b, "]}"...)
+		b = append(b, "]}"...)
+		f.buffer = b
 		f.sent(id, ofReport)
 		if err := f.send(ctx, json.RawMessage(f.buffer)); err != nil {
 			return err
