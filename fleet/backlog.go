@@ -46,7 +46,7 @@ func (m *Manager) writeBacklog(ctx context.Context) error {
 func (m *Manager) writeAll(ctx context.Context, queue *[]*change) error {
 	size := maxBatch
 	for len(*queue) > 0 {
-		part := slices.Clone((*queue)[:min(len(*queue), size)])
+		part := slices.Clone(partOf(*queue, size))
 		all := &draft{}
 		for _, c := range part {
 			c.first = len(all.Events)
@@ -77,6 +77,20 @@ func (m *Manager) writeAll(ctx context.Context, queue *[]*change) error {
 		}
 	}
 	return nil
+}
+
+// partOf is the beginning of a queue that goes into one transaction: so many
+// changes, and no more instances than that with them, for it must be written
+// before the store's time is up.
+func partOf(queue []*change, size int) []*change {
+	n, weight := 0, 0
+	for n < min(len(queue), size) {
+		if weight += 1 + len(queue[n].draft.Instances); weight > maxBatch && n > 0 {
+			break
+		}
+		n++
+	}
+	return queue[:n]
 }
 
 func (m *Manager) partWritten(part []*change, all *draft) {
