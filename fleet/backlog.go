@@ -46,7 +46,7 @@ func (m *Manager) writeBacklog(ctx context.Context) error {
 func (m *Manager) writeAll(ctx context.Context, queue *[]*change) error {
 	size := maxBatch
 	for len(*queue) > 0 {
-		part := slices.Clone((*queue)[:min(len(*queue), size)])
+		part := slices.Clone(partOf(*queue, size))
 		all := &draft{}
 		for _, c := range part {
 			c.first = len(all.Events)
@@ -77,6 +77,20 @@ func (m *Manager) writeAll(ctx context.Context, queue *[]*change) error {
 		}
 	}
 	return nil
+}
+
+// partOf is the beginning of a queue that goes into one transaction: so many
+// changes, and no more instances than that with them, for it must be written
+// before the store's time is up.
+func partOf(queue []*change, size int) []*change {
+	n, weight := 0, 0
+	for n < min(len(queue), size) {
+		if weight += 1 + len(queue[n].draft.Instances); weight > maxBatch && n > 0 {
+			break
+		}
+		n++
+	}
+	return queue[:n]
 }
 
 func (m *Manager) partWritten(part []*change, all *draft) {
@@ -129,7 +143,9 @@ func (m *Manager) noteTrips(c *change) {
 	}
 }
 
-// flush stores the states that changed since they were stored last.
+// flush stores the states that changed since they were stored last. Those of a
+// large fleet take seconds: what has happened meanwhile, and who orders, goes
+// between two batches of them.
 func (m *Manager) flush(ctx context.Context) {
 	if m.awaited() != nil || m.writeBacklog(ctx) != nil {
 		return
@@ -137,27 +153,48 @@ func (m *Manager) flush(ctx context.Context) {
 	now := time.Now()
 	var rows []*change
 	weight := 0
+	written := func() bool {
+		if weight < maxBatch {
+			return true
+		}
+		err := m.writeRows(ctx, rows)
+		rows, weight = nil, 0
+		return err == nil
+	}
 	for _, s := range m.all() {
+		if len(rows) == 0 && !m.giveWay(ctx) {
+			return
+		}
+		if s.removed || s.heir != nil { // meanwhile
+			continue
+		}
 		if c := m.changedState(ctx, s, now); c != nil {
 			rows, weight = append(rows, c), weight+1
 		}
 		for _, c := range m.changedInstances(s, now) {
-			rows, weight = append(rows, c), weight+len(c.draft.Instances)
-			if weight >= maxBatch {
-				if m.writeRows(ctx, rows) != nil {
-					return
-				}
-				rows, weight = nil, 0
-			}
-		}
-		if weight >= maxBatch {
-			if m.writeRows(ctx, rows) != nil {
+			if rows, weight = append(rows, c), weight+len(c.draft.Instances); !written() {
 				return
 			}
-			rows, weight = nil, 0
+		}
+		if !written() {
+			return
 		}
 	}
 	_ = m.writeRows(ctx, rows) // storeAnswered has it
+}
+
+// giveWay does what waits for the sequencer, while nothing that was read is yet
+// to be written. It reports whether the store takes what comes after it.
+func (m *Manager) giveWay(ctx context.Context) bool {
+	if m.cluster != nil && m.lastSeq >= m.reserved.Load() {
+		return true // nothing may be told now
+	}
+	select {
+	case c := <-m.changes:
+		m.process(ctx, m.gather(c))
+	default:
+	}
+	return !m.deposed && m.unsure == nil && len(m.backlog) == 0
 }
 
 // changedState is the writing of a state that the store does not have, or nil.

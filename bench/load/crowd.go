@@ -126,7 +126,7 @@ func (c *crowd) close(ctx context.Context) error { return c.all(ctx, "Swarm.Clos
 // kill ends the processes.
 func (c *crowd) kill() {
 	for _, h := range c.swarms {
-		h.kill()
+		h.Kill()
 	}
 }
 

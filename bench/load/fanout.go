@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/degenduel/switchgear/bench/internal/procs"
 )
 
 const (
@@ -16,7 +18,7 @@ const (
 
 // pair is our server and the floor, each with as many clients.
 type pair struct {
-	server *server
+	server *procs.Server
 	floor  *helper
 	ours   *crowd // of the server
 	raw    *crowd // of the floor
@@ -38,14 +40,14 @@ func (l *load) openPair(ctx context.Context, sockets int) (_ *pair, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.server, err = startServer(ctx, serverSpec{program: l.program, data: data}); err != nil {
+	if p.server, err = procs.StartServer(ctx, procs.ServerSpec{Program: l.program, Data: data}); err != nil {
 		return nil, err
 	}
 	var address string
 	if p.floor, address, err = startFloor(ctx, FloorSpec{Address: "127.0.0.1:0"}); err != nil {
 		return nil, err
 	}
-	grown := [2]func() (int64, error){p.server.growth(), p.floor.growth()}
+	grown := [2]func() (int64, error){p.server.Growth(), p.floor.Growth()}
 	if p.ours, _, err = openCrowd(ctx, l.spec(p.server, sockets, changeBuffer)); err != nil {
 		return nil, err
 	}
@@ -72,22 +74,10 @@ func startFloor(ctx context.Context, spec FloorSpec) (*helper, string, error) {
 	}
 	var address string
 	if err := h.call(ctx, "Floor.Listen", spec, &address); err != nil {
-		h.kill()
+		h.Kill()
 		return nil, "", err
 	}
 	return h, address, nil
-}
-
-// growth is how many bytes more the process has in memory since.
-func (p *process) growth() func() (int64, error) {
-	before, _, failed := p.memory()
-	return func() (int64, error) {
-		if failed != nil {
-			return 0, failed
-		}
-		now, _, err := p.memory()
-		return now - before, err
-	}
 }
 
 func (p *pair) close() {
@@ -97,10 +87,10 @@ func (p *pair) close() {
 		}
 	}
 	if p.floor != nil {
-		p.floor.kill()
+		p.floor.Kill()
 	}
 	if p.server != nil {
-		p.server.kill()
+		p.server.Kill()
 	}
 }
 
@@ -108,7 +98,7 @@ func (p *pair) close() {
 // been told, from before it was asked for.
 func (p *pair) toOurs(ctx context.Context) (first, last time.Duration, err error) {
 	began := time.Now()
-	if err := p.server.reset(ctx, p.done%aFew); err != nil {
+	if err := reset(ctx, p.server, p.done%aFew); err != nil {
 		return 0, 0, err
 	}
 	at, err := p.ours.told(ctx, p.done)
@@ -135,10 +125,10 @@ type fanOutTimes struct {
 
 func (p *pair) rounds(ctx context.Context, n int) (t fanOutTimes, err error) {
 	const warmUp = 3
-	ours, floor := p.server.using(), p.floor.using()
+	ours, floor := p.server.Using(), p.floor.Using()
 	for i := range n + warmUp {
 		if i == warmUp {
-			ours, floor = p.server.using(), p.floor.using()
+			ours, floor = p.server.Using(), p.floor.Using()
 		}
 		last, err := p.toRaw(ctx)
 		if err != nil {
@@ -157,18 +147,6 @@ func (p *pair) rounds(ctx context.Context, n int) (t fanOutTimes, err error) {
 	}
 	t.floorCPU, err = floor()
 	return t, err
-}
-
-// using is how much time of processors the process has used since.
-func (p *process) using() func() (time.Duration, error) {
-	before, failed := p.cpu()
-	return func() (time.Duration, error) {
-		if failed != nil {
-			return 0, failed
-		}
-		now, err := p.cpu()
-		return now - before, err
-	}
 }
 
 func (l *load) fanOut(ctx context.Context) (string, error) {
@@ -209,7 +187,7 @@ func (l *load) fanOutTo(ctx context.Context, n int, t *table) error {
 	each := func(cpu time.Duration) string {
 		return fmt.Sprintf("%.1f", float64(cpu.Microseconds())/float64(n*l.rounds))
 	}
-	t.add(n, len(p.change), times.floor.spread(), times.last.spread(), fmt.Sprintf("**%.2f**", ratio(times.last, times.floor)),
+	t.Add(n, len(p.change), times.floor.spread(), times.last.spread(), fmt.Sprintf("**%.2f**", ratio(times.last, times.floor)),
 		ms(times.floor.at(.99))+", "+ms(times.last.at(.99)), ms(times.first.median()), each(times.floorCPU)+", "+each(times.cpu),
 		fmt.Sprintf("%.1f, %.1f", float64(p.memory[1])/float64(n)/1024, float64(p.memory[0])/float64(n)/1024))
 	return nil

@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/degenduel/switchgear/bench/internal/procs"
 	"github.com/degenduel/switchgear/bench/internal/results"
 )
 
@@ -172,7 +173,7 @@ func (l *load) prepare(ctx context.Context, program string) (err error) {
 	most := max(slices.Max(l.sockets), l.readers, l.storm)
 	l.seeds = seeds{dir: l.dir, tokens: most/socketsPerToken + 1}
 	if program == "" {
-		program, err = build(ctx, l.dir)
+		program, err = procs.Build(ctx, l.dir)
 	} else {
 		program, err = filepath.Abs(program)
 	}
@@ -187,7 +188,7 @@ func (l *load) measure(ctx context.Context, p part, command string) (results.Sec
 	body, least := "", 2.0
 	for try := 0; try < l.tries && least > disturbed; try++ {
 		fmt.Fprintf(os.Stderr, "measuring %s\n", p.name)
-		share := foreign()
+		share := procs.Foreign()
 		text, err := p.run(l, ctx)
 		if err != nil {
 			return results.Section{}, err
@@ -205,6 +206,6 @@ func (l *load) measure(ctx context.Context, p part, command string) (results.Sec
 func (l *load) often(most int) int { return min(most, l.rounds) }
 
 // spec is a crowd of our server's clients.
-func (l *load) spec(s *server, count, buffer int) Spec {
-	return Spec{Address: s.address(), Count: count, Tokens: secrets(l.seeds.tokens), PerToken: socketsPerToken, Buffer: buffer, Record: true}
+func (l *load) spec(s *procs.Server, count, buffer int) Spec {
+	return Spec{Address: s.Address(), Count: count, Tokens: secrets(l.seeds.tokens), PerToken: socketsPerToken, Buffer: buffer, Record: true}
 }

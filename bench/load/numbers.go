@@ -3,8 +3,9 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/degenduel/switchgear/bench/internal/results"
 )
 
 // durations are measurements of the same thing.
@@ -43,46 +44,11 @@ func median(v []float64) float64 {
 	return slices.Sorted(slices.Values(v))[len(v)/2]
 }
 
-func ms(d time.Duration) string {
-	v := float64(d) / float64(time.Millisecond)
-	switch {
-	case v < 10:
-		return fmt.Sprintf("%.2f", v)
-	case v < 100:
-		return fmt.Sprintf("%.1f", v)
-	}
-	return fmt.Sprintf("%.0f", v)
-}
+// table is one of Markdown.
+type table = results.Table
 
-func mib(bytes int64) string { return fmt.Sprintf("%.0f", float64(bytes)/(1<<20)) }
+func ms(d time.Duration) string { return results.MS(d) }
 
-// thousands is a rate for people.
-func thousands(v float64) string {
-	if v < 10_000 {
-		return fmt.Sprintf("%.0f", v)
-	}
-	return fmt.Sprintf("%.0fk", v/1000)
-}
+func mib(bytes int64) string { return results.MiB(bytes) }
 
-// table is one of Markdown, of rows of cells; the first row is its head.
-type table [][]string
-
-func (t *table) add(cells ...any) {
-	row := make([]string, len(cells))
-	for i, c := range cells {
-		row[i] = fmt.Sprint(c)
-	}
-	*t = append(*t, row)
-}
-
-// String is the table as Markdown.
-func (t *table) String() string {
-	var b strings.Builder
-	for i, row := range *t {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
-		if i == 0 {
-			b.WriteString(strings.Repeat("|---", len(row)) + "|\n")
-		}
-	}
-	return b.String()
-}
+func thousands(v float64) string { return results.Thousands(v) }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,12 +18,18 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/bench/internal/procs"
 	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
 	"github.com/degenduel/switchgear/store/sqlite"
 )
 
 func serviceName(n int) string { return fmt.Sprintf("service_%06d", n) }
+
+// reset changes a service: an event and an update for all who watch.
+func reset(ctx context.Context, s *procs.Server, service int) error {
+	return s.Do(ctx, http.MethodPost, "/api/v2/services/"+serviceName(service)+"/reset", `{"reason": "to be told to all"}`)
+}
 
 func definition(n int) config.Service {
 	layers := []string{"edge", "application", "data", "infrastructure"}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/degenduel/switchgear/bench/internal/procs"
 )
 
 const (
@@ -17,7 +19,7 @@ const (
 
 // library is a server with a large fleet, and a floor that has its snapshot.
 type library struct {
-	server *server
+	server *procs.Server
 	floor  *helper
 	raw    Spec
 	size   int           // of the snapshot, in bytes
@@ -41,16 +43,24 @@ func (l *load) openLibrary(ctx context.Context, services int) (_ *library, err e
 	if err != nil {
 		return nil, err
 	}
-	if lib.server, err = startServer(ctx, serverSpec{program: l.program, data: data, config: config}); err != nil {
+	if lib.server, err = procs.StartServer(ctx, procs.ServerSpec{Program: l.program, Data: data, Config: config}); err != nil {
 		return nil, err
 	}
-	began := time.Now()
-	one, at, err := openCrowd(ctx, l.spec(lib.server, 1, snapshotBuffer))
+	first := l.spec(lib.server, 1, snapshotBuffer)
+	first.Record = false // which takes time
+	one, at, err := openCrowd(ctx, first)
 	if err != nil {
 		return nil, err
 	}
 	defer one.kill()
-	lib.cold = since(began, at.Last)
+	lib.cold = time.Duration(at.Last - at.First)
+	if err := one.close(ctx); err != nil {
+		return nil, err
+	}
+	one.spec.Record = true
+	if _, err := one.open(ctx); err != nil {
+		return nil, err
+	}
 	recorded, err := one.record(ctx)
 	if err != nil {
 		return nil, err
@@ -63,10 +73,10 @@ func (l *load) openLibrary(ctx context.Context, services int) (_ *library, err e
 
 func (lib *library) close() {
 	if lib.floor != nil {
-		lib.floor.kill()
+		lib.floor.Kill()
 	}
 	if lib.server != nil {
-		lib.server.kill()
+		lib.server.Kill()
 	}
 }
 
@@ -89,7 +99,7 @@ func (lib *library) takes(ctx context.Context, spec Spec, rounds int) (ours, flo
 		both[i] = opened
 	}
 	for round := range rounds {
-		if err := lib.server.reset(ctx, round); err != nil {
+		if err := reset(ctx, lib.server, round); err != nil {
 			return nil, nil, err
 		}
 		for i, c := range both {
@@ -142,7 +152,7 @@ func (l *load) snapshotTo(ctx context.Context, lib *library, services, n int, t 
 	if n == 1 {
 		rounds = l.often(2 * fewRounds)
 	}
-	floorUse, use := lib.floor.using(), lib.server.using()
+	floorUse, use := lib.floor.Using(), lib.server.Using()
 	ours, floor, err := lib.takes(ctx, l.spec(lib.server, n, snapshotBuffer), rounds)
 	if err != nil {
 		return err
@@ -155,12 +165,12 @@ func (l *load) snapshotTo(ctx context.Context, lib *library, services, n int, t 
 	if err != nil {
 		return err
 	}
-	_, most, err := lib.server.memory()
+	_, most, err := lib.server.Memory()
 	if err != nil {
 		return err
 	}
 	each := func(cpu time.Duration) string { return fmt.Sprintf("%.2f", cpu.Seconds()/float64(rounds+1)) }
-	t.add(services, n, fmt.Sprintf("%.1f", float64(lib.size)/1e6), floor.spread(), ours.spread(),
+	t.Add(services, n, fmt.Sprintf("%.1f", float64(lib.size)/1e6), floor.spread(), ours.spread(),
 		fmt.Sprintf("**%.2f**", ratio(ours, floor)), each(floorCPU)+", "+each(cpu), mib(most))
 	return nil
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+
+	"github.com/degenduel/switchgear/bench/internal/procs"
 )
 
 // startRounds is how often a start is measured.
@@ -12,8 +14,8 @@ const startRounds = 7
 type starting struct {
 	name   string
 	times  durations
-	cpu    durations                  // used until the first answer
-	spec   func() (serverSpec, error) // of a round
+	cpu    durations                        // used until the first answer
+	spec   func() (procs.ServerSpec, error) // of a round
 	budget string
 }
 
@@ -22,11 +24,11 @@ func (l *load) starts(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	fresh := func(data string, err error) (serverSpec, error) {
-		return serverSpec{program: l.program, data: data}, err
+	fresh := func(data string, err error) (procs.ServerSpec, error) {
+		return procs.ServerSpec{Program: l.program, Data: data}, err
 	}
-	withFile := func(spec serverSpec, err error) (serverSpec, error) {
-		spec.config = file
+	withFile := func(spec procs.ServerSpec, err error) (procs.ServerSpec, error) {
+		spec.Config = file
 		return spec, err
 	}
 	known, err := l.startedWith(ctx, file)
@@ -35,10 +37,10 @@ func (l *load) starts(ctx context.Context) (string, error) {
 	}
 	stored := fmt.Sprintf("%d services in the store", l.services)
 	ways := []*starting{
-		{name: "floor: nothing in the store", budget: "–", spec: func() (serverSpec, error) { return fresh(l.seeds.empty()) }},
-		{name: stored, budget: "1000", spec: func() (serverSpec, error) { return fresh(l.seeds.store(ctx, l.services)) }},
-		{name: stored + ", from the file, which is the same", budget: "1000", spec: func() (serverSpec, error) { return withFile(fresh(l.seeds.copyOf(known))) }},
-		{name: fmt.Sprintf("%d services in the file, all new", l.services), budget: "1000", spec: func() (serverSpec, error) { return withFile(fresh(l.seeds.empty())) }},
+		{name: "floor: nothing in the store", budget: "–", spec: func() (procs.ServerSpec, error) { return fresh(l.seeds.empty()) }},
+		{name: stored, budget: "1000", spec: func() (procs.ServerSpec, error) { return fresh(l.seeds.store(ctx, l.services)) }},
+		{name: stored + ", from the file, which is the same", budget: "1000", spec: func() (procs.ServerSpec, error) { return withFile(fresh(l.seeds.copyOf(known))) }},
+		{name: fmt.Sprintf("%d services in the file, all new", l.services), budget: "1000", spec: func() (procs.ServerSpec, error) { return withFile(fresh(l.seeds.empty())) }},
 	}
 	for range l.often(startRounds) {
 		for _, way := range ways {
@@ -46,19 +48,19 @@ func (l *load) starts(ctx context.Context) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			s, err := startServer(ctx, spec)
+			s, err := procs.StartServer(ctx, spec)
 			if err != nil {
 				return "", fmt.Errorf("%s: %w", way.name, err)
 			}
-			way.times, way.cpu = append(way.times, s.took.answered), append(way.cpu, s.took.cpu)
-			if err := s.stop(); err != nil {
+			way.times, way.cpu = append(way.times, s.Took.Answered), append(way.cpu, s.Took.CPU)
+			if err := s.Stop(); err != nil {
 				return "", err
 			}
 		}
 	}
 	t := table{{"start with", "to the first answer, ms", "budget", "by the floor", "CPU until then, ms"}}
 	for _, way := range ways {
-		t.add(way.name, way.times.spread(), way.budget, fmt.Sprintf("%.1f", ratio(way.times, ways[0].times)), ms(way.cpu.median()))
+		t.Add(way.name, way.times.spread(), way.budget, fmt.Sprintf("%.1f", ratio(way.times, ways[0].times)), ms(way.cpu.median()))
 	}
 	return t.String() + "\nFrom the start of the process to the answer of GET /api/v2/services?limit=1.\n", nil
 }
@@ -69,9 +71,9 @@ func (l *load) startedWith(ctx context.Context, file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s, err := startServer(ctx, serverSpec{program: l.program, data: data, config: file})
+	s, err := procs.StartServer(ctx, procs.ServerSpec{Program: l.program, Data: data, Config: file})
 	if err != nil {
 		return "", err
 	}
-	return data, s.stop()
+	return data, s.Stop()
 }

@@ -89,7 +89,7 @@ func (l *load) writesOf(ctx context.Context, store fleet.Store, bare floor) (str
 	})
 	t := table{{"what", "floor, rows a second", "ours, rows a second", "ours by floor"}}
 	for _, k := range append(kinds, orders) {
-		t.add(k.name, thousands(median(k.rates[0])), thousands(median(k.rates[1])), fmt.Sprintf("**%.2f**", medianRatio(k.rates[1], k.rates[0])))
+		t.Add(k.name, thousands(median(k.rates[0])), thousands(median(k.rates[1])), fmt.Sprintf("**%.2f**", medianRatio(k.rates[1], k.rates[0])))
 	}
 	return t.String(), err
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/degenduel/switchgear/bench/internal/procs"
 )
 
 const (
@@ -52,16 +54,16 @@ func (l *load) storms(ctx context.Context) (string, error) {
 		return "", err
 	}
 	t := table{{fmt.Sprintf("%d clients, %d services", l.storm, stormServices), "", "budget"}}
-	t.add("ours: until it listened again, ms", ours.listens.spread(), "")
-	t.add("until it answered another request, ms", ours.answers.spread(), "")
-	t.add("**until all were back, ms**", "**"+ours.back.spread()+"**", "15 000")
-	t.add("floor: until all were back, ms", floor.back.spread(), "")
-	t.add("ours by floor", fmt.Sprintf("**%.2f**", ratio(ours.back, floor.back)), "")
-	t.add("ours: CPU a round, s", fmt.Sprintf("%.2f", (ours.cpu/time.Duration(l.often(stormRounds))).Seconds()), "")
-	t.add("peak memory, MiB", mib(ours.peak), "500")
-	t.add("reads of the store", reads, "50")
-	t.add("connections refused a round", ours.tries/int64(l.often(stormRounds)), "")
-	t.add("cut off and resumed, no snapshots: until all were back, ms", ours.resumed.spread(), "")
+	t.Add("ours: until it listened again, ms", ours.listens.spread(), "")
+	t.Add("until it answered another request, ms", ours.answers.spread(), "")
+	t.Add("**until all were back, ms**", "**"+ours.back.spread()+"**", "15 000")
+	t.Add("floor: until all were back, ms", floor.back.spread(), "")
+	t.Add("ours by floor", fmt.Sprintf("**%.2f**", ratio(ours.back, floor.back)), "")
+	t.Add("ours: CPU a round, s", fmt.Sprintf("%.2f", (ours.cpu/time.Duration(l.often(stormRounds))).Seconds()), "")
+	t.Add("peak memory, MiB", mib(ours.peak), "500")
+	t.Add("reads of the store", reads, "50")
+	t.Add("connections refused a round", ours.tries/int64(l.often(stormRounds)), "")
+	t.Add("cut off and resumed, no snapshots: until all were back, ms", ours.resumed.spread(), "")
 	return t.String() + `
 The server is killed (SIGKILL) and started again at the same port. Every client comes
 back by itself: it waits up to 0.1 s, then up to twice that, and so on to 30 s; shows its
@@ -76,13 +78,13 @@ to the same server, which sends no snapshots.
 
 // storm9 kills the server under its clients; greeting is what each was sent.
 func (l *load) storm9(ctx context.Context, data string) (st storm, greeting []byte, err error) {
-	spec := serverSpec{program: l.program, data: data}
-	s, err := startServer(ctx, spec)
+	spec := procs.ServerSpec{Program: l.program, Data: data}
+	s, err := procs.StartServer(ctx, spec)
 	if err != nil {
 		return st, nil, err
 	}
-	defer func() { s.kill9() }()
-	spec.listen = s.address()
+	defer func() { s.Kill9() }()
+	spec.Listen = s.Address()
 	clients := l.spec(s, l.storm, stormBuffer)
 	clients.Return = true
 	c, _, err := openCrowd(ctx, clients)
@@ -107,30 +109,30 @@ func (l *load) storm9(ctx context.Context, data string) (st storm, greeting []by
 
 // again kills the server, starts it, and waits for the clients. It returns the
 // server that runs.
-func (st *storm) again(ctx context.Context, old *server, spec serverSpec, c *crowd, generation int) (*server, error) {
+func (st *storm) again(ctx context.Context, old *procs.Server, spec procs.ServerSpec, c *crowd, generation int) (*procs.Server, error) {
 	before, err := c.count(ctx)
 	if err != nil {
 		return old, err
 	}
 	began := time.Now()
-	old.kill9()
+	old.Kill9()
 	killed := time.Since(began)
-	s, err := startServer(ctx, spec)
+	s, err := procs.StartServer(ctx, spec)
 	if err != nil {
 		return old, err
 	}
-	st.listens, st.answers = append(st.listens, killed+s.took.listening), append(st.answers, killed+s.took.answered)
+	st.listens, st.answers = append(st.listens, killed+s.Took.Listening), append(st.answers, killed+s.Took.Answered)
 	at, err := c.whole(ctx, generation)
 	if err != nil {
 		return s, err
 	}
 	st.back = append(st.back, since(began, at.Last))
-	cpu, err := s.cpu()
+	cpu, err := s.CPU()
 	if err != nil {
 		return s, err
 	}
 	st.cpu += cpu
-	_, peak, err := s.memory()
+	_, peak, err := s.Memory()
 	st.peak = max(st.peak, peak)
 	after, failed := c.count(ctx)
 	st.tries += after.Tries - before.Tries - int64(c.spec.Count) // the first of them is the loss itself
@@ -165,7 +167,7 @@ func (l *load) floorStorm(ctx context.Context, greeting []byte) (st storm, err e
 	if err != nil {
 		return st, err
 	}
-	defer func() { f.kill() }()
+	defer func() { f.Kill() }()
 	c, _, err := openCrowd(ctx, Spec{Address: address, Count: l.storm, Raw: true, Greeted: true, Return: true, Buffer: stormBuffer})
 	if err != nil {
 		return st, err
@@ -173,7 +175,7 @@ func (l *load) floorStorm(ctx context.Context, greeting []byte) (st storm, err e
 	defer c.kill()
 	for round := range l.often(stormRounds) {
 		began := time.Now()
-		f.kill()
+		f.Kill()
 		again, _, err := startFloor(ctx, FloorSpec{Address: address, Greeting: greeting})
 		if err != nil {
 			return st, err
@@ -198,12 +200,12 @@ func (l *load) stormReads(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	spec := serverSpec{program: l.program, data: data}
-	s, err := startServer(ctx, spec)
+	spec := procs.ServerSpec{Program: l.program, Data: data}
+	s, err := procs.StartServer(ctx, spec)
 	if err != nil {
 		return "", err
 	}
-	defer func() { s.kill9() }()
+	defer func() { s.Kill9() }()
 	clients := l.spec(s, l.storm, stormBuffer)
 	clients.Return = true
 	c, _, err := openCrowd(ctx, clients)
@@ -211,8 +213,8 @@ func (l *load) stormReads(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer c.kill()
-	spec.listen = s.address()
-	s.kill9()
+	spec.Listen = s.Address()
+	s.Kill9()
 	with, err := l.readsOf(ctx, spec, func() error {
 		_, err := c.whole(ctx, 1)
 		return err
@@ -227,15 +229,15 @@ func (l *load) stormReads(ctx context.Context) (string, error) {
 
 // readsOf is how often the store is read from the start of a server until done
 // returns.
-func (l *load) readsOf(ctx context.Context, spec serverSpec, done func() error) (int, error) {
+func (l *load) readsOf(ctx context.Context, spec procs.ServerSpec, done func() error) (int, error) {
 	trace := filepath.Join(l.dir, "trace")
-	spec.program = append([]string{"strace", "-f", "-qq", "-y", "--seccomp-bpf", "-e", "trace=pread64", "-o", trace}, l.program...)
-	s, err := startServer(ctx, spec)
+	spec.Program = append([]string{"strace", "-f", "-qq", "-y", "--seccomp-bpf", "-e", "trace=pread64", "-o", trace}, l.program...)
+	s, err := procs.StartServer(ctx, spec)
 	if err != nil {
 		return 0, err
 	}
 	err = done()
-	s.kill9() // and with it strace, which has then written all
+	s.Kill9() // and with it strace, which has then written all
 	if err != nil {
 		return 0, err
 	}

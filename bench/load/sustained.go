@@ -47,7 +47,7 @@ func (l *load) sustainedTo(ctx context.Context, n int, t *table) error {
 		if err != nil {
 			return err
 		}
-		told, err := l.keepUp(ctx, p.ours, &p.done, func(ctx context.Context, i int) error { return p.server.reset(ctx, i%aFew) })
+		told, err := l.keepUp(ctx, p.ours, &p.done, func(ctx context.Context, i int) error { return reset(ctx, p.server, i%aFew) })
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func (l *load) sustainedTo(ctx context.Context, n int, t *table) error {
 		return err
 	}
 	const messages = 2
-	t.add(n, thousands(median(floor)), thousands(median(ours)), thousands(median(ours)*float64(n*messages)),
+	t.Add(n, thousands(median(floor)), thousands(median(ours)), thousands(median(ours)*float64(n*messages)),
 		fmt.Sprintf("**%.2f**", median(ratios)), 0, after.Pages-before.Pages)
 	return nil
 }

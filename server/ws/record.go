@@ -101,11 +101,13 @@ func (r *record) encodeUpdate(epoch []byte) error {
 	if err != nil {
 		return err
 	}
-	doc, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	b := place{wire.TypeServiceUpdate, r.at, epoch, r.seq}.append(socket.NewFrame(placeSize + len(doc)))
+	scratch, _ := scratches.Get().(*[]byte)
+	defer scratches.Put(scratch)
+	doc := e.AppendJSON((*scratch)[:0])
+	*scratch = doc
+	var room [placeSize]byte
+	at := place{wire.TypeServiceUpdate, r.at, epoch, r.seq}.append(room[:0])
+	b := append(socket.NewFrame(len(at)+len(doc)), at...) // no longer than it must be: it stays
 	head := len(b)
 	b = append(b, ',')
 	b = append(b, doc[1:]...)
@@ -113,3 +115,10 @@ func (r *record) encodeUpdate(epoch []byte) error {
 	r.entry = r.tail[1:]
 	return nil
 }
+
+// scratches are where entries are written, before it is known how long they are.
+var scratches = sync.Pool{New: func() any {
+	const most = 4 << 10 // of nearly all
+	b := make([]byte, 0, most)
+	return &b
+}}

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -50,8 +51,10 @@ func (s *snapshot) page(i int) socket.Frame {
 
 // snapshots makes snapshots. One of all services is made for all who want it
 // meanwhile; it is never older than the moment they asked. Each entry is
-// encoded once for all snapshots, and for the updates too. Whoever is at a
-// snapshot that is not the last one any more has to make its pages for itself.
+// encoded once for all snapshots, and for the updates too, by all processors
+// where there are many. A page is put together when the first client comes to
+// it, so that the first page does not wait for the last. Whoever is at a snapshot
+// that is not the last one any more has to make its pages for itself.
 type snapshots struct {
 	hub      *hub
 	pageSize int // bytes; a page is larger only where one entry is
@@ -65,7 +68,19 @@ type snapshots struct {
 type encoded struct {
 	snapshot
 
-	pages []socket.Frame
+	shared []sharedPage
+}
+
+// sharedPage is made by whoever wants it first.
+type sharedPage struct {
+	once  sync.Once
+	frame socket.Frame
+}
+
+func (e *encoded) take(i int) socket.Frame {
+	p := &e.shared[i]
+	p.once.Do(func() { p.frame = e.page(i) })
+	return p.frame
 }
 
 // all is a snapshot of all services.
@@ -82,10 +97,7 @@ func (s *snapshots) all() (snapshot, error) {
 		}
 		s.made++
 		snap.number = s.made
-		last = &encoded{snapshot: snap}
-		for i := range snap.parts {
-			last.pages = append(last.pages, snap.page(i))
-		}
+		last = &encoded{snapshot: snap, shared: make([]sharedPage, snap.pages())}
 		s.last.Store(last)
 	}
 	own := last.snapshot
@@ -97,7 +109,7 @@ func (s *snapshots) all() (snapshot, error) {
 func (s *snapshots) take(snap *snapshot, i int) socket.Frame {
 	defer func() { snap.parts[i] = nil }()
 	if last := s.last.Load(); last != nil && last.number == snap.number {
-		return last.pages[i]
+		return last.take(i)
 	}
 	return snap.page(i)
 }
@@ -123,14 +135,15 @@ func (s *snapshots) forget(now time.Time) {
 	}
 }
 
+// make puts records on pages.
 func (s *snapshots) make(seq uint64, recs []*record, epoch []byte) (snapshot, error) {
+	if err := encode(recs, s.hub.epoch.json); err != nil {
+		return snapshot{}, err
+	}
 	snap := snapshot{seq: seq, at: time.Now(), epoch: epoch}
 	var page []*record
 	size := 0
 	for _, r := range recs {
-		if _, err := r.frame(s.hub.epoch.json); err != nil {
-			return snapshot{}, err
-		}
 		if size += len(r.entry) + len("{,"); size > s.pageSize && len(page) > 0 {
 			snap.parts, page, size = append(snap.parts, page), nil, len(r.entry)+len("{,")
 		}
@@ -138,4 +151,33 @@ func (s *snapshots) make(seq uint64, recs []*record, epoch []byte) (snapshot, er
 	}
 	snap.parts = append(snap.parts, page) // of no services at all there is one page too
 	return snap, nil
+}
+
+// encode makes the frames of all records that have none yet, a few at a time in
+// as many goroutines as there are processors.
+func encode(recs []*record, epoch []byte) error {
+	const few = 256
+	var wrong atomic.Pointer[error]
+	var encoding sync.WaitGroup
+	chunks := make(chan []*record)
+	for range min(runtime.GOMAXPROCS(0), (len(recs)+few-1)/few) {
+		encoding.Go(func() {
+			for chunk := range chunks {
+				for _, r := range chunk {
+					if _, err := r.frame(epoch); err != nil {
+						wrong.Store(&err)
+					}
+				}
+			}
+		})
+	}
+	for chunk := range slices.Chunk(recs, few) {
+		chunks <- chunk
+	}
+	close(chunks)
+	encoding.Wait()
+	if err := wrong.Load(); err != nil {
+		return *err
+	}
+	return nil
 }

@@ -52,7 +52,7 @@ func TestSnapshot_IsMadeOnceForAllWhoNeedIt(t *testing.T) {
 	if s.made != 1 {
 		t.Errorf("%d snapshots of all were made", s.made)
 	}
-	first := s.last.Load().pages[0]
+	first := s.last.Load().take(0)
 	for i := len(kinds); i < len(all); i += len(kinds) {
 		if &s.take(&all[i], 0)[0] != &first[0] {
 			t.Fatalf("client %d has pages of its own", i)

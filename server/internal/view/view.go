@@ -14,15 +14,16 @@ import (
 
 // Entry is a service's state on the wire.
 func Entry(v *fleet.View) (wire.Entry, error) {
-	cfg, err := json.Marshal(v.Config)
+	cfg, err := v.Config.MarshalJSON() // which json.Marshal would only read once more
 	if err != nil {
 		return wire.Entry{}, err
 	}
-	check, err := json.Marshal(shown(v.HealthCheck))
-	if err != nil {
-		return wire.Entry{}, err
+	check, rules := json.RawMessage("null"), json.RawMessage("null")
+	if v.HealthCheck != nil {
+		if check, err = json.Marshal(shown(v.HealthCheck)); err != nil {
+			return wire.Entry{}, err
+		}
 	}
-	rules := json.RawMessage("null")
 	if len(v.Alerts) > 0 {
 		if rules, err = json.Marshal(v.Alerts); err != nil {
 			return wire.Entry{}, err
