@@ -34,8 +34,7 @@ func (s *Server) ready(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		s.log.DebugContext(ctx, "not ready", slog.Any("error", err))
-		return problem.Status(http.StatusServiceUnavailable, "the store does not answer: what is told now is in force, and is not remembered yet")
+		return notReady{unavailable{err}}
 	}
 	return nil
 }
@@ -63,6 +62,14 @@ func (u unavailable) Unwrap() error { return u.error }
 
 // Status is 503.
 func (unavailable) Status() int { return http.StatusServiceUnavailable }
+
+// notReady is what the store says, which may hold paths, with what may be told.
+type notReady struct{ unavailable }
+
+// Detail is what may be told to anybody.
+func (notReady) Detail() string {
+	return "the store does not answer: what is told now is in force, and is not remembered yet"
+}
 
 func writeText(w http.ResponseWriter, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
