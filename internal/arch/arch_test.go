@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"bus/internal/*"},
 	{"alert", "metrics", "series", "bus/*", "store/internal/*", "store/storetest"},
 	{"store/*", "alert/*"},
-	{"ui", "server/internal/auth", "server/internal/problem", "server/internal/view", "server/internal/openapitest"},
+	{"ui", "server/internal/auth", "server/internal/problem", "server/internal/view", "server/internal/openapitest", "server/internal/relay"},
 	{"server/internal/socket"},
 	{"server/rest", "server/ws", "server/agents"},
 	{"server"},
