@@ -25,10 +25,11 @@ import (
 	"github.com/degenduel/switchgear/app"
 	"github.com/degenduel/switchgear/client"
 	"github.com/degenduel/switchgear/config"
+	"github.com/degenduel/switchgear/internal/testpg"
 	"github.com/degenduel/switchgear/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(testpg.Main{M: m}) }
 
 const (
 	adminToken = "an-admin-token-of-the-tests"
@@ -84,6 +85,13 @@ services:
 
 func start(t *testing.T, durations string) *manager {
 	t.Helper()
+	return startOn(t, durations, "")
+}
+
+// startOn starts one whose store is a PostgreSQL database, if a URL is given: a
+// node among several, of which it is the only one.
+func startOn(t *testing.T, durations, database string) *manager {
+	t.Helper()
 	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(upstream.Close)
 	dir := t.TempDir()
@@ -92,7 +100,7 @@ func start(t *testing.T, durations string) *manager {
 		t.Fatal(err)
 	}
 	a, err := app.New(t.Context(), app.Options{
-		Settings:   config.Settings{Listen: "127.0.0.1:0", Data: filepath.Join(dir, "data"), MetricsDurations: durations},
+		Settings:   config.Settings{Listen: "127.0.0.1:0", Data: filepath.Join(dir, "data"), DatabaseURL: database, MetricsDurations: durations},
 		ConfigPath: file, AdminToken: adminToken, Stdout: io.Discard, Stderr: io.Discard,
 		Version: wire.Version{Version: "v1.2.3", Commit: "abc"},
 	})
@@ -255,8 +263,12 @@ func (m *manager) scrape(t *testing.T) string {
 func shown(t *testing.T) map[string]map[string]bool {
 	t.Helper()
 	names := make(map[string]map[string]bool)
+	server, ok := testpg.Shared(t)
+	if !ok {
+		t.Skip("without PostgreSQL what nodes show is not there")
+	}
 	for _, durations := range []string{"service", "layer"} {
-		m := start(t, durations)
+		m := startOn(t, durations, server.Database(t))
 		m.live(t)
 		parser := expfmt.NewTextParser(model.UTF8Validation)
 		families, err := parser.TextToMetricFamilies(strings.NewReader(m.scrape(t)))
