@@ -34,7 +34,7 @@ func (s *Server) ready(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		return notReady{unavailable{err}}
+		return notReadyError{unavailable{err}}
 	}
 	return nil
 }
@@ -63,11 +63,11 @@ func (u unavailable) Unwrap() error { return u.error }
 // Status is 503.
 func (unavailable) Status() int { return http.StatusServiceUnavailable }
 
-// notReady is what the store says, which may hold paths, with what may be told.
-type notReady struct{ unavailable }
+// notReadyError is what the store says, which may hold paths, with what may be told.
+type notReadyError struct{ unavailable }
 
 // Detail is what may be told to anybody.
-func (notReady) Detail() string {
+func (notReadyError) Detail() string {
 	return "the store does not answer: what is told now is in force, and is not remembered yet"
 }
 
