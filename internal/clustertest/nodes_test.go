@@ -25,7 +25,7 @@ import (
 )
 
 // patience bounds what happens at once on a machine that has time.
-const patience = 30 * time.Second
+const patience = 40 * time.Second
 
 // node is one process, or none while it is down, at an address that it keeps.
 type node struct {
