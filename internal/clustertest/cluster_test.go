@@ -210,10 +210,13 @@ func (c *cluster) agree(t *testing.T, cr *crew) []wire.Event {
 	defer cancel()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
-	for {
-		differ := c.differ(ctx, cr)
-		if differ == "" {
+	for differ := ""; ; {
+		now := c.differ(ctx, cr)
+		if now == "" {
 			break
+		}
+		if ctx.Err() == nil { // else it is the end of ctx
+			differ = now
 		}
 		select {
 		case <-again.C:
@@ -306,7 +309,7 @@ func (c *cluster) judge(t *testing.T, cr *crew, times []timing, events []wire.Ev
 	}
 	for _, a := range cr.administrators {
 		markStore(a.orders, times)
-		wrong := append(a.wrong, judgeOrders(a.orders, events)...)
+		wrong := slices.Concat(a.wrong, judgeOrders(a.orders, events))
 		wrong = append(wrong, judgeVersions(a.orders, c.versions(t, a.service))...)
 		if reason, ok := standing(a.orders); ok {
 			for _, e := range board.Services {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -257,7 +258,7 @@ func (w *watcher) shows() map[string]wire.Entry {
 // report says what was wrong, and how much was seen.
 func (w *watcher) report(t *testing.T, stored []wire.Event) {
 	t.Helper()
-	for _, wrong := range append(w.wrong, w.place.judge(stored)...) {
+	for _, wrong := range slices.Concat(w.wrong, w.place.judge(stored)) {
 		t.Errorf("watcher %d: %s", w.number, wrong)
 	}
 	t.Logf("watcher %d: %d events (%d before they were stored), %d sockets, %d snapshots (%d behind statistics), %d went on without one",
