@@ -297,5 +297,5 @@ func (c *cluster) keep(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Error(err)
 	}
-	t.Logf("the history is %s", f.Name())
+	t.Logf("the history is %s; with -artifacts it stays there", f.Name())
 }
