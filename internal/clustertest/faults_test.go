@@ -98,7 +98,7 @@ func allFaults() []fault {
 			hold(s.hold)
 			c.signal(t, s.leader, syscall.SIGCONT)
 		}},
-		{name: "stop the leader for a moment", make: func(t *testing.T, c *cluster, s *scene) {
+		{name: "stop the leader for a moment", store: true, make: func(t *testing.T, c *cluster, s *scene) {
 			t.Helper()
 			c.signal(t, s.leader, syscall.SIGSTOP)
 			hold(min(s.hold, c.lease/2))
