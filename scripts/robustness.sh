@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes ROUNDS (3) rounds of all faults with three managers of one PostgreSQL
-# database, the first with SEED (by default one of its own), of about three minutes
+# database, the first with SEED (by default one of its own), of about two minutes
 # each. Where a round fails, its history and the logs of the managers stay in
 # dist/robustness, and the same seed makes the same faults again.
 set -euo pipefail
