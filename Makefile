@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt check ui ui-test shots bench bench-load fuzz mutants vuln clean
+.PHONY: help build test lint fmt check ui ui-test shots bench bench-load fuzz mutants robustness vuln clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 
 mutants: ## plant the known faults one by one and see the tests fail
 	scripts/mutants.sh
+
+robustness: ## kill, stop and cut off managers of one database; ROUNDS=3 SEED=7 to choose
+	scripts/robustness.sh $(or $(ROUNDS),3) $(SEED)
 
 vuln: ## look for known vulnerabilities (needs vuln.go.dev)
 	go tool -modfile=tools/go.mod govulncheck ./...

@@ -46,8 +46,12 @@ var statuses = map[fleet.Kind]int{
 }
 
 // KindOf is the kind of error that is answered with an HTTP status; Internal of
-// one that none is.
+// one that none is. Of a 503, which several are, it is Unavailable: what those have
+// in common is that it may be tried again.
 func KindOf(status int) fleet.Kind {
+	if status == http.StatusServiceUnavailable {
+		return fleet.Unavailable
+	}
 	for kind, s := range statuses {
 		if s == status {
 			return kind

@@ -210,3 +210,17 @@ func TestNewID_IsUniqueAndSortsByTime(t *testing.T) {
 		}
 	})
 }
+
+func TestKindOf_IsTheSameEachTimeAndUnavailableWhereItMayBeTriedAgain(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]fleet.Kind{
+		http.StatusServiceUnavailable: fleet.Unavailable, http.StatusNotFound: fleet.NotFound,
+		http.StatusPreconditionFailed: fleet.Precondition, http.StatusTeapot: fleet.Internal,
+	} {
+		for range 100 { // a map has no order
+			if got := KindOf(status); got != want {
+				t.Fatalf("%d is of kind %v, want %v", status, got, want)
+			}
+		}
+	}
+}
