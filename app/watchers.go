@@ -181,7 +181,13 @@ func (a *App) handOn(ctx context.Context) error {
 	return nil
 }
 
+// carryOut orders what an orphan was, unless somebody has ordered something else
+// since.
 func (a *App) carryOut(ctx context.Context, o *fleet.Orphan) error {
+	newer, err := a.manager.Events(ctx, fleet.EventQuery{Service: o.Service, Kinds: []fleet.EventKind{fleet.EventOverride}, Since: o.At, Limit: 1})
+	if err != nil || len(newer) > 0 {
+		return err
+	}
 	if !a.node.Leading() {
 		return a.server.HandOn(ctx, o)
 	}
@@ -197,6 +203,6 @@ func (a *App) carryOut(ctx context.Context, o *fleet.Orphan) error {
 	if left <= 0 {
 		return nil // it is over
 	}
-	_, err := a.manager.Override(ctx, o.Service, mode, left, o.By)
+	_, err = a.manager.Override(ctx, o.Service, mode, left, o.By)
 	return err
 }

@@ -146,6 +146,7 @@ type RoleChange struct {
 type Orphan struct {
 	Service string
 	Mode    string    // forced_open or forced_closed; empty: an override was ended
+	At      time.Time // when it was ordered
 	Until   time.Time // of an override
 	By      Actor
 }

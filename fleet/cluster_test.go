@@ -169,7 +169,7 @@ func TestCluster_OverridesOfALeaderThatWasCutOffAreHandedBack(t *testing.T) {
 			t.Fatalf("the old leader is %v", a.Role())
 		}
 		got := a.orphans()
-		if len(got) != 1 || got[0].Service != "prices" || got[0].Mode != "forced_open" || got[0].By.Name != operator.Name || got[0].Until.IsZero() {
+		if len(got) != 1 || got[0].Service != "prices" || got[0].Mode != "forced_open" || got[0].By.Name != operator.Name || got[0].Until.IsZero() || got[0].At.IsZero() {
 			t.Errorf("handed back: %+v", got)
 		}
 		oneStory(t, store, b, a) // what a told alone is not durable, and was taken back

@@ -209,7 +209,7 @@ func (m *Manager) Override(ctx context.Context, name string, mode switchgear.Mod
 	var refused error
 	s, err := m.order(ctx, op, asked, order{
 		inMemory: true,
-		orphan:   &Orphan{Service: name, Mode: mode.String(), Until: o.Until, By: by},
+		orphan:   &Orphan{Service: name, Mode: mode.String(), At: time.Now(), Until: o.Until, By: by},
 		plan: func(s *member, live reading, b *draft) error {
 			b.Events = append(b.Events, Event{
 				Service: name, Kind: EventOverride, From: live.Mode.String(), To: mode.String(), At: live.At,
@@ -258,7 +258,7 @@ func (m *Manager) EndOverride(ctx context.Context, name string, by Actor) (View,
 	var ending *switchgear.Override
 	s, err := m.order(ctx, op, asked, order{
 		inMemory: true, // what was forced can be undone
-		orphan:   &Orphan{Service: name, By: by},
+		orphan:   &Orphan{Service: name, At: time.Now(), By: by},
 		plan: func(s *member, live reading, b *draft) error {
 			if ending = live.Override; ending == nil {
 				return errorf(NotFound, op, "no override is active on %s", name)
