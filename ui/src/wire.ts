@@ -300,6 +300,10 @@ export interface Cluster {
   /** Up to when a node that follows knows everything. */
   as_of: Moment | null;
   nodes_note?: string | null;
+  /** Why the node cannot do all of its work; null: it can. */
+  problem?: string | null;
+  /** By what the nodes tell each other to look into the store. */
+  bus?: { kind: 'postgresql' | 'nats'; connected: boolean; since: Moment; error: string | null };
 }
 
 export type AlertKind =

@@ -41,5 +41,11 @@ it('says of a node that follows without its store as of when it shows things', (
   const store = { ...info().store, answers: false, error: 'refused' };
   expect(troubles(info({ ready: false, store, cluster }))).toMatchObject([{ grave: true, what: 'This node follows, and cannot read the store: refused.', asOf: cluster.as_of }]);
   expect(troubles(info({ cluster }))).toEqual([]);
+  expect(troubles(info({ ready: false, cluster: { ...cluster, leader: null, problem: 'no node leads now' } }))).toMatchObject([
+    { grave: true, what: 'The node cannot do its part: no node leads now.', asOf: cluster.as_of },
+  ]);
+  const bus = { kind: 'nats' as const, connected: false, since: cluster.as_of, error: 'connection refused' };
+  expect(troubles(info({ cluster: { ...cluster, bus } }))).toMatchObject([{ grave: false, what: 'NATS is away: connection refused.' }]);
+  expect(troubles(info({ cluster: { ...cluster, bus: { ...bus, connected: true } } }))).toEqual([]);
   expect(troubles(info({ ready: false, store, cluster: { ...cluster, role: 'leads' } }))[0]!.asOf).toBeUndefined();
 });

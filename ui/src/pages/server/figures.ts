@@ -43,6 +43,13 @@ export function troubles(info: ServerInfo): Trouble[] {
       asOf: info.cluster?.as_of ?? null,
       todo: 'It goes on by itself when the store answers, and shows then what it has missed. See that the store can be reached from this node; another node may be well.',
     });
+  } else if (info.cluster?.problem && store.answers && !store.error) {
+    found.push({
+      grave: true,
+      what: `The node cannot do its part: ${info.cluster.problem}.`,
+      asOf: follows ? info.cluster.as_of : null,
+      todo: 'Another node may be well. It goes on by itself when what is missing is back; operations.md says of each failure what to do.',
+    });
   } else if (!info.ready) {
     found.push({
       grave: true,
@@ -51,6 +58,14 @@ export function troubles(info: ServerInfo): Trouble[] {
     });
   } else if (!store.answers) {
     found.push({ grave: true, what: 'The store did not take the last write.', todo: 'It is tried again by itself. If this stays, see that the disk of the store has room and may be written, and read the log of the manager.' });
+  }
+  const bus = info.cluster?.bus;
+  if (bus && !bus.connected) {
+    found.push({
+      grave: false,
+      what: `${bus.kind === 'nats' ? 'NATS' : 'What PostgreSQL notifies of'} is away${bus.error ? `: ${bus.error}` : ''}.`,
+      todo: 'What another node does is seen here up to a second later, from the store. It comes back by itself.',
+    });
   }
   if (store.dropped_events > 0) {
     found.push({ grave: false, what: `${store.dropped_events} events were never stored, for too many waited.`, todo: 'The history has a hole there; the states of the services are right. It comes of a store that was away, or slow, for long.' });
