@@ -78,7 +78,7 @@ type Breaker struct {
 	callCheck  bool // unlock is to call wantsCheck
 	unset      fieldSet
 	override   *Override
-	overrideAt int64 // when the override ends
+	heldUntil  int64 // until when the override lasts, or, without one, an open circuit is held
 	seen       uint64
 	timer      *time.Timer
 	armed      int64
@@ -125,7 +125,7 @@ func New(name string, cfg Config) (*Breaker, error) {
 
 // begin makes a breaker of a zero one.
 func (b *Breaker) begin(name string, cfg rules) {
-	b.name, b.base, b.overrideAt = name, time.Now().Add(-2*maxDuration), never
+	b.name, b.base, b.heldUntil = name, time.Now().Add(-2*maxDuration), never
 	b.armed = math.MaxInt64
 	b.due.Store(math.MaxInt64)
 	b.setConfig(cfg)

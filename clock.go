@@ -84,15 +84,18 @@ const lead = int64(time.Millisecond)
 // rejectsUntil is when what rejects ends.
 func (b *Breaker) rejectsUntil() int64 {
 	if b.override != nil {
-		return b.overrideAt
+		return b.heldUntil
 	}
-	return b.until
+	return b.nextAttempt()
 }
+
+// nextAttempt is when an open circuit begins its recovery, in mode auto.
+func (b *Breaker) nextAttempt() int64 { return max(b.until, b.heldUntil) }
 
 func (b *Breaker) nextDue() int64 {
 	due := int64(math.MaxInt64)
 	if b.override != nil {
-		due = b.overrideAt
+		due = b.heldUntil
 	}
 	if b.busy {
 		due = min(due, b.stats().window.next())
@@ -109,7 +112,7 @@ func (b *Breaker) nextDue() int64 {
 	if b.mode() == Auto {
 		switch b.state {
 		case Open:
-			due = min(due, b.until)
+			due = min(due, b.nextAttempt())
 		case HalfOpen:
 			due = min(due, b.recovery.Load().due(b.config.Load()))
 		case Closed:
@@ -122,7 +125,7 @@ func (b *Breaker) nextDue() int64 {
 func (b *Breaker) advance(now int64) {
 	for {
 		switch {
-		case b.override != nil && now >= b.overrideAt:
+		case b.override != nil && now >= b.heldUntil:
 			b.endOverride(Order{Actor: b.override.Actor, Reason: b.override.Reason}, true)
 		case b.busy && now >= b.stats().window.next():
 			b.roll(now)
@@ -140,7 +143,7 @@ func (b *Breaker) advance(now int64) {
 			b.setWord()
 		case b.mode() != Auto:
 			return
-		case b.state == Open && now >= b.until:
+		case b.state == Open && now >= b.nextAttempt():
 			b.beginRecovery(RuleResetTimeout, Order{}, false)
 		case b.state == HalfOpen && b.stepRecovery(now):
 		default:
@@ -240,7 +243,7 @@ func (b *Breaker) setRejected() {
 	case e.Mode != Auto:
 		return
 	case e.State == Open:
-		e.Until = time.Now().Add(time.Duration(b.until - b.now()))
+		e.Until = time.Now().Add(time.Duration(b.nextAttempt() - b.now()))
 	case e.State == HalfOpen:
 		e.seconds = time.Now()
 	case e.State == Closed:
@@ -285,7 +288,7 @@ func (b *Breaker) windowCounts(successes uint64) tally {
 	return t
 }
 
-func (b *Breaker) openCircuit(now int64, ev Evidence, asked time.Duration) {
+func (b *Breaker) openCircuit(now int64, ev Evidence, asked time.Duration, by Order) {
 	b.drawn = rand.Float64() //nolint:gosec // spreads retries, guards no secret
 	b.asked = asked
 	b.opened, b.openedAt = now, stampOf(time.Now())
@@ -293,7 +296,7 @@ func (b *Breaker) openCircuit(now int64, ev Evidence, asked time.Duration) {
 	ev.OpenTime = b.openTime
 	b.trip = b.trip.next(ev, b.openedAt)
 	b.endRecovery()
-	b.move(Open, ev, Order{})
+	b.move(Open, ev, by)
 }
 
 // setUntil reckons when the open time ends.
@@ -345,6 +348,9 @@ func (b *Breaker) move(to State, ev Evidence, by Order) {
 	}
 	b.generation++
 	b.soon = false
+	if b.override == nil {
+		b.heldUntil = never
+	}
 	if to != Closed && b.mode() == Auto {
 		b.busy = false
 	}

@@ -39,7 +39,7 @@ func (k *Keyed) judge(why string) *OpenError {
 	ev := b.evidence(RuleChildrenOpen, tally{})
 	ev.LastError = why
 	ev.Keys, ev.KeysOpen = int(k.size.Load()), int(k.open.Load())
-	b.openCircuit(now, ev, 0)
+	b.openCircuit(now, ev, 0, Order{})
 	return b.rejected.Load()
 }
 

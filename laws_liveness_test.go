@@ -26,7 +26,7 @@ func TestLaw12_NothingCanWedgeIt(t *testing.T) {
 	}
 }
 
-// heal ends what people ordered, makes the service well, and waits for the
+// heal ends what people and other instances ordered, makes the service well, and waits for the
 // breaker to close.
 func (h *machine) heal() {
 	cfg := h.given
@@ -39,6 +39,7 @@ func (h *machine) heal() {
 	h.health = well
 	h.mu.Unlock()
 	h.forgetAll()
+	h.hold(0)
 	bound := h.boundToClose()
 	for began := h.now(); h.b.State() != Closed; h.compare() {
 		if h.now()-began > bound {

@@ -126,6 +126,8 @@ func (h *machine) actions() map[string]func(*rapid.T) {
 			h.override(sample(r, "mode", ForcedOpen, ForcedClosed), sample(r, "lasts", time.Second, time.Minute, time.Hour))
 		},
 		"end override": func(*rapid.T) { h.endOverride() },
+		"follow":       func(r *rapid.T) { h.follow(sample(r, "to", Open, HalfOpen)) },
+		"hold":         func(r *rapid.T) { h.hold(sample(r, "for", 0, time.Second, time.Minute, time.Hour)) },
 		"reset":        func(r *rapid.T) { h.reset(sample(r, "to", Closed, HalfOpen)) },
 		"restart": func(r *rapid.T) {
 			cfg := h.given

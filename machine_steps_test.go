@@ -61,7 +61,7 @@ func (h *machine) checkRejection(err error) {
 	case m.mode() == ForcedOpen:
 		least, most = m.overrideEnd-m.now, m.overrideEnd-m.now
 	case m.state == Open:
-		least, most = m.until-m.now, m.until-m.now
+		least, most = m.nextAttempt()-m.now, m.nextAttempt()-m.now
 	case m.recovery.firstSuccess != notYet:
 		least = max(time.Second-(m.now-m.recovery.firstSuccess)%time.Second, time.Millisecond)
 		most = least
@@ -203,6 +203,21 @@ func (h *machine) reset(to State) {
 	if refused := h.m.reset(to, by); refused != errors.Is(err, ErrOverridden) || !refused && err != nil {
 		h.fail("Reset in mode %v: %v", h.m.mode(), err)
 	}
+}
+
+func (h *machine) follow(to State) {
+	by := Order{Actor: "all", Reason: "together"}
+	err := h.b.Follow(to, by)
+	synctest.Wait()
+	if refused := h.m.follow(to, by); refused != errors.Is(err, ErrOverridden) || !refused && err != nil {
+		h.fail("Follow in mode %v: %v", h.m.mode(), err)
+	}
+}
+
+func (h *machine) hold(d time.Duration) {
+	h.b.Hold(d)
+	synctest.Wait()
+	h.m.hold(d)
 }
 
 // restart restores a snapshot, after a while, into a new breaker whose wall

@@ -30,7 +30,7 @@ func (m *model) advance(to time.Duration) {
 			}
 		}
 		if m.mode() == Auto && m.state == Open {
-			consider(m.until, func() { m.beginRecovery(RuleResetTimeout, Order{}) })
+			consider(m.nextAttempt(), func() { m.beginRecovery(RuleResetTimeout, Order{}) })
 		}
 		if r := m.recovery; r != nil {
 			for _, p := range r.inFlight {
@@ -97,10 +97,10 @@ func (m *model) recoveryFailed(rule string, operation bool, asked time.Duration)
 	}
 	f, s := exactly(r.failures), exactly(r.successes)
 	m.failed++
-	m.open([]string{rule}, asked, f, s, span3{})
+	m.open([]string{rule}, asked, Order{}, f, s, span3{})
 }
 
-func (m *model) open(rules []string, asked time.Duration, counts ...span3) {
+func (m *model) open(rules []string, asked time.Duration, by Order, counts ...span3) {
 	w, ok := m.witness(m.number + 1)
 	if ok && w.After != nil {
 		m.drawn = w.After.JitterDrawn
@@ -113,13 +113,18 @@ func (m *model) open(rules []string, asked time.Duration, counts ...span3) {
 	if m.outage == nil {
 		m.outage = &modelOutage{began: m.now, first: m.number + 1}
 	}
-	m.outage.openings++
+	if m.trip != RuleFleetQuorum || m.outage.openings == 0 {
+		m.outage.openings++
+	}
 	m.reckon()
-	e := edge{rules: rules, openTime: m.openTime, attempt: m.attempts, inFlight: m.inFlight()}
+	e := edge{rules: rules, by: by, openTime: m.openTime, attempt: m.attempts, inFlight: m.inFlight()}
 	copy(e.counts[:], counts)
 	m.recovery = nil
 	m.move(Open, e)
 }
+
+// nextAttempt is when an open circuit begins its recovery.
+func (m *model) nextAttempt() time.Duration { return max(m.until, m.held) }
 
 // reckon says when the open time is over.
 func (m *model) reckon() {
@@ -208,7 +213,7 @@ func (m *model) inFlight() (n [2]int) {
 func (m *model) move(to State, e edge) {
 	m.generation++
 	e.from, e.to, e.at, e.version = m.state, to, m.now, m.cfg.Version
-	m.state = to
+	m.state, m.held = to, 0
 	if e.from == to {
 		return
 	}
@@ -254,6 +259,26 @@ func (m *model) reset(to State, by Order) (refused bool) {
 		m.beginRecovery(RuleReset, by)
 	}
 	return false
+}
+
+func (m *model) follow(to State, by Order) (refused bool) {
+	switch {
+	case m.mode() != Auto:
+		return true
+	case to == Open && m.state != Open:
+		counts := m.counts()
+		m.open([]string{RuleFleetQuorum}, 0, by, counts[:]...)
+	case to == HalfOpen && m.state == Open:
+		m.beginRecovery(RuleFleetQuorum, by)
+	}
+	return false
+}
+
+func (m *model) hold(d time.Duration) {
+	if m.mode() == Auto && m.state == Open {
+		m.held = m.now + d
+		m.advance(m.now)
+	}
 }
 
 func (m *model) configure(cfg Config) {
@@ -306,7 +331,7 @@ func (m *model) restore(cfg Config, jump time.Duration) {
 		e.early, e.late = min(e.early-jump, m.now), min(e.late-jump, m.now)
 	}
 	mode := m.mode()
-	m.cfg = resolve(cfg)
+	m.cfg, m.held = resolve(cfg), 0
 	m.made = m.now
 	m.generation++
 	m.recovery = nil

@@ -32,6 +32,7 @@ type model struct {
 	totals Operations
 
 	opened, until, openTime time.Duration
+	held                    time.Duration // until when an open circuit is held
 	drawn                   float64
 	asked                   time.Duration
 	trip                    string
@@ -390,5 +391,5 @@ func (m *model) judge(e ended) {
 			return
 		}
 	}
-	m.open(rules, e.asked, f, s, slow)
+	m.open(rules, e.asked, Order{}, f, s, slow)
 }

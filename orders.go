@@ -66,7 +66,7 @@ func (b *Breaker) Override(o Override) error {
 }
 
 func (b *Breaker) setOverride(now int64, o Override, left time.Duration) {
-	b.override, b.overrideAt, b.soon = &o, now+int64(left), false
+	b.override, b.heldUntil, b.soon = &o, now+int64(left), false
 	b.suspend()
 }
 
@@ -95,7 +95,7 @@ func (b *Breaker) EndOverride(by Order) error {
 
 func (b *Breaker) endOverride(by Order, expired bool) {
 	ended := *b.override
-	b.override, b.overrideAt = nil, never
+	b.override, b.heldUntil = nil, never
 	if ended.Mode == ForcedOpen {
 		b.beginRecovery(RuleOverrideEnded, by, false)
 	} else {

@@ -32,7 +32,7 @@ func (t *trip) next(ev Evidence, at stamp) *trip {
 	switch {
 	case t == nil:
 		next.outage = &Outage{BeganAt: at.time(), Cause: ev, Openings: 1}
-	case next.outage != nil:
+	case next.outage != nil && ev.Rule != RuleFleetQuorum: // which cuts a recovery off that has not failed
 		next.outage.Openings++
 	}
 	return next

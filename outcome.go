@@ -207,7 +207,7 @@ func (b *Breaker) judgeWindow(now int64, o outcome) {
 	default:
 		return
 	}
-	b.openCircuit(now, b.evidence(rule, t), o.asked)
+	b.openCircuit(now, b.evidence(rule, t), o.asked, Order{})
 }
 
 // exiting reports whether the function that was deferred is run by runtime.Goexit.

@@ -298,7 +298,7 @@ func (b *Breaker) recoveryFailed(now int64, r *recovery, rule string, operation 
 	}
 	ev := b.evidence(rule, tally{failures: r.failures, successes: r.successes})
 	b.failedRecoveries++
-	b.openCircuit(now, ev, asked)
+	b.openCircuit(now, ev, asked, Order{})
 }
 
 // failing reports whether the latest outcomes reach the failure rate.

@@ -36,7 +36,7 @@ func (b *Breaker) Restore(s Snapshot) error {
 	now := int64(wall.Sub(b.base))
 	b.restoreCounts(s, wall, now)
 	b.endRecovery()
-	b.override, b.overrideAt = nil, never
+	b.override, b.heldUntil = nil, never
 	b.generation++
 	b.soon = false
 	if s.Override != nil {

@@ -42,6 +42,9 @@ func tableEvents() map[string]drive {
 			wait(24 * time.Hour)
 		})
 	}
+	follow := func(to State) drive {
+		return driven(func(t *testing.T, b *Breaker) { t.Helper(); mustNot(t, b.Follow(to, order)) })
+	}
 	reset := func(to State) drive {
 		return driven(func(t *testing.T, b *Breaker) { t.Helper(); mustNot(t, b.Reset(to, order)) })
 	}
@@ -147,6 +150,18 @@ func tableEvents() map[string]drive {
 		"a reset to closed": reset(Closed), "a reset to half_open": reset(HalfOpen),
 		"forced_open begins": begin(ForcedOpen), "forced_open ends": end(ForcedOpen),
 		"forced_closed begins": begin(ForcedClosed), "forced_closed ends": end(ForcedClosed),
+		"the instances open together": follow(Open), "the instances begin to recover together": follow(HalfOpen),
+		"the open time is over while it is held": driven(func(t *testing.T, b *Breaker) {
+			t.Helper()
+			b.Hold(time.Hour)
+			wait(time.Hour - 1)
+		}),
+		"the end of a hold after the open time": driven(func(t *testing.T, b *Breaker) {
+			t.Helper()
+			b.Hold(time.Hour)
+			wait(2 * time.Minute)
+			b.Hold(0)
+		}),
 		"disabled": set(disable), "enabled again": set(disable, enable),
 		"a reset while the mode is not auto": driven(func(t *testing.T, b *Breaker) {
 			t.Helper()

@@ -17,6 +17,7 @@ const (
 	RuleOverrideEnded       = "override_ended"       // an override ended, by hand or by time
 	RuleEnabled             = "enabled"              // the config enabled the breaker again
 	RuleChildrenOpen        = "children_open"        // that share of a Keyed's breakers is open
+	RuleFleetQuorum         = "fleet_quorum"         // instances of the service have decided it together
 )
 
 // Transition is one change of a breaker's state.
