@@ -91,7 +91,8 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if err := Check(a.file, a.settings.JWT); err != nil {
 		return nil, err
 	}
-	a.log = newLogger(o.Stderr, a.settings)
+	a.opts.Stderr = &oneByOne{to: o.Stderr}
+	a.log = newLogger(a.opts.Stderr, a.settings)
 	opened := a // a return without an app makes a nil
 	defer func() {
 		if err != nil {
@@ -330,14 +331,4 @@ func Serve(ctx context.Context, o Options) error {
 		return err
 	}
 	return a.Run(ctx)
-}
-
-func newLogger(w io.Writer, s config.Settings) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(s.LogLevel)) // validated
-	opts := &slog.HandlerOptions{Level: level}
-	if s.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
-	}
-	return slog.New(slog.NewTextHandler(w, opts))
 }
