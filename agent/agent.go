@@ -174,6 +174,7 @@ func (a *Agent) Leave(services ...string) {
 	for _, name := range services {
 		if m := a.members[name]; m != nil {
 			m.stop()
+			m.release()
 			delete(a.members, name)
 			a.left[name] = true
 		}

@@ -160,6 +160,12 @@ func (s *session) welcome(m *member, j *wire.JoinedService, at time.Time, progre
 	}
 	m.met = true
 	a.override(m, j.Override, at)
+	if j.Fleet != "" {
+		by := switchgear.Order{Actor: "fleet", Reason: "the instances are open together"}
+		if err := m.follow(j.Fleet, by, s.holdTime()); err != nil {
+			a.log.Warn("the breaker does not do what the fleet rule says", slog.String("service", m.name), slog.Any("error", err))
+		}
+	}
 	if j.Known <= m.heard { // or it is of another breaker of the same name
 		m.known(j.Known)
 		m.sent = j.Known

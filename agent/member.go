@@ -28,6 +28,7 @@ type member struct {
 	configError string          // why a newer one was refused
 	given       *given          // the manager's override; nil: it gave none
 	met         bool            // a manager has had it in its hands
+	held        bool            // the fleet rule has it wait with its recovery
 
 	// Of the present connection:
 	joined  bool

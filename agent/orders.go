@@ -41,14 +41,14 @@ func (s *session) obey(ctx context.Context, o *wire.AgentOrder) error {
 		s.busy.Go(func() { s.check(ctx, m, o.Order) })
 		return nil
 	}
-	err := a.carryOut(m, o)
+	err := a.carryOut(m, o, s.holdTime())
 	result := m.result(o.Order, err)
 	a.mu.Unlock()
 	return s.send(ctx, result)
 }
 
 // carryOut does what does not take long. The mutex is held.
-func (a *Agent) carryOut(m *member, o *wire.AgentOrder) error {
+func (a *Agent) carryOut(m *member, o *wire.AgentOrder, hold time.Duration) error {
 	by := switchgear.Order{Actor: o.Actor, Reason: o.Reason}
 	b := m.service.Breaker()
 	switch o.Kind {
@@ -64,7 +64,10 @@ func (a *Agent) carryOut(m *member, o *wire.AgentOrder) error {
 		return m.force(o.Override, o.Timestamp.Time)
 	case wire.OrderOverrideEnd:
 		return m.endOverride(by)
+	case wire.OrderFleet:
+		return m.follow(o.To, by, hold)
 	case wire.OrderReset:
+		m.held = false
 		to := switchgear.Closed
 		if o.To == switchgear.HalfOpen.String() {
 			to = switchgear.HalfOpen

@@ -59,6 +59,7 @@ func (s *session) run(alive, whatever context.Context) error {
 		s.leave(ctx)
 	}
 	cancel(err)
+	s.agent.release()
 	_ = s.socket.CloseNow() // it may be closed already
 	s.busy.Wait()
 	if _, closed := errors.AsType[*client.CloseError](s.failure); closed || err == nil {
@@ -165,6 +166,7 @@ func (s *session) serve(alive, ctx context.Context) error {
 			if s.isSilent() {
 				return errSilent
 			}
+			s.hold()
 			s.again()
 			err = s.send(ctx, wire.AgentHeartbeat{Type: wire.TypeAgentHeartbeat})
 		case <-s.agent.wake:

@@ -166,7 +166,7 @@ func (a *App) join(ctx context.Context) (err error) {
 	}
 	cfg := fleet.Config{
 		MaxServices: a.settings.MaxServices, MaxAgents: a.settings.Limits.Agents, MaxAgentServices: a.settings.Limits.ServicesPerAgent,
-		ForgetInstances: a.settings.ForgetInstances,
+		ForgetInstances: a.settings.ForgetInstances, Quorums: a.file.Quorums,
 	}
 	if n := a.node; n != nil {
 		deps.OnRole, deps.Bus = n.onRole, n.bus

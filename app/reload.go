@@ -114,6 +114,7 @@ func (a *App) apply(ctx context.Context, file *config.File) error {
 			return err
 		}
 	}
+	a.manager.SetQuorums(file.Quorums)
 	return putAlerts(ctx)
 }
 

@@ -41,6 +41,9 @@ type File struct {
 	// Alerts say what is told of, and to whom.
 	Alerts Alerts
 
+	// Quorums are the fleet rules (fleet.quorumInstances, quorumShare, services).
+	Quorums Quorums
+
 	// Settings are those of the process; what the file does not say is zero.
 	Settings Settings
 
@@ -246,6 +249,7 @@ func (r *reader) top(n *yaml.Node) {
 	}
 	r.file.Alerts = doc.Alerts.alerts(&more)
 	r.file.Settings = doc.settings(&more)
+	r.file.Quorums = doc.Fleet.quorums(&more)
 	bad.addNew(more)
 	r.reportAll(s, "", bad)
 }

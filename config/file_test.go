@@ -120,6 +120,7 @@ func TestParse_ReadsAWholeFile(t *testing.T) {
 			},
 			ResolveAfter: 1500 * time.Millisecond, RepeatInterval: 4 * time.Hour,
 		},
+		Quorums: config.Quorums{All: config.Quorum{Share: 0.5}},
 		Settings: config.Settings{
 			Listen: "127.0.0.1:9000", PublicURL: "https://board.example.com/switchgear", AllowedOrigins: []string{"http://127.0.0.1:3000"}, MaxServices: 50,
 			AllowedTargets: []string{"loopback", "10.0.0.0/8"},

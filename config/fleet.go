@@ -16,8 +16,12 @@ const (
 
 // fleetJSON is fleet in the file.
 type fleetJSON struct {
+	quorumJSON
+
 	ForgetInstancesMs *int64 `json:"forgetInstancesMs"`
 	LeaseMs           *int64 `json:"leaseMs"`
+
+	Services map[string]quorumJSON `json:"services"`
 }
 
 const (

@@ -39,5 +39,5 @@ func (f *File) Lint() []Problem {
 			all = append(all, Problem{f.Name, at.line(w.Field), join("services."+name, w.Field), w.Message})
 		}
 	}
-	return append(append(all, f.lintReceivers()...), f.lintFleet()...)
+	return slices.Concat(all, f.lintReceivers(), f.lintFleet(), f.lintQuorums())
 }

@@ -115,6 +115,9 @@ func (p *program) join(fresh bool) {
 				p.t.Error(err)
 			}
 		}
+		if err := follow(b, j.Fleet, switchgear.Order{Actor: "fleet"}); err != nil {
+			p.t.Error(err)
+		}
 		p.mu.Lock()
 		p.versions[service] = j.Version
 		p.mu.Unlock()
@@ -206,6 +209,8 @@ func (p *program) obey(s *fleet.AgentSession, o fleet.AgentOrder) {
 		err = b.Override(*o.Override)
 	case o.Kind == fleet.AgentOverrideEnd:
 		err = b.EndOverride(by)
+	case o.Kind == fleet.AgentFleet:
+		err = follow(b, o.Fleet, by)
 	case o.Kind == fleet.AgentConfig:
 		p.mu.Lock()
 		p.versions[o.Service] = o.Version
@@ -214,6 +219,28 @@ func (p *program) obey(s *fleet.AgentSession, o fleet.AgentOrder) {
 	s.Result(o.ID, err, p.state(o.Service))
 	time.Sleep(time.Millisecond) // for the breaker to have told
 	_ = p.send(o.Service, before)
+}
+
+// follow is what an agent does that the fleet rule tells something.
+func follow(b *switchgear.Breaker, to string, by switchgear.Order) error {
+	switch to {
+	case fleet.FleetOpen:
+		defer b.Hold(20 * time.Hour)
+		return b.Follow(switchgear.Open, by)
+	case fleet.FleetRecover:
+		return b.Follow(switchgear.HalfOpen, by)
+	case fleet.FleetAlone:
+		b.Hold(0)
+	}
+	return nil
+}
+
+// lose is the end of the connection, at which nobody waits any more.
+func (p *program) lose() {
+	p.session.Close(false)
+	for _, b := range p.breakers {
+		b.Hold(0)
+	}
 }
 
 func (p *program) Close(code int, _ string) {

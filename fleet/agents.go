@@ -40,6 +40,15 @@ const (
 	AgentOverrideEnd = "override_end" // end the override that the manager has set
 	AgentReset       = "reset"        // go To closed or half-open
 	AgentHealthCheck = "health_check" // run the health check now
+	AgentFleet       = "fleet"        // do what Fleet says
+)
+
+// What an instance is told by the fleet rule, as on the wire. It holds in the
+// connection in which it is told.
+const (
+	FleetOpen    = "open"      // be open, and wait with the recovery
+	FleetRecover = "half_open" // recover now, if open, and wait no longer
+	FleetAlone   = "auto"      // wait no longer: the breaker's own rules decide
 )
 
 // AgentOrder is an order to one instance of a service.
@@ -52,6 +61,7 @@ type AgentOrder struct {
 	Version  int
 	Override *switchgear.Override
 	To       switchgear.State
+	Fleet    string // one of the Fleet constants
 
 	Actor, Reason string
 }
@@ -92,6 +102,8 @@ type AgentJoined struct {
 	Override *switchgear.Override // the manager's; nil: one that a manager has set ends
 	Known    uint64               // the number of the last transition that the store has
 
+	Fleet string // one of the Fleet constants; empty: there is nothing to do
+
 	// State is what a fresh breaker begins with; nil: closed. Its totals and its
 	// transition number are those that the breaker has by itself.
 	State *switchgear.Snapshot
@@ -103,6 +115,7 @@ type InstanceView struct {
 
 	Connected bool
 	Stale     bool // nothing was heard of it for three heartbeats
+	BadCaller bool // it is open by itself, where the fleet rule has found no quorum and others with traffic are closed
 	Left      bool // it has ended in order, or gave the service up, and was the last of it
 	JoinedAt  time.Time
 	SeenAt    time.Time // when it was last heard of

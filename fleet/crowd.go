@@ -34,6 +34,8 @@ type crowd struct {
 	number   uint64
 	openings int
 	movedAt  time.Time
+	verdict  *verdict
+	parting  bool // the next state that is stored is that of an order which ends the verdict
 
 	gone    totals     // of the instances that are not here any more
 	saidAt  time.Time  // when the process began that said last what the config is
@@ -60,8 +62,9 @@ func newCrowd(m *Manager, s *member) *crowd {
 
 // crowdJSON is what the store has of a crowd beside its instances.
 type crowdJSON struct {
-	Gone   totals    `json:"gone"`
-	SaidAt time.Time `json:"saidAt,omitzero"`
+	Gone    totals       `json:"gone"`
+	SaidAt  time.Time    `json:"saidAt,omitzero"`
+	Verdict *verdictJSON `json:"verdict,omitempty"`
 }
 
 // find is the instance with that ID and its place, or where it would be. The
@@ -81,6 +84,7 @@ func (c *crowd) ruling() *ruling {
 	now := c.m.uptime()
 	return &ruling{
 		config: c.config.Resolved(), override: c.override, past: c.past,
+		quorum: c.m.quorum(c.name), verdict: c.verdict, now: time.Now(),
 		stale: func(p *process) bool { return p.stale(now) },
 	}
 }
@@ -166,11 +170,10 @@ func (c *crowd) Restore(s switchgear.Snapshot) error {
 	return nil
 }
 
-func (c *crowd) RestoreHealth(switchgear.Health)                     {}
-func (c *crowd) Start()                                              {}
-func (c *crowd) Stop(context.Context) error                          { return nil }
-func (c *crowd) observe(*Manager, *member) []func()                  { return nil }
-func (c *crowd) afterReset(live reading, _ switchgear.State) reading { return live }
+func (c *crowd) RestoreHealth(switchgear.Health)    {}
+func (c *crowd) Start()                             {}
+func (c *crowd) Stop(context.Context) error         { return nil }
+func (c *crowd) observe(*Manager, *member) []func() { return nil }
 
 func (c *crowd) removable() error {
 	if n := len(c.connected(nil)); n > 0 {
@@ -193,8 +196,21 @@ func (c *crowd) keep(st *ServiceState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if st.Crowd = c.pending; st.Crowd == nil {
-		st.Crowd = &crowdJSON{c.gone, c.saidAt}
+		st.Crowd = &crowdJSON{c.gone, c.saidAt, c.verdict.json()}
 	}
+	if c.parting || st.CircuitBreaker.Mode != switchgear.Auto {
+		parted := *st.Crowd
+		parted.Verdict = nil
+		st.Crowd, c.parting = &parted, false
+	}
+}
+
+// afterReset leaves the state to the transitions of the instances.
+func (c *crowd) afterReset(live reading, _ switchgear.State) reading {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.parting = true
+	return live
 }
 
 // Configure puts a config in force, and sends it to all. Whoever refuses it says
@@ -219,6 +235,7 @@ func (c *crowd) Override(o switchgear.Override) error {
 	}
 	c.mu.Lock()
 	c.override = &o
+	c.dismiss()
 	c.changed(time.Now())
 	c.mu.Unlock()
 	c.order(AgentOrder{Kind: AgentOverride, Override: &o, Actor: o.Actor, Reason: o.Reason})
@@ -228,6 +245,7 @@ func (c *crowd) Override(o switchgear.Override) error {
 func (c *crowd) EndOverride(by switchgear.Order) error {
 	c.mu.Lock()
 	c.past, c.override = c.override, nil
+	c.dismiss()
 	c.changed(time.Now())
 	c.mu.Unlock()
 	c.order(AgentOrder{Kind: AgentOverrideEnd, Actor: by.Actor, Reason: by.Reason})
@@ -235,6 +253,10 @@ func (c *crowd) EndOverride(by switchgear.Order) error {
 }
 
 func (c *crowd) Reset(to switchgear.State, by switchgear.Order) error {
+	c.mu.Lock()
+	c.dismiss()
+	c.changed(time.Now())
+	c.mu.Unlock()
 	c.order(AgentOrder{Kind: AgentReset, To: to, Actor: by.Actor, Reason: by.Reason})
 	return nil
 }

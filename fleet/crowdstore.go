@@ -37,6 +37,7 @@ func (m *Manager) restoreCrowd(ctx context.Context, c *crowd, extra *crowdJSON, 
 	defer c.mu.Unlock()
 	if extra != nil {
 		c.gone, c.saidAt = extra.Gone, extra.SaidAt
+		c.verdict = extra.Verdict.verdict(time.Now())
 	}
 	for _, row := range rows {
 		var j instanceJSON
@@ -151,9 +152,9 @@ func instanceEvidence(tr *switchgear.Transition, i *instance, scope string) json
 const RuleAllInstances = "all_instances"
 
 // wholeEvidence is the evidence of a transition of the whole.
-func wholeEvidence(v *crowdView, number uint64, version int) json.RawMessage {
+func wholeEvidence(v *crowdView, rule string, number uint64, version int) json.RawMessage {
 	e := evidenceJSON{
-		Transition: number, Rule: RuleAllInstances, Failures: v.Failures, Successes: v.Successes, Slow: v.Slow,
+		Transition: number, Rule: rule, Failures: v.Failures, Successes: v.Successes, Slow: v.Slow,
 		ConsecutiveFailures: v.ConsecutiveFailures, RecoveryAttempt: v.RecoveryAttempts, ConfigVersion: version,
 		OpenMs: ms(v.OpenTime), Outage: outageEvidence(v.Outage), Scope: "service",
 		Instances: &instancesJSON{Total: v.census.Total, Open: v.tally[switchgear.Open]},

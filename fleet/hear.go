@@ -103,7 +103,7 @@ func (c *crowd) due(now time.Time) *change {
 	}
 	v := c.whole(now)
 	up := c.m.uptime()
-	want := c.want || len(c.inbox) > 0 || v.decided != c.state ||
+	want := c.want || len(c.inbox) > 0 || v.decided != c.state || c.undecided(now) ||
 		c.override != nil && !now.Before(c.override.Until)
 	for _, i := range c.all {
 		want = want || i.forgettable(up, c.m.cfg.ForgetInstances) && len(c.all) > 1 || i.left && len(c.all) > 1 ||
@@ -200,6 +200,9 @@ func (i *instance) take(st InstanceState, now time.Time) bool {
 	}
 	i.changes++
 	i.unsaved = true
+	if st.Snapshot.Mode != switchgear.Auto {
+		i.told = toldNothing // what was said does not move it now
+	}
 	if st.Snapshot.Transitions > i.number {
 		since := now
 		if i.ahead != nil {

@@ -223,7 +223,7 @@ func (m *Manager) saidAnew(s *member, def config.Service, startedAt time.Time, b
 func (c *crowd) prepare(startedAt time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pending = &crowdJSON{c.gone, startedAt}
+	c.pending = &crowdJSON{c.gone, startedAt, c.verdict.json()}
 }
 
 func (c *crowd) settle() {

@@ -78,6 +78,10 @@ type Config struct {
 	// was heard, unless it is the last of its service. What it has counted stays.
 	// Default 1 h.
 	ForgetInstances time.Duration
+
+	// Quorums are the fleet rules, which SetQuorums changes. By default there are
+	// none.
+	Quorums config.Quorums
 }
 
 const (
@@ -117,6 +121,7 @@ type Manager struct {
 	epoch      string
 	began      time.Time // by a clock that nobody sets
 	agents     processes
+	quorums    atomic.Pointer[config.Quorums]
 
 	cluster   ClusterStore // nil: the manager is alone
 	bus       Bus
@@ -226,6 +231,7 @@ func New(ctx context.Context, deps Deps, cfg Config) (*Manager, error) {
 		changes: make(chan *change, maxWaiting), done: make(chan struct{}),
 		members: make(map[string]*member), users: make(map[string]map[string]bool), told: make(chan struct{}), another: make(chan struct{}),
 	}
+	m.SetQuorums(cfg.Quorums)
 	if cfg.Node.ID != "" {
 		return m, m.joinCluster(ctx)
 	}

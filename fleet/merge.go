@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/config"
 )
 
 // instance is one process's copy of a service of a crowd. The crowd's mutex
@@ -22,6 +23,7 @@ type instance struct {
 	warned   string  // the ConfigError that was told
 	hasCheck bool
 	left     bool // its process has ended in order, or gave the service up
+	told     word // of a verdict, in this connection
 	unsaved  bool // the store has not what it is now
 	changes  uint // how often something of it was heard
 }
@@ -85,6 +87,9 @@ type ruling struct {
 	config   switchgear.Config    // resolved
 	override *switchgear.Override // the manager's
 	past     *switchgear.Override // the last that was the manager's and is not any more
+	quorum   config.Quorum
+	verdict  *verdict // nil: each decides alone
+	now      time.Time
 	stale    func(*process) bool
 }
 
@@ -132,6 +137,18 @@ func (t tally) decide(before switchgear.State) switchgear.State {
 		return switchgear.Open
 	}
 	return before
+}
+
+// decided is the state of the whole. Under a verdict it is open, or, while the one
+// that has the lease recovers, half-open.
+func (r *ruling) decided(n tally, all []*instance, before switchgear.State) switchgear.State {
+	if r.verdict == nil {
+		return n.decide(before)
+	}
+	if _, holder := find(all, r.verdict.holder); holder != nil && holder.state.Snapshot.State == switchgear.HalfOpen {
+		return switchgear.HalfOpen
+	}
+	return switchgear.Open
 }
 
 // considered are the instances that the decision is made by: those that are not
@@ -189,7 +206,7 @@ func (r *ruling) merge(all []*instance, gone *totals, state switchgear.State) *c
 	for _, i := range some {
 		v.tally[r.effective(&i.state.Snapshot)]++
 	}
-	v.decided = v.tally.decide(state)
+	v.decided = r.decided(v.tally, all, state)
 	v.State = state
 	v.Operations = v.total.Operations
 	if len(some) == 1 {
@@ -215,6 +232,7 @@ func (r *ruling) merge(all []*instance, gone *totals, state switchgear.State) *c
 		v.AdmittedShare = shares / float64(len(some))
 	}
 	v.finish(some)
+	in.BadCallers = r.badCallers(all)
 	v.health, v.Performance = h.health(), p.performance()
 	v.census.Instances, v.census.silent = in, in.Total > 0 && in.Stale == in.Total
 	v.Mode, v.Override = switchgear.Auto, r.override
@@ -250,7 +268,8 @@ func (v *crowdView) addRecovery(s *switchgear.Snapshot, state switchgear.State) 
 	if v.State == switchgear.Closed || state == switchgear.Closed {
 		return
 	}
-	if s.OpenedAt.After(v.OpenedAt) {
+	// What opened one by itself says more than that others followed.
+	if own := !followed(s.Trip); own && followed(v.Trip) || own == !followed(v.Trip) && s.OpenedAt.After(v.OpenedAt) {
 		v.OpenedAt, v.OpenTime, v.Trip = s.OpenedAt, s.OpenTime, s.Trip
 	}
 	if o := s.Outage; o != nil && (v.Outage == nil || o.BeganAt.Before(v.Outage.BeganAt)) {

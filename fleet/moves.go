@@ -93,7 +93,7 @@ func (m *Manager) planRow(s *member, live reading, b *draft, by string) error {
 func trafficWarning(t *switchgear.Transition) json.RawMessage {
 	e := &t.Evidence
 	total := e.Failures + e.Successes
-	if t.From != switchgear.Closed || t.To != switchgear.Open || e.Rule == switchgear.RuleSlowCalls ||
+	if t.From != switchgear.Closed || t.To != switchgear.Open || e.Rule == switchgear.RuleSlowCalls || e.Rule == switchgear.RuleFleetQuorum ||
 		float64(e.Successes) <= 0.99*float64(total) {
 		return nil
 	}

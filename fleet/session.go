@@ -258,11 +258,12 @@ func (m *Manager) Instances(service string) ([]InstanceView, error) {
 	c := s.crowd
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	up, now := m.uptime(), time.Now()
+	up, now, r := m.uptime(), time.Now(), c.ruling()
+	bad := r.badCaller(c.all)
 	views := make([]InstanceView, 0, len(c.all))
 	for _, i := range c.all {
 		v := InstanceView{
-			AgentInfo: *i.who.info.Load(), Connected: i.who.session.Load() != nil && !i.left, Stale: !i.left && i.who.stale(up), Left: i.left,
+			AgentInfo: *i.who.info.Load(), Connected: i.who.session.Load() != nil && !i.left, Stale: !i.left && i.who.stale(up), Left: i.left, BadCaller: bad(i),
 			JoinedAt: i.joined(), SeenAt: now.Add(i.who.heardAt() - up).UTC(), State: i.state,
 		}
 		v.State.Service = service

@@ -32,6 +32,10 @@ type turn struct {
 	number   uint64
 	openings int
 	movedAt  time.Time
+	verdict  *verdict
+	ruled    ruled
+	said     map[*instance]word // orders of the verdict
+	healed   bool               // an instance has closed by its own recovery
 	edges    [3][3]uint32
 	missed   uint64 // transitions that nobody has told
 	tally    tally
@@ -70,13 +74,14 @@ func (t *turn) plan(b *draft) error {
 		t.take(it)
 	}
 	t.clock()
+	t.judge()
 	t.decide(t.now)
 	t.conclude()
 	whole := t.rule.merge(t.all, &t.gone, t.state)
 	whole.Service, whole.Transitions, whole.At = s.name, t.number, t.now.UTC()
 	c.finish(whole)
 	whole.Transitions = t.number
-	c.pending = &crowdJSON{t.gone, c.saidAt}
+	c.pending = &crowdJSON{t.gone, c.saidAt, t.verdict.json()}
 	b.Instances, b.GoneInstances = t.rows()
 	c.mu.Unlock()
 	if len(t.events) == 0 && len(b.Instances)+len(b.GoneInstances) == 0 {
@@ -94,7 +99,7 @@ func (t *turn) reset() {
 	*t = turn{
 		c: c, items: t.items, now: time.Now(), rule: c.ruling(), all: slices.Clone(c.all), gone: c.gone,
 		before: make(map[*instance]uint), copies: make(map[*instance]*instance), origin: make(map[*instance]*instance),
-		state: c.state, number: c.number, openings: c.openings, movedAt: c.movedAt,
+		state: c.state, number: c.number, openings: c.openings, movedAt: c.movedAt, verdict: c.verdict,
 	}
 	for _, it := range t.items {
 		it.err, it.joined = nil, AgentJoined{}
@@ -184,12 +189,16 @@ func (t *turn) transition(i *instance, tr *switchgear.Transition) {
 	}
 	was := t.rule.effective(&i.state.Snapshot)
 	i.follow(tr)
+	if i.told == toldFollow {
+		i.told = toldNothing
+	}
+	t.healed = t.healed || tr.To == switchgear.Closed && tr.Evidence.Rule == switchgear.RuleMinHealthyPeriod
 	is := t.rule.effective(&i.state.Snapshot)
 	if t.counted[i] {
 		t.tally[was]--
 		t.tally[is]++
 	}
-	decided := t.tally.decide(t.state)
+	decided := t.rule.decided(t.tally, t.all, t.state)
 	at := tr.At.UTC()
 	if at.After(t.now) {
 		at = t.now.UTC()
@@ -240,7 +249,7 @@ func (i *instance) follow(tr *switchgear.Transition) {
 
 // decide tells what the whole does, if that is not what it did.
 func (t *turn) decide(at time.Time) {
-	to := t.tally.decide(t.state)
+	to := t.rule.decided(t.tally, t.all, t.state)
 	if to == t.state {
 		return
 	}
@@ -261,7 +270,7 @@ func (t *turn) decide(at time.Time) {
 	}
 	t.events = append(t.events, Event{
 		Service: t.c.name, Kind: EventTransition, From: from.String(), To: to.String(), At: at,
-		Reason: wholeReason(to, t.tally), Evidence: wholeEvidence(v, t.number, t.c.member.version),
+		Reason: t.why(to), Evidence: wholeEvidence(v, t.rule.name(), t.number, t.c.member.version),
 	})
 }
 

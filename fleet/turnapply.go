@@ -32,7 +32,7 @@ func (t *turn) join(it *item) {
 		}
 		i.take(it.after, t.now)
 	}
-	i.left, i.unsaved, i.hasCheck = false, true, it.join.HasCheck
+	i.left, i.unsaved, i.hasCheck, i.told = false, true, it.join.HasCheck, toldNothing
 	t.count()
 }
 
@@ -132,7 +132,7 @@ func (t *turn) apply() {
 	m.mu.Lock()
 	c.mu.Lock()
 	t.replace()
-	c.gone, c.state, c.number, c.openings, c.movedAt = t.gone, t.state, t.number, t.openings, t.movedAt
+	c.gone, c.state, c.number, c.openings, c.movedAt, c.verdict = t.gone, t.state, t.number, t.openings, t.movedAt, t.verdict
 	for from := range t.edges {
 		for to, n := range t.edges[from] {
 			c.edges[from][to] += n
@@ -154,6 +154,7 @@ func (t *turn) apply() {
 	for _, it := range t.items {
 		t.answer(it)
 	}
+	orders := t.orders()
 	c.pending, c.turning = nil, false
 	c.changed(time.Now())
 	var next *change
@@ -162,6 +163,9 @@ func (t *turn) apply() {
 	}
 	c.mu.Unlock()
 	m.mu.Unlock()
+	for _, o := range orders {
+		o.session.order(o.order, newPoll(1)) // whoever does not take it goes on by its own rules
+	}
 	if next != nil { // which the sequencer cannot send to itself
 		time.AfterFunc(0, func() {
 			select {
@@ -207,6 +211,10 @@ func (t *turn) answer(it *item) {
 	c, s := t.c, t.c.member
 	it.joined.Service, it.joined.Config, it.joined.Version = c.name, s.config, s.version
 	it.joined.Override, it.joined.Known = c.override, it.inst.stored
+	if w, ok := t.said[it.inst]; ok { // with the answer, rather than before it
+		it.joined.Fleet = w.String()
+		delete(t.said, it.inst)
+	}
 	it.session.mu.Lock()
 	defer it.session.mu.Unlock()
 	if it.session.seats[c.name] != nil {

@@ -86,6 +86,10 @@ type View struct {
 // Instances are how many copies of a service there are.
 type Instances struct {
 	Total, Open, Stale int
+
+	// BadCallers are open by themselves, where the fleet rule has found no quorum
+	// and others with traffic are closed.
+	BadCallers int
 }
 
 // IsOpen reports whether nothing is admitted.
@@ -154,6 +158,9 @@ func (v *View) Details() string {
 		if in.Stale > 0 {
 			text += fmt.Sprintf(", %d silent", in.Stale)
 		}
+		if in.BadCallers > 0 {
+			text += fmt.Sprintf(", %d bad callers", in.BadCallers)
+		}
 	}
 	if v.Answers != "" {
 		return v.Answers + "; " + text
@@ -192,6 +199,7 @@ var ruleWords = map[string]string{
 	switchgear.RuleRecoveryFailure:     "an operation of the recovery failed",
 	switchgear.RuleProbeTimeout:        "an operation of the recovery did not end in time",
 	switchgear.RuleHealthCheck:         "the health check failed in the recovery",
+	switchgear.RuleFleetQuorum:         "too many instances are open",
 }
 
 func ruleText(rule string) string { return cmp.Or(ruleWords[rule], rule) }

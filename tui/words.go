@@ -61,6 +61,7 @@ var ruleWords = map[string]string{
 	"override_ended":       "the override ended",
 	"enabled":              "enabled again",
 	"children_open":        "too many of its keys are open",
+	"fleet_quorum":         "too many instances are open",
 }
 
 func ruleText(rule string) string {

@@ -29,6 +29,15 @@ const (
 	OrderOverrideEnd = "override_end"
 	OrderReset       = "reset"
 	OrderHealthCheck = "health_check"
+	OrderFleet       = "fleet"
+)
+
+// What a fleet order says in To, and a JoinedService in Fleet. It holds until
+// another is said or the connection ends: then the breaker's own rules decide.
+const (
+	FleetOpen    = "open"      // be open, by the rule fleet_quorum, and do not begin a recovery
+	FleetRecover = "half_open" // begin the recovery now, if open
+	FleetAlone   = "auto"      // wait no longer: the breaker's own rules decide
 )
 
 // CodeTakenOver is what a connection is closed with where a newer one of the same
@@ -108,6 +117,10 @@ type JoinedService struct {
 	ConfigVersion int             `json:"config_version"`
 	Override      *Override       `json:"override"` // the manager's, or null: then one of the manager's ends
 	Known         uint64          `json:"known"`    // the number of the last transition that the manager has stored
+
+	// Fleet is what the fleet rule wants of it, one of the Fleet constants; empty:
+	// nothing.
+	Fleet string `json:"fleet,omitempty"`
 
 	// State is what a fresh breaker begins with: null is closed.
 	State *AgentState `json:"state"`
@@ -208,7 +221,7 @@ type AgentOrder struct {
 	Config        json.RawMessage `json:"config,omitempty"`
 	ConfigVersion int             `json:"config_version,omitempty"`
 	Override      *Override       `json:"override,omitempty"`
-	To            string          `json:"to,omitempty"` // of a reset
+	To            string          `json:"to,omitempty"` // of a reset, or of a fleet order
 	Actor         string          `json:"actor"`
 	Reason        string          `json:"reason"`
 }
@@ -246,6 +259,7 @@ type Instance struct {
 	ConfigVersion  int            `json:"config_version"`
 	ConfigError    *string        `json:"config_error"`
 	IsOpen         bool           `json:"is_open"`
+	BadCaller      bool           `json:"bad_caller"` // it is open alone: the fleet rule has found no quorum, and others with traffic are closed
 	CircuitBreaker CircuitBreaker `json:"circuit_breaker"`
 	Operations     Operations     `json:"operations"`
 	Performance    Performance    `json:"performance"`

@@ -26,6 +26,7 @@ func (e *Entry) AppendJSON(b []byte) []byte {
 	b = whole(b, `,"instances":{"total":`, e.Instances.Total)
 	b = whole(b, `,"open":`, e.Instances.Open)
 	b = whole(b, `,"stale":`, e.Instances.Stale)
+	b = whole(b, `,"bad_callers":`, e.Instances.BadCallers)
 	b = text(b, `},"source":`, e.Source)
 	b = flag(b, `,"config_differs_from_file":`, e.ConfigDiffersFromFile)
 	b = raw(b, `,"health_check":`, e.HealthCheck)

@@ -140,6 +140,9 @@ type Instances struct {
 	Total int `json:"total"`
 	Open  int `json:"open"`
 	Stale int `json:"stale"`
+
+	// BadCallers are open alone: the fleet rule has found no quorum.
+	BadCallers int `json:"bad_callers"`
 }
 
 // Event is one line of a service's history.

@@ -32,12 +32,21 @@ func (c *instancesCmd) Run(ctx context.Context, p *process) error {
 	for i := range list.Instances {
 		v := &list.Instances[i]
 		rows[i] = []string{
-			orNone(v.Name), v.Instance, heardOf(v), circuit(&v.CircuitBreaker), count(v.CircuitBreaker.Failures), count(v.Operations.Total),
+			orNone(v.Name), v.Instance, heardOf(v), circuitOf(v), count(v.CircuitBreaker.Failures), count(v.Operations.Total),
 			runs(v), orNone(v.Program), orNone(v.Address), p.when(v.SeenAt.Time),
 		}
 	}
 	header := []string{"NAME", "INSTANCE", "CONNECTION", "CIRCUIT", "FAILURES", "OPERATIONS", "CONFIG", "PROGRAM", "ADDRESS", "SEEN"}
 	return p.printTable(header, rows)
+}
+
+// circuitOf is how the circuit of an instance is.
+func circuitOf(v *wire.Instance) string {
+	text := circuit(&v.CircuitBreaker)
+	if v.BadCaller {
+		text += ", alone"
+	}
+	return text
 }
 
 // heardOf is whether anything is heard of an instance.
@@ -71,6 +80,9 @@ func instancesLine(n wire.Instances) string {
 	}
 	if n.Stale > 0 {
 		text += fmt.Sprintf(", %d silent", n.Stale)
+	}
+	if n.BadCallers > 0 {
+		text += fmt.Sprintf(", %d open alone", n.BadCallers)
 	}
 	return text
 }

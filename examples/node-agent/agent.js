@@ -84,6 +84,7 @@ export class Agent {
     socket.on("close", (code) => {
       timers.forEach(clearInterval);
       this.#socket = null;
+      for (const member of this.#members.values()) member.breaker.follow("auto"); // nobody is there to end a wait
       if (this.#closed) return;
       refused ||= [1008, 4001, 4003, 4004, 4090].includes(code);
       if (performance.now() - began > longWait) this.#wait = firstWait;
@@ -151,6 +152,7 @@ export class Agent {
     if (answer.state && !member.met) member.breaker.adopt(answer.state);
     member.met = member.joined = true;
     if (answer.override && !isDeepStrictEqual(answer.override, member.given)) this.#force(member, answer.override, now);
+    if (answer.fleet && member.breaker.mode === "auto") member.breaker.follow(answer.fleet, { actor: "fleet" });
     if (!answer.override && member.given && member.breaker.override === member.given) member.breaker.endOverride({});
     this.#known(member, answer.known);
     member.sent = answer.known;
@@ -231,6 +233,9 @@ export class Agent {
           break;
         case "reset":
           member.breaker.reset(order.to, by);
+          break;
+        case "fleet":
+          member.breaker.follow(order.to, by);
           break;
         default:
           throw Object.assign(new Error(`${order.kind} is no order that this program knows`), { code: 4004 });

@@ -20,6 +20,7 @@ export class Breaker {
   openedAt = null;
   until = 0; // when it goes to half-open, by performance.now
   trip = null;
+  held = false; // the fleet rule has it wait
   onTransition = () => {};
 
   #failures = []; // when, within the window
@@ -106,6 +107,7 @@ export class Breaker {
     clearTimeout(this.#timer);
     this.#probing = false;
     this.state = to;
+    if (to !== "open") this.held = false;
     if (to === "open") {
       evidence.open_ms = this.config.resetTimeoutMs;
       this.openedAt = new Date();
@@ -127,7 +129,7 @@ export class Breaker {
   #openFor(ms) {
     this.until = performance.now() + ms;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.state === "open" && this.#move("half_open", "reset_timeout"), Math.min(ms, 86_400_000)).unref();
+    this.#timer = setTimeout(() => this.state === "open" && !this.held && this.#move("half_open", "reset_timeout"), Math.min(ms, 86_400_000)).unref();
   }
 
   // adopt begins as another instance of the service was, if this one has not
@@ -165,6 +167,17 @@ export class Breaker {
   reset(to, by) {
     if (this.mode !== "auto") throw new Conflict("the circuit is overridden or disabled");
     this.#move(to || "closed", "reset", by);
+  }
+
+  // follow does what the fleet rule wants: be open and wait, recover now, or go by
+  // the own rules again, which is also what the end of the connection means.
+  follow(to, by) {
+    if (this.mode !== "auto" && to !== "auto") throw new Conflict("the circuit is overridden or disabled");
+    const waited = this.held;
+    this.held = to === "open";
+    if (to === "open" && this.state !== "open") this.#move("open", "fleet_quorum", by);
+    if (to === "half_open" && this.state === "open") this.#move("half_open", "fleet_quorum", by);
+    if (to === "auto" && waited && this.state === "open") this.#openFor(this.retryAfterMs);
   }
 
   // force sets an override that ends after so many milliseconds.

@@ -71,6 +71,7 @@ func joined(j *fleet.AgentJoined) (wire.JoinedService, error) {
 		return out, err
 	}
 	out.Config, out.ConfigVersion, out.Override, out.Known = cfg, j.Version, override(j.Override), j.Known
+	out.Fleet = j.Fleet
 	if j.State != nil {
 		out.State = begins(j.Service, j.State)
 	}
@@ -106,6 +107,8 @@ func order(o *fleet.AgentOrder) wire.AgentOrder {
 	}
 	if o.Kind == fleet.AgentReset {
 		out.To = o.To.String()
+	} else if o.Kind == fleet.AgentFleet {
+		out.To = o.Fleet
 	}
 	return out
 }

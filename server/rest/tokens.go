@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/internal/pattern"
 	"github.com/degenduel/switchgear/server/internal/auth"
 	"github.com/degenduel/switchgear/server/internal/problem"
 	"github.com/degenduel/switchgear/server/internal/view"
@@ -117,7 +118,7 @@ func readToken(bad *badFields, body *wire.TokenRequest) fleet.Token {
 		bad.add("services", "an empty list is no service at all; for all services leave it out, or send null")
 	}
 	for i, p := range t.Services {
-		if !auth.ValidPattern(p) {
+		if !pattern.Valid(p) {
 			bad.add(fmt.Sprintf("services[%d]", i), "%.130q is no pattern: it must match [a-z0-9_.:*-]{1,128}", p)
 		}
 	}

@@ -102,7 +102,7 @@ export interface Entry {
   health: Health;
   config: Config;
   config_version: number;
-  instances: { total: number; open: number; stale: number };
+  instances: { total: number; open: number; stale: number; bad_callers?: number };
   source: 'file' | 'api' | 'code' | 'agent';
   config_differs_from_file: boolean;
   health_check: Record<string, unknown> | null;
@@ -130,6 +130,8 @@ export interface Instance {
   /** Why it refused a newer one. */
   config_error: string | null;
   is_open: boolean;
+  /** Open alone: the fleet rule has found no quorum. */
+  bad_caller?: boolean;
   circuit_breaker: CircuitBreaker;
   operations: Operations;
   performance: Performance;

@@ -35,6 +35,7 @@ export const ruleWords: Record<string, string> = {
   enabled: 'enabled again',
   children_open: 'too many of its keys are open',
   all_instances: 'by its instances',
+  fleet_quorum: 'too many instances are open',
 };
 
 export const ruleText = (rule: unknown): string => (typeof rule === 'string' ? (ruleWords[rule] ?? rule) : '');

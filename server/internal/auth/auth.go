@@ -44,6 +44,7 @@ import (
 	"time"
 
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/internal/pattern"
 )
 
 // Options are what an Authenticator is made of.
@@ -168,7 +169,7 @@ func (k *known) addToken(t *fleet.Token) error {
 		return fmt.Errorf("token %s: %w", t.ID, err)
 	}
 	for _, p := range t.Services {
-		if !ValidPattern(p) {
+		if !pattern.Valid(p) {
 			return fmt.Errorf("auth: token %s: %q is no pattern of services", t.ID, p)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/internal/pattern"
 	"github.com/degenduel/switchgear/internal/strict"
 )
 
@@ -92,7 +93,7 @@ func (c *claims) identity(token string, by *key) (Identity, error) {
 		return Identity{}, refusal("a JWT without a proper role")
 	}
 	for _, p := range c.services {
-		if !ValidPattern(p) {
+		if !pattern.Valid(p) {
 			return Identity{}, refusal("a JWT with an improper pattern of services")
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/internal/pattern"
 )
 
 func FuzzJWT(f *testing.F) {
@@ -43,7 +44,7 @@ func FuzzJWT(f *testing.F) {
 				t.Errorf("let in without a signature: %+v", id)
 			}
 			for _, p := range id.Services {
-				if !ValidPattern(p) {
+				if !pattern.Valid(p) {
 					t.Errorf("pattern %q", p)
 				}
 			}

@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"slices"
 	"time"
+
+	"github.com/degenduel/switchgear/internal/pattern"
 )
 
 // Identity is who asks. Those that this package gives out share their Services,
@@ -58,7 +60,7 @@ func (id Identity) Limited() bool { return len(id.Services) > 0 }
 
 // Sees reports whether the token is for the service.
 func (id Identity) Sees(service string) bool {
-	return !id.Limited() || slices.ContainsFunc(id.Services, func(p string) bool { return match(p, service) })
+	return !id.Limited() || slices.ContainsFunc(id.Services, func(p string) bool { return pattern.Match(p, service) })
 }
 
 func (id Identity) expired(now time.Time) bool {

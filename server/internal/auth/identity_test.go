@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/degenduel/switchgear/fleet"
 )
 
@@ -52,28 +50,6 @@ func TestSees_GoesByThePatterns(t *testing.T) {
 	}
 }
 
-// matches says what a pattern means, slowly.
-func matches(pattern, name string) bool {
-	switch {
-	case pattern == "":
-		return name == ""
-	case pattern[0] == '*':
-		return matches(pattern[1:], name) || name != "" && matches(pattern, name[1:])
-	}
-	return name != "" && pattern[0] == name[0] && matches(pattern[1:], name[1:])
-}
-
-func TestSees_MeansWhatPatternsMean(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		pattern := rapid.StringMatching(`[ab*]{1,8}`).Draw(t, "pattern")
-		name := rapid.StringMatching(`[ab]{0,8}`).Draw(t, "name")
-		if got, want := match(pattern, name), matches(pattern, name); got != want {
-			t.Fatalf("match(%q, %q) = %v", pattern, name, got)
-		}
-	})
-}
-
 func TestSees_TakesNoLongerForAHostilePattern(t *testing.T) {
 	t.Parallel()
 	name := strings.Repeat("a", 128)
@@ -87,19 +63,6 @@ func TestSees_TakesNoLongerForAHostilePattern(t *testing.T) {
 		}
 	case <-time.After(20 * time.Second): // going back would take for ever
 		t.Fatal("it does not end")
-	}
-}
-
-func TestValidPattern_IsANameWithStars(t *testing.T) {
-	t.Parallel()
-	for p, want := range map[string]bool{
-		"*": true, "a": true, "a*": true, "9_.:-*": true, strings.Repeat("a", 128): true, "-a*": true,
-		"": false, "A": false, "a b": false, "a?": false, "ä": false, "a\n": false, "a/b": false, "[a]": false,
-		strings.Repeat("a", 129): false,
-	} {
-		if got := ValidPattern(p); got != want {
-			t.Errorf("ValidPattern(%q) = %v", p, got)
-		}
 	}
 }
 

@@ -21,7 +21,7 @@ func instance(v *fleet.InstanceView) wire.Instance {
 		Instance: v.Instance, Name: v.Name, Program: v.Program, Library: v.Library, Address: v.Address, Node: v.Node,
 		Connected: v.Connected, Stale: v.Stale, StartedAt: wire.Time{Time: v.StartedAt},
 		JoinedAt: wire.Time{Time: v.JoinedAt}, SeenAt: wire.Time{Time: v.SeenAt},
-		ConfigVersion: v.State.ConfigVersion, ConfigError: text(v.State.ConfigError), IsOpen: v.IsOpen(),
+		ConfigVersion: v.State.ConfigVersion, ConfigError: text(v.State.ConfigError), IsOpen: v.IsOpen(), BadCaller: v.BadCaller,
 		CircuitBreaker: CircuitBreaker(&state), Operations: operations(s), Performance: performance(s), Health: Health(v.State.Health),
 	}
 }

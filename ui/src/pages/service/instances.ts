@@ -31,7 +31,7 @@ export function standingWords(one: Instance, standing: Standing): string {
     case 'gone':
       return 'gone';
     default:
-      return circuit;
+      return one.bad_caller === true ? `${circuit}, alone` : circuit;
   }
 }
 

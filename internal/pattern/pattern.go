@@ -1,21 +1,22 @@
-package auth
+// Package pattern knows the patterns of services' names.
+package pattern
 
 import (
 	"regexp"
 	"strings"
 )
 
-var patternForm = regexp.MustCompile(`^[a-z0-9_.:*-]{1,128}$`)
+var form = regexp.MustCompile(`^[a-z0-9_.:*-]{1,128}$`)
 
-// ValidPattern reports whether p can be a pattern of services: 1 to 128
+// Valid reports whether p can be a pattern of services: 1 to 128
 // characters of a service's name and '*', which stands for any run of
 // characters, also none.
-func ValidPattern(p string) bool { return patternForm.MatchString(p) }
+func Valid(p string) bool { return form.MatchString(p) }
 
-// match looks for the pieces between the stars from left to right, each as far
+// Match reports whether the name is one that a valid pattern is for. It looks for the pieces between the stars from left to right, each as far
 // left as can be, and never goes back: what is left for the later pieces is then
 // as much as can be.
-func match(pattern, name string) bool {
+func Match(pattern, name string) bool {
 	piece, rest, star := strings.Cut(pattern, "*")
 	if !star {
 		return pattern == name

@@ -1,0 +1,289 @@
+package fleet_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/config"
+	"github.com/degenduel/switchgear/fleet"
+)
+
+// twoOfFour is the rule of these tests.
+var twoOfFour = config.Quorums{All: config.Quorum{Instances: 2, Share: 0.5}}
+
+// crew are programs of web that have had traffic, under the rule.
+type crew struct {
+	*bench
+
+	t   *testing.T
+	all []*program
+}
+
+func newCrew(t *testing.T, store fleet.Store, names ...string) *crew {
+	t.Helper()
+	c := &crew{bench: start(t, store, &upstream{}), t: t}
+	c.SetQuorums(twoOfFour)
+	for _, name := range names {
+		p := joined(t, c.bench, name, "web")
+		p.breakers["web"].RecordSuccess(time.Millisecond)
+		p.report("web")
+		c.all = append(c.all, p)
+	}
+	return c
+}
+
+// live has all live for so long, at a time.
+func (c *crew) live(d time.Duration) {
+	var all sync.WaitGroup
+	for _, p := range c.all {
+		all.Go(func() { p.live(d) })
+	}
+	all.Wait()
+	synctest.Wait()
+}
+
+// states are those of the breakers themselves.
+func (c *crew) states() string {
+	var all []string
+	for _, p := range c.all {
+		all = append(all, p.breakers["web"].State().String())
+	}
+	return strings.Join(all, " ")
+}
+
+func (c *crew) want(when, states string) {
+	c.t.Helper()
+	if got := c.states(); got != states {
+		c.t.Errorf("%s they are %s, want %s", when, got, states)
+	}
+}
+
+// recoverer is the one that tries.
+func (c *crew) recoverer() *program {
+	c.t.Helper()
+	i := slices.IndexFunc(c.all, func(p *program) bool { return p.breakers["web"].State() == switchgear.HalfOpen })
+	if i < 0 {
+		c.t.Fatalf("nobody tries: %s", c.states())
+	}
+	return c.all[i]
+}
+
+// outage has two fail, which opens all.
+func (c *crew) outage() {
+	c.t.Helper()
+	c.all[0].fail("web")
+	c.all[1].fail("web")
+	c.live(2 * time.Second)
+	if got := c.states(); got != strings.TrimSpace(strings.Repeat("open ", len(c.all))) {
+		c.t.Fatalf("after two failed they are %s", got)
+	}
+}
+
+func (c *crew) rules(kind fleet.EventKind) (rules []string) {
+	c.t.Helper()
+	events, err := c.Events(c.t.Context(), fleet.EventQuery{Service: "web", Kinds: []fleet.EventKind{kind}, Limit: 100})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for i := range slices.Backward(events) {
+		_, rule, _ := strings.Cut(string(events[i].Evidence), `"rule":"`)
+		rule, _, _ = strings.Cut(rule, `"`)
+		rules = append(rules, events[i].To+" by "+rule)
+	}
+	return rules
+}
+
+func TestQuorum_OneAloneIsABadCallerAndStaysAlone(t *testing.T) {
+	bubble(t, "one of four", func(t *testing.T) {
+		c := newCrew(t, realStore(t), "one", "two", "three", "four")
+		c.all[0].fail("web")
+		c.live(3 * time.Second)
+		c.want("after one failed", "open closed closed closed")
+		c.wantState(t, switchgear.Closed, fleet.StatusDegraded, fleet.Instances{Total: 4, Open: 1, BadCallers: 1})
+		views, err := c.Instances("web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range views {
+			if v.BadCaller != (v.Name == "one") {
+				t.Errorf("%s: bad caller is %v", v.Name, v.BadCaller)
+			}
+		}
+		if v := c.view(t, "web"); !strings.Contains(v.Details(), "1 bad callers") {
+			t.Error(v.Details())
+		}
+		c.SetQuorums(config.Quorums{})
+		c.live(2 * time.Second)
+		c.wantState(t, switchgear.Closed, fleet.StatusDegraded, fleet.Instances{Total: 4, Open: 1})
+	})
+}
+
+func TestQuorum_OpensForAllAndAllFollowTheOneThatTries(t *testing.T) {
+	bubble(t, "an outage", func(t *testing.T) {
+		c := newCrew(t, realStore(t), "one", "two", "three", "four")
+		c.outage()
+		c.wantState(t, switchgear.Open, fleet.StatusCircuitOpen, fleet.Instances{Total: 4, Open: 4})
+		c.wantEvents(t, "registered", "instance_transition", "instance_transition", "transition closed-open", "instance_transition", "instance_transition")
+		if got := c.rules(fleet.EventTransition); !slices.Equal(got, []string{"open by fleet_quorum"}) {
+			t.Errorf("the whole went %q", got)
+		}
+		if got := c.rules(fleet.EventInstanceTransition); !slices.Equal(got, []string{"open by failure_threshold", "open by failure_threshold", "open by fleet_quorum", "open by fleet_quorum"}) {
+			t.Errorf("the instances went %q", got)
+		}
+		if v := c.view(t, "web"); v.Breaker.Trip == nil || v.Breaker.Trip.LastError != errDown.Error() {
+			t.Errorf("the trip is %+v", v.Breaker.Trip)
+		}
+		c.live(61 * time.Second)
+		tries := c.recoverer()
+		if n := strings.Count(c.states(), "half_open"); n != 1 {
+			t.Errorf("%d try at a time: %s", n, c.states())
+		}
+		c.wantState(t, switchgear.HalfOpen, fleet.StatusDegraded, fleet.Instances{Total: 4, Open: 3})
+		tries.breakers["web"].RecordSuccess(time.Millisecond)
+		c.live(3 * time.Second)
+		c.want("after its first success", "half_open half_open half_open half_open")
+		for _, p := range c.all {
+			p.breakers["web"].RecordSuccess(time.Millisecond)
+		}
+		c.live(65 * time.Second)
+		c.want("a healthy period later", "closed closed closed closed")
+		c.wantState(t, switchgear.Closed, fleet.StatusHealthy, fleet.Instances{Total: 4})
+	})
+}
+
+func TestQuorum_WhatTheOneThatTriesMeetsIsForAll(t *testing.T) {
+	bubble(t, "it fails", func(t *testing.T) {
+		c := newCrew(t, realStore(t), "one", "two", "three")
+		c.outage()
+		c.live(60 * time.Second)
+		c.recoverer().breakers["web"].HandleError(errDown, 0)
+		c.live(100 * time.Second)
+		c.want("while its longer open time lasts", "open open open")
+		c.live(25 * time.Second)
+		c.recoverer()
+	})
+	bubble(t, "it dies", func(t *testing.T) {
+		c := newCrew(t, realStore(t), "one", "two", "three")
+		c.outage()
+		c.live(60 * time.Second)
+		first := c.recoverer()
+		first.lose()
+		c.all = slices.DeleteFunc(c.all, func(p *program) bool { return p == first })
+		c.live(3 * time.Second)
+		next := c.recoverer()
+		if got := c.states(); strings.Count(got, "open") != 2 || strings.Count(got, "half_open") != 1 {
+			t.Errorf("then they are %s", got)
+		}
+		if s := next.breakers["web"].Snapshot(); s.FailedRecoveries != 0 {
+			t.Errorf("it is %d failed recoveries of the next", s.FailedRecoveries)
+		}
+	})
+	bubble(t, "it has nothing to try with", func(t *testing.T) {
+		c := newCrew(t, realStore(t), "one", "two", "three")
+		c.outage()
+		seen := make(map[string]bool)
+		for range 3 {
+			c.live(60 * time.Second)
+			seen[c.recoverer().info.Name] = true
+			if n := strings.Count(c.states(), "half_open"); n != 1 {
+				t.Errorf("%d try at a time: %s", n, c.states())
+			}
+		}
+		if len(seen) != 3 {
+			t.Errorf("only %v had the lease", seen)
+		}
+	})
+}
+
+func TestQuorum_WithoutTheManagerEachGoesByItsOwnRules(t *testing.T) {
+	bubble(t, "lost", func(t *testing.T) {
+		c := newCrew(t, realStore(t), "one", "two", "three")
+		c.outage()
+		for _, p := range c.all {
+			p.lose()
+		}
+		time.Sleep(time.Minute)
+		c.want("after the open time", "half_open half_open half_open")
+	})
+	bubble(t, "lost, and come back to another manager", func(t *testing.T) {
+		store := realStore(t)
+		c := newCrew(t, store, "one", "two", "three")
+		c.outage()
+		for _, p := range c.all {
+			p.lose()
+		}
+		if err := c.stop(); err != nil {
+			t.Fatal(err)
+		}
+		next := start(t, store, &upstream{})
+		next.SetQuorums(twoOfFour)
+		c.bench = next
+		for _, p := range c.all {
+			p.b = next
+			p.connect()
+			p.join(false)
+		}
+		c.live(20 * time.Second)
+		c.want("under another manager", "open open open")
+		c.live(45 * time.Second)
+		if c.recoverer(); strings.Count(c.states(), "half_open") != 1 {
+			t.Errorf("after the open time they are %s", c.states())
+		}
+	})
+}
+
+func TestQuorum_AnAdministratorAndTheFileGoBeforeIt(t *testing.T) {
+	by := fleet.Actor{Name: "ada", Reason: "it is well"}
+	bubble(t, "a reset", func(t *testing.T) {
+		c := newCrew(t, realStore(t), "one", "two", "three")
+		c.outage()
+		if _, err := c.Reset(context.Background(), "web", switchgear.Closed, by); err != nil {
+			t.Fatal(err)
+		}
+		c.live(5 * time.Second)
+		c.want("after a reset", "closed closed closed")
+		c.wantState(t, switchgear.Closed, fleet.StatusHealthy, fleet.Instances{Total: 3})
+	})
+	bubble(t, "forced closed", func(t *testing.T) {
+		c := newCrew(t, realStore(t), "one", "two", "three")
+		c.outage()
+		if _, err := c.Override(context.Background(), "web", switchgear.ForcedClosed, time.Minute, by); err != nil {
+			t.Fatal(err)
+		}
+		c.live(65 * time.Second)
+		c.want("after the override", "closed closed closed")
+	})
+	bubble(t, "a rule that is off now", func(t *testing.T) {
+		c := newCrew(t, realStore(t), "one", "two", "three")
+		c.outage()
+		c.SetQuorums(config.Quorums{})
+		c.live(65 * time.Second)
+		c.want("after their own open times", "half_open half_open half_open")
+	})
+}
+
+func TestQuorum_WhoComesDuringAnOutageWaitsWithTheOthers(t *testing.T) {
+	bubble(t, "a newcomer, and one that was cut off", func(t *testing.T) {
+		c := newCrew(t, realStore(t), "one", "two", "three")
+		away := c.all[2]
+		away.lose()
+		c.all = c.all[:2]
+		c.outage()
+		c.want("while it is away", "open open")
+		away.connect()
+		away.join(false)
+		c.all = append(c.all, away, joined(t, c.bench, "four", "web"))
+		c.live(2 * time.Second)
+		c.want("when they are there", "open open open open")
+		c.live(60 * time.Second)
+		if n := strings.Count(c.states(), "half_open"); n != 1 {
+			t.Errorf("%d try at a time: %s", n, c.states())
+		}
+	})
+}
