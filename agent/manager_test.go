@@ -37,6 +37,7 @@ type manager struct {
 	opened      int
 	hellos      []wire.AgentHello
 	byes        int
+	beats       int
 	leaves      []string
 	services    map[string]*remembered
 	reports     int
@@ -50,6 +51,7 @@ type remembered struct {
 	config    json.RawMessage  // nil: what the program says
 	version   int
 	override  *wire.Override
+	fleet     string // what the fleet rule wants of who joins
 	begin     *wire.AgentState // for a fresh one
 	joins     []wire.JoinService
 	stored    map[string][]uint64 // by instance, the numbers in the order in which they came first
@@ -303,6 +305,7 @@ func (m *manager) take(c *connection, data []byte) any {
 	case wire.TypeAgentBye:
 		m.byes++
 	case wire.TypeAgentHeartbeat:
+		m.beats++
 		return wire.AgentHeartbeat{Type: wire.TypeAgentHeartbeat}
 	default:
 		m.t.Errorf("an agent says %s", data)
@@ -316,7 +319,7 @@ func (m *manager) joined(c *connection, j wire.JoinService) wire.JoinedService {
 	if s.refusal != nil {
 		return wire.JoinedService{Service: j.Service, Error: s.refusal}
 	}
-	out := wire.JoinedService{Service: j.Service, Config: s.config, ConfigVersion: s.version, Override: s.override}
+	out := wire.JoinedService{Service: j.Service, Config: s.config, ConfigVersion: s.version, Override: s.override, Fleet: s.fleet}
 	if s.config == nil {
 		out.Config = j.Config
 	}
