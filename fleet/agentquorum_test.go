@@ -201,6 +201,31 @@ func TestQuorum_WhatTheOneThatTriesMeetsIsForAll(t *testing.T) {
 	})
 }
 
+// TestQuorum_ThoseThatNeverSucceedDoNotShakeTheOthers has half of the instances
+// fail whatever they do, and the others succeed: the open times of those that fail
+// bound how often the others are opened with them.
+func TestQuorum_ThoseThatNeverSucceedDoNotShakeTheOthers(t *testing.T) {
+	bubble(t, "ten minutes", func(t *testing.T) {
+		c := newCrew(t, realStore(t), "one", "two", "three", "four")
+		c.outage()
+		for range 600 {
+			for n, p := range c.all {
+				if b := p.breakers["web"]; n < 2 {
+					_, _ = switchgear.Do(t.Context(), b, func(context.Context) (int, error) { return 0, errDown })
+				} else {
+					_, _ = switchgear.Do(t.Context(), b, func(context.Context) (int, error) { return 1, nil })
+				}
+			}
+			c.live(time.Second)
+		}
+		for _, p := range c.all {
+			if n := p.breakers["web"].Snapshot().Transitions; n > 40 {
+				t.Errorf("%s has moved %d times in ten minutes", p.info.Name, n)
+			}
+		}
+	})
+}
+
 func TestQuorum_WithoutTheManagerEachGoesByItsOwnRules(t *testing.T) {
 	bubble(t, "lost", func(t *testing.T) {
 		c := newCrew(t, realStore(t), "one", "two", "three")

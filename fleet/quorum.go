@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"slices"
 	"time"
 
 	"github.com/degenduel/switchgear"
@@ -16,6 +17,7 @@ type verdict struct {
 	number uint64    // of the holder's last transition when it began
 	until  time.Time // when it ends
 	last   string    // who had it last
+	tried  []string  // who had it in this round
 }
 
 // word is what an instance was told of a verdict.
@@ -49,11 +51,12 @@ func (v *voter) agrees() bool {
 }
 
 func (v *voter) disagrees() bool {
-	return v.heard && v.auto && v.state == switchgear.Closed && v.busy
+	return v.heard && v.auto && (v.state == switchgear.Closed && v.busy || v.state == switchgear.HalfOpen && v.succeeds)
 }
 
 // vote is how many instances are open by themselves, and how many count. Those
-// that recover are finding out, and those without traffic do not know.
+// that have begun to recover are finding out, and those without traffic do not
+// know.
 func vote(voters []voter) (agree, count int) {
 	for i := range voters {
 		switch v := &voters[i]; {
@@ -108,7 +111,7 @@ func rule(q config.Quorum, before *verdict, voters []voter, now time.Time, lease
 		r.follow(voters)
 		return r
 	}
-	if r.verdict.holder == "" {
+	if r.verdict.holder == "" && !r.opened { // who recovers just now waits too
 		r.lend(voters, now, lease)
 	}
 	for i := range voters {
@@ -123,11 +126,11 @@ func rule(q config.Quorum, before *verdict, voters []voter, now time.Time, lease
 // reachable reports whether an order would do something.
 func (v *voter) reachable() bool { return v.heard && v.auto && !v.behind }
 
-// soonest is the shortest open time that is left.
+// soonest is the shortest open time that is left to those that made the quorum.
 func soonest(voters []voter) time.Duration {
 	left := time.Duration(-1)
 	for i := range voters {
-		if v := &voters[i]; v.heard && v.state == switchgear.Open && (left < 0 || v.left < left) {
+		if v := &voters[i]; v.agrees() && (left < 0 || v.left < left) {
 			left = v.left
 		}
 	}
@@ -166,7 +169,9 @@ func (r *ruled) judgeHolder(voters []voter, now time.Time) (succeeded bool) {
 func (v *verdict) end(next time.Time) { v.last, v.holder, v.next = v.holder, "", next }
 
 // lend gives the lease to one that recovers by itself already, or, when it is time,
-// to the next: first of those that have something to try with.
+// to one that has not had it in this round: first of those that have something to
+// try with, and of these one whose own rule has opened it, for the success of
+// another would prove less.
 func (r *ruled) lend(voters []voter, now time.Time, lease time.Duration) {
 	v := r.verdict
 	chosen := -1
@@ -178,21 +183,28 @@ func (r *ruled) lend(voters []voter, now time.Time, lease time.Duration) {
 		if a.active != b.active {
 			return a.active
 		}
-		return a.id > v.last && b.id <= v.last // the voters are in order
+		return b.ours && !a.ours
 	}
-	for i := range voters {
-		c := &voters[i]
-		tries := c.state == switchgear.HalfOpen && c.told != toldWait && c.told != toldTry
-		due := c.state == switchgear.Open && !now.Before(v.next)
-		if c.reachable() && (tries || due) && (chosen < 0 || better(i)) {
-			chosen = i
+	choose := func() {
+		for i := range voters {
+			c := &voters[i]
+			tries := c.state == switchgear.HalfOpen && c.told != toldWait && c.told != toldTry
+			due := c.state == switchgear.Open && !now.Before(v.next) && !slices.Contains(v.tried, c.id)
+			if c.reachable() && (tries || due) && (chosen < 0 || better(i)) {
+				chosen = i
+			}
 		}
+	}
+	if choose(); chosen < 0 && len(v.tried) > 0 && !now.Before(v.next) {
+		v.tried = nil
+		choose()
 	}
 	if chosen < 0 {
 		return
 	}
 	c := &voters[chosen]
 	v.holder, v.number, v.until = c.id, c.number, now.Add(lease)
+	v.tried = append(slices.Clone(v.tried), c.id)
 	r.orders[chosen] = toldTry
 }
 
