@@ -36,9 +36,9 @@ func next(t *testing.T, all <-chan switchgear.Transition, to switchgear.State, r
 	}
 }
 
-func (m *manager) fleet(service, to string) wire.AgentResult {
+func (m *manager) fleet(to string) wire.AgentResult {
 	m.t.Helper()
-	return m.order(wire.AgentOrder{Kind: wire.OrderFleet, Service: service, To: to, Actor: "fleet", Reason: "2 of 3 are open"})
+	return m.order(wire.AgentOrder{Kind: wire.OrderFleet, Service: "prices", To: to, Actor: "fleet", Reason: "2 of 3 are open"})
 }
 
 // heldOver wants the breaker to stay open for longer than a hold lasts that nobody
@@ -60,29 +60,29 @@ func TestFleet_WhatItSaysIsDone(t *testing.T) {
 	s := newService(t, "prices", brief())
 	connected(t, m.join(agent.Options{}, agent.Member{Service: s}))
 	all := moves(t, s)
-	if r := m.fleet("prices", wire.FleetOpen); r.Error != nil || r.State.CircuitBreaker.State != "open" || r.State.CircuitBreaker.Trip.Rule != "fleet_quorum" {
+	if r := m.fleet(wire.FleetOpen); r.Error != nil || r.State.CircuitBreaker.State != "open" || r.State.CircuitBreaker.Trip.Rule != "fleet_quorum" {
 		t.Fatalf("%+v", r)
 	}
 	next(t, all, switchgear.Open, switchgear.RuleFleetQuorum)
 	m.heldOver(s)
-	if r := m.fleet("prices", wire.FleetRecover); r.Error != nil || r.State.CircuitBreaker.State != "half_open" {
+	if r := m.fleet(wire.FleetRecover); r.Error != nil || r.State.CircuitBreaker.State != "half_open" {
 		t.Fatalf("%+v", r)
 	}
 	next(t, all, switchgear.HalfOpen, switchgear.RuleFleetQuorum)
-	_ = m.fleet("prices", wire.FleetOpen)
+	_ = m.fleet(wire.FleetOpen)
 	next(t, all, switchgear.Open, switchgear.RuleFleetQuorum)
 	if got := s.Breaker().Snapshot().FailedRecoveries; got != 0 {
 		t.Errorf("the recovery that was cut off is one of %d that failed", got)
 	}
-	if r := m.fleet("prices", wire.FleetAlone); r.Error != nil {
+	if r := m.fleet(wire.FleetAlone); r.Error != nil {
 		t.Fatalf("%+v", r)
 	}
 	next(t, all, switchgear.HalfOpen, switchgear.RuleResetTimeout)
-	if r := m.fleet("prices", "closed"); r.Error == nil || !strings.Contains(r.Error.Message, `"closed"`) {
+	if r := m.fleet("closed"); r.Error == nil || !strings.Contains(r.Error.Message, `"closed"`) {
 		t.Errorf("to closed: %+v", r)
 	}
 	_ = m.order(wire.AgentOrder{Kind: wire.OrderOverride, Service: "prices", Override: forcedOpen("drill")})
-	if r := m.fleet("prices", wire.FleetOpen); r.Error == nil || r.Error.Code != wire.CodeConflict {
+	if r := m.fleet(wire.FleetOpen); r.Error == nil || r.Error.Code != wire.CodeConflict {
 		t.Errorf("under an override: %+v", r)
 	}
 }

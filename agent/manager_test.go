@@ -51,7 +51,7 @@ type remembered struct {
 	config    json.RawMessage  // nil: what the program says
 	version   int
 	override  *wire.Override
-	fleet     string // what the fleet rule wants of who joins
+	fleet     string           // what the fleet rule wants of who joins
 	begin     *wire.AgentState // for a fresh one
 	joins     []wire.JoinService
 	stored    map[string][]uint64 // by instance, the numbers in the order in which they came first

@@ -54,7 +54,7 @@ func (c *crew) states() string {
 	for _, p := range c.all {
 		all = append(all, p.breakers["web"].State().String())
 	}
-	return strings.Join(all, " ")
+	return strings.Join(all, "/")
 }
 
 func (c *crew) want(when, states string) {
@@ -80,7 +80,7 @@ func (c *crew) outage() {
 	c.all[0].fail("web")
 	c.all[1].fail("web")
 	c.live(2 * time.Second)
-	if got := c.states(); got != strings.TrimSpace(strings.Repeat("open ", len(c.all))) {
+	if got := c.states(); got != strings.TrimPrefix(strings.Repeat("/open", len(c.all)), "/") {
 		c.t.Fatalf("after two failed they are %s", got)
 	}
 }
@@ -104,7 +104,7 @@ func TestQuorum_OneAloneIsABadCallerAndStaysAlone(t *testing.T) {
 		c := newCrew(t, realStore(t), "one", "two", "three", "four")
 		c.all[0].fail("web")
 		c.live(3 * time.Second)
-		c.want("after one failed", "open closed closed closed")
+		c.want("after one failed", "open/closed/closed/closed")
 		c.wantState(t, switchgear.Closed, fleet.StatusDegraded, fleet.Instances{Total: 4, Open: 1, BadCallers: 1})
 		views, err := c.Instances("web")
 		if err != nil {
@@ -147,12 +147,12 @@ func TestQuorum_OpensForAllAndAllFollowTheOneThatTries(t *testing.T) {
 		c.wantState(t, switchgear.HalfOpen, fleet.StatusDegraded, fleet.Instances{Total: 4, Open: 3})
 		tries.breakers["web"].RecordSuccess(time.Millisecond)
 		c.live(3 * time.Second)
-		c.want("after its first success", "half_open half_open half_open half_open")
+		c.want("after its first success", "half_open/half_open/half_open/half_open")
 		for _, p := range c.all {
 			p.breakers["web"].RecordSuccess(time.Millisecond)
 		}
 		c.live(65 * time.Second)
-		c.want("a healthy period later", "closed closed closed closed")
+		c.want("a healthy period later", "closed/closed/closed/closed")
 		c.wantState(t, switchgear.Closed, fleet.StatusHealthy, fleet.Instances{Total: 4})
 	})
 }
@@ -164,7 +164,7 @@ func TestQuorum_WhatTheOneThatTriesMeetsIsForAll(t *testing.T) {
 		c.live(60 * time.Second)
 		c.recoverer().breakers["web"].HandleError(errDown, 0)
 		c.live(100 * time.Second)
-		c.want("while its longer open time lasts", "open open open")
+		c.want("while its longer open time lasts", "open/open/open")
 		c.live(25 * time.Second)
 		c.recoverer()
 	})
@@ -234,7 +234,7 @@ func TestQuorum_WithoutTheManagerEachGoesByItsOwnRules(t *testing.T) {
 			p.lose()
 		}
 		time.Sleep(time.Minute)
-		c.want("after the open time", "half_open half_open half_open")
+		c.want("after the open time", "half_open/half_open/half_open")
 	})
 	bubble(t, "lost, and come back to another manager", func(t *testing.T) {
 		store := realStore(t)
@@ -255,7 +255,7 @@ func TestQuorum_WithoutTheManagerEachGoesByItsOwnRules(t *testing.T) {
 			p.join(false)
 		}
 		c.live(20 * time.Second)
-		c.want("under another manager", "open open open")
+		c.want("under another manager", "open/open/open")
 		c.live(45 * time.Second)
 		if c.recoverer(); strings.Count(c.states(), "half_open") != 1 {
 			t.Errorf("after the open time they are %s", c.states())
@@ -272,7 +272,7 @@ func TestQuorum_AnAdministratorAndTheFileGoBeforeIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.live(5 * time.Second)
-		c.want("after a reset", "closed closed closed")
+		c.want("after a reset", "closed/closed/closed")
 		c.wantState(t, switchgear.Closed, fleet.StatusHealthy, fleet.Instances{Total: 3})
 	})
 	bubble(t, "forced closed", func(t *testing.T) {
@@ -282,14 +282,14 @@ func TestQuorum_AnAdministratorAndTheFileGoBeforeIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.live(65 * time.Second)
-		c.want("after the override", "closed closed closed")
+		c.want("after the override", "closed/closed/closed")
 	})
 	bubble(t, "a rule that is off now", func(t *testing.T) {
 		c := newCrew(t, realStore(t), "one", "two", "three")
 		c.outage()
 		c.SetQuorums(config.Quorums{})
 		c.live(65 * time.Second)
-		c.want("after their own open times", "half_open half_open half_open")
+		c.want("after their own open times", "half_open/half_open/half_open")
 	})
 }
 
@@ -300,12 +300,12 @@ func TestQuorum_WhoComesDuringAnOutageWaitsWithTheOthers(t *testing.T) {
 		away.lose()
 		c.all = c.all[:2]
 		c.outage()
-		c.want("while it is away", "open open")
+		c.want("while it is away", "open/open")
 		away.connect()
 		away.join(false)
 		c.all = append(c.all, away, joined(t, c.bench, "four", "web"))
 		c.live(2 * time.Second)
-		c.want("when they are there", "open open open open")
+		c.want("when they are there", "open/open/open/open")
 		c.live(60 * time.Second)
 		if n := strings.Count(c.states(), "half_open"); n != 1 {
 			t.Errorf("%d try at a time: %s", n, c.states())

@@ -105,9 +105,10 @@ func order(o *fleet.AgentOrder) wire.AgentOrder {
 		Type: wire.TypeAgentOrder, Timestamp: now(), Order: o.ID, Kind: o.Kind, Service: o.Service,
 		Config: o.Config, ConfigVersion: o.Version, Override: override(o.Override), Actor: o.Actor, Reason: o.Reason,
 	}
-	if o.Kind == fleet.AgentReset {
+	switch o.Kind {
+	case fleet.AgentReset:
 		out.To = o.To.String()
-	} else if o.Kind == fleet.AgentFleet {
+	case fleet.AgentFleet:
 		out.To = o.Fleet
 	}
 	return out
