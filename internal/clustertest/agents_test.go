@@ -24,10 +24,10 @@ type program struct {
 	moved []string // its transitions
 }
 
-// join starts a program whose first node is i.
-func (c *cluster) join(t *testing.T, i int, chance *rand.Rand) *program {
+// join starts a program with that service, whose first node is i.
+func (c *cluster) join(t *testing.T, service string, i int, chance *rand.Rand) *program {
 	t.Helper()
-	s, err := switchgear.NewService(fmt.Sprintf("shop%d", i), switchgear.ServiceConfig{Config: switchgear.Config{
+	s, err := switchgear.NewService(service, switchgear.ServiceConfig{Config: switchgear.Config{
 		FailureThreshold: 3, ResetTimeout: time.Second, MinHealthyPeriod: 300 * time.Millisecond, Jitter: -1,
 	}})
 	if err != nil {

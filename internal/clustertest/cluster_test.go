@@ -168,7 +168,7 @@ func (c *cluster) hire(t *testing.T, chance *rand.Rand) *crew {
 	flapping := own()
 	cr.working.Go(func() { c.flap(working, flapping) })
 	for i := range 2 {
-		p := c.join(t, i, own())
+		p := c.join(t, fmt.Sprintf("shop%d", i), i, own())
 		cr.programs = append(cr.programs, p)
 		cr.working.Go(func() { p.work(working) })
 	}

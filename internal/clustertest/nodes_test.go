@@ -68,7 +68,7 @@ func newCluster(t *testing.T, n int, lease time.Duration, byNATS bool) (c *clust
 		bus.NATSURL = c.nats.URL()
 	}
 	t.Cleanup(func() { c.keep(t) })
-	file := fmt.Sprintf("fleet: { leaseMs: %d }\n", lease.Milliseconds()) + services
+	file := fmt.Sprintf("fleet: { leaseMs: %d, services: { till: { quorumInstances: 2, quorumShare: 0.6 } } }\n", lease.Milliseconds()) + services
 	if err := os.WriteFile(c.config(), []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
