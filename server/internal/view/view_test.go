@@ -73,7 +73,7 @@ func TestEntry_HasTheContractsWords(t *testing.T) {
 	}
 	parts := map[string]any{
 		"operations":   map[string]any{"total": 17.0, "successful": 12.0, "failed": 5.0, "rejected": 2.0, "ignored": 1.0},
-		"instances":    map[string]any{"total": 1.0, "open": 1.0, "stale": 0.0},
+		"instances":    map[string]any{"total": 1.0, "open": 1.0, "stale": 0.0, "bad_callers": 0.0},
 		"health":       map[string]any{"healthy": false, "checked_at": atText, "duration_ms": 3.2, "error": "refused", "consecutive_failures": 2.0},
 		"health_check": nil, "status": "circuit_open", "config_version": 3.0, "dependencies": []any{"sync"},
 	}
