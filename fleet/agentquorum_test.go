@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/degenduel/switchgear"
 	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
+	"github.com/degenduel/switchgear/store/faulty"
 )
 
 // twoOfFour is the rule of these tests.
@@ -124,6 +126,15 @@ func TestQuorum_OneAloneIsABadCallerAndStaysAlone(t *testing.T) {
 	})
 }
 
+func TestQuorum_WhoIsTheOnlyOneIsNoBadCaller(t *testing.T) {
+	bubble(t, "one of one", func(t *testing.T) {
+		c := newCrew(t, realStore(t), "one")
+		c.all[0].fail("web")
+		c.live(2 * time.Second)
+		c.wantState(t, switchgear.Open, fleet.StatusCircuitOpen, fleet.Instances{Total: 1, Open: 1})
+	})
+}
+
 func TestQuorum_OpensForAllAndAllFollowTheOneThatTries(t *testing.T) {
 	bubble(t, "an outage", func(t *testing.T) {
 		c := newCrew(t, realStore(t), "one", "two", "three", "four")
@@ -223,6 +234,46 @@ func TestQuorum_ThoseThatNeverSucceedDoNotShakeTheOthers(t *testing.T) {
 				t.Errorf("%s has moved %d times in ten minutes", p.info.Name, n)
 			}
 		}
+		again := 0
+		for _, moved := range c.rules(fleet.EventInstanceTransition) {
+			if moved == "open by fleet_quorum" {
+				again++
+			}
+		}
+		if again < 2*2 { // two that are well, twice at least
+			t.Errorf("they were opened with the others %d times", again)
+		}
+	})
+}
+
+func TestQuorum_TheStoreKeepsNobodyWaiting(t *testing.T) {
+	bubble(t, "a slow one", func(t *testing.T) {
+		var slow atomic.Bool
+		store := faulty.New(realStore(t), faulty.Options{Hook: func(c faulty.Call) faulty.Fault {
+			if c.Op == faulty.Commit && slow.Load() {
+				time.Sleep(time.Second)
+			}
+			return faulty.None
+		}})
+		c := newCrew(t, store, "one", "two", "three", "four")
+		slow.Store(true)
+		var failing sync.WaitGroup
+		for _, p := range c.all[:2] {
+			failing.Go(func() { p.fail("web") })
+			time.Sleep(10 * time.Millisecond)
+		}
+		c.want("before the store has answered", "open/open/open/open")
+		failing.Wait()
+		slow.Store(false)
+		c.live(3 * time.Second)
+		if got := c.rules(fleet.EventTransition); !slices.Equal(got, []string{"open by fleet_quorum"}) {
+			t.Errorf("the whole went %q", got)
+		}
+		for _, p := range c.all[2:] {
+			if n := len(p.kinds()); n != 1 {
+				t.Errorf("%s was told %d times", p.info.Name, n)
+			}
+		}
 	})
 }
 
@@ -243,6 +294,7 @@ func TestQuorum_WithoutTheManagerEachGoesByItsOwnRules(t *testing.T) {
 		for _, p := range c.all {
 			p.lose()
 		}
+		c.all = c.all[1:] // without the first there would be no quorum any more
 		if err := c.stop(); err != nil {
 			t.Fatal(err)
 		}
@@ -255,7 +307,7 @@ func TestQuorum_WithoutTheManagerEachGoesByItsOwnRules(t *testing.T) {
 			p.join(false)
 		}
 		c.live(20 * time.Second)
-		c.want("under another manager", "open/open/open")
+		c.want("under another manager", "open/open")
 		c.live(45 * time.Second)
 		if c.recoverer(); strings.Count(c.states(), "half_open") != 1 {
 			t.Errorf("after the open time they are %s", c.states())
@@ -268,6 +320,29 @@ func TestQuorum_AnAdministratorAndTheFileGoBeforeIt(t *testing.T) {
 	bubble(t, "a reset", func(t *testing.T) {
 		c := newCrew(t, realStore(t), "one", "two", "three")
 		c.outage()
+		for _, p := range c.all { // so that no later turn stores what the order has to
+			p.answers(func(fleet.AgentOrder) (error, bool) { return nil, false })
+		}
+		kept := func() bool {
+			stored, err := c.store.Load(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return slices.ContainsFunc(stored.Services, func(row fleet.ServiceRow) bool { return strings.Contains(string(row.Value), `"verdict"`) })
+		}
+		if !kept() {
+			t.Error("the verdict was not stored")
+		}
+		var asking sync.WaitGroup
+		asking.Go(func() { _, _ = c.Reset(context.Background(), "web", switchgear.Closed, by) }) // nobody answers
+		synctest.Wait()
+		if kept() {
+			t.Error("a kill now would bring the verdict back")
+		}
+		asking.Wait()
+		for _, p := range c.all {
+			p.answers(nil)
+		}
 		if _, err := c.Reset(context.Background(), "web", switchgear.Closed, by); err != nil {
 			t.Fatal(err)
 		}
@@ -290,6 +365,27 @@ func TestQuorum_AnAdministratorAndTheFileGoBeforeIt(t *testing.T) {
 		c.SetQuorums(config.Quorums{})
 		c.live(65 * time.Second)
 		c.want("after their own open times", "half_open/half_open/half_open")
+	})
+}
+
+func TestQuorum_WhoRecoversOnItsOwnRecoversForAll(t *testing.T) {
+	bubble(t, "cut off meanwhile", func(t *testing.T) {
+		c := newCrew(t, realStore(t), "one", "two", "three")
+		c.outage()
+		away := c.all[2]
+		away.lose()
+		c.all = c.all[:2]
+		c.live(61 * time.Second)
+		away.breakers["web"].RecordSuccess(time.Millisecond)
+		c.live(61 * time.Second)
+		if got := away.breakers["web"].State(); got != switchgear.Closed {
+			t.Fatalf("alone it is %v", got)
+		}
+		away.connect()
+		away.join(false)
+		c.all = append(c.all, away)
+		c.live(2 * time.Second)
+		c.want("when it is back", "half_open/half_open/closed")
 	})
 }
 

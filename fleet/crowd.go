@@ -51,6 +51,7 @@ type crowd struct {
 	changedAt time.Time
 
 	inbox   []*item // what waits for the next turn
+	flying  []*item // what the turn has that is on its way
 	turning bool    // a turn is on its way to the sequencer
 	want    bool    // there is something for a turn beside the inbox
 	asked   *poll   // what was ordered last

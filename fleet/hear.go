@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/degenduel/switchgear"
@@ -69,9 +70,22 @@ func (c *crowd) leave(i *instance) {
 // is on its way.
 func (c *crowd) put(it *item) *change {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.inbox = append(c.inbox, it)
-	return c.begin()
+	next := c.begin()
+	var orders []saying
+	if it.opens() {
+		orders = c.hasten()
+	}
+	c.mu.Unlock()
+	send(orders)
+	return next
+}
+
+// opens reports whether the item has an instance open by its own rule.
+func (it *item) opens() bool {
+	return slices.ContainsFunc(it.ts, func(tr switchgear.Transition) bool {
+		return tr.To == switchgear.Open && tr.Evidence.Rule != switchgear.RuleFleetQuorum
+	})
 }
 
 // begin is a turn, if none is on its way. The mutex is held.

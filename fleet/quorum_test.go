@@ -161,6 +161,37 @@ func TestRule_OneMoreThatOpensNeverKeepsTheOthersClosed(t *testing.T) {
 	})
 }
 
+func TestVote_CountsThoseThatKnow(t *testing.T) {
+	t.Parallel()
+	open := voter{state: switchgear.Open, heard: true, auto: true}
+	closed := voter{state: switchgear.Closed, heard: true, auto: true, busy: true}
+	with := func(v voter, change func(*voter)) voter {
+		change(&v)
+		return v
+	}
+	for name, tt := range map[string]struct {
+		voter        voter
+		agree, count int
+	}{
+		"open":                           {open, 1, 1},
+		"open, and silent":               {with(open, func(v *voter) { v.heard = false }), 0, 0},
+		"open, and forced":               {with(open, func(v *voter) { v.auto = false }), 0, 0},
+		"opened by a verdict":            {with(open, func(v *voter) { v.ours = true }), 0, 0},
+		"open, and told to recover":      {with(open, func(v *voter) { v.told = toldFollow }), 0, 0},
+		"open, and further than is told": {with(open, func(v *voter) { v.behind = true }), 0, 0},
+		"closed":                         {closed, 0, 1},
+		"closed, and without traffic":    {with(closed, func(v *voter) { v.busy = false }), 0, 0},
+		"closed, and silent":             {with(closed, func(v *voter) { v.heard = false }), 0, 0},
+		"closed, and disabled":           {with(closed, func(v *voter) { v.auto = false }), 0, 0},
+		"recovering":                     {voter{state: switchgear.HalfOpen, heard: true, auto: true, busy: true}, 0, 0},
+		"recovering well":                {voter{state: switchgear.HalfOpen, heard: true, auto: true, succeeds: true}, 0, 1},
+	} {
+		if agree, count := vote([]voter{tt.voter}); agree != tt.agree || count != tt.count {
+			t.Errorf("%s: %d of %d, want %d of %d", name, agree, count, tt.agree, tt.count)
+		}
+	}
+}
+
 // TestRule_EachGetsTheLeaseInItsTurn has nobody succeed: the lease goes round all
 // that are open, once before the first gets it again.
 func TestRule_EachGetsTheLeaseInItsTurn(t *testing.T) {

@@ -33,7 +33,7 @@ type turn struct {
 	openings int
 	movedAt  time.Time
 	verdict  *verdict
-	ruled    ruled
+	quorum   string             // what made the verdict, in words; empty: it was there before
 	said     map[*instance]word // orders of the verdict
 	healed   bool               // an instance has closed by its own recovery
 	edges    [3][3]uint32
@@ -61,7 +61,7 @@ func (t *turn) plan(b *draft) error {
 	c, s := t.c, t.c.member
 	c.mu.Lock()
 	t.items = append(t.items, c.inbox...)
-	c.inbox, c.want = nil, false
+	c.inbox, c.flying, c.want = nil, t.items, false
 	t.reset()
 	if s.removed {
 		for _, it := range t.items {
@@ -155,6 +155,10 @@ func (t *turn) take(it *item) {
 			t.transition(i, &it.ts[n])
 		}
 		t.adopt(i, it.after)
+		if t.verdict == nil && it.opens() {
+			t.judge() // before the others that it opens
+			t.decide(t.now)
+		}
 	}
 }
 

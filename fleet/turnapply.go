@@ -155,7 +155,7 @@ func (t *turn) apply() {
 		t.answer(it)
 	}
 	orders := t.orders()
-	c.pending, c.turning = nil, false
+	c.pending, c.flying, c.turning = nil, nil, false
 	c.changed(time.Now())
 	var next *change
 	if len(c.inbox) > 0 {
@@ -163,9 +163,7 @@ func (t *turn) apply() {
 	}
 	c.mu.Unlock()
 	m.mu.Unlock()
-	for _, o := range orders {
-		o.session.order(o.order, newPoll(1)) // whoever does not take it goes on by its own rules
-	}
+	send(orders)
 	if next != nil { // which the sequencer cannot send to itself
 		time.AfterFunc(0, func() {
 			select {

@@ -155,10 +155,15 @@ func (t *turn) judge() {
 	if t.verdict == nil && !t.rule.quorum.On() {
 		return
 	}
-	t.ruled = t.rule.rule(t.all, t.verdict, t.now, t.healed)
-	t.verdict, t.rule.verdict = t.ruled.verdict, t.ruled.verdict
-	t.said = make(map[*instance]word, len(t.ruled.orders))
-	for n, w := range t.ruled.orders {
+	ruled := t.rule.rule(t.all, t.verdict, t.now, t.healed)
+	t.verdict, t.rule.verdict = ruled.verdict, ruled.verdict
+	if ruled.opened {
+		t.quorum = ruled.words()
+	}
+	if t.said == nil {
+		t.said = make(map[*instance]word, len(ruled.orders))
+	}
+	for n, w := range ruled.orders {
 		i := t.all[n]
 		there := i
 		if o := t.origin[i]; o != nil {
@@ -186,9 +191,7 @@ func (t *turn) orders() []saying {
 		if !ok || s == nil {
 			continue
 		}
-		all = append(all, saying{s, AgentOrder{
-			Kind: AgentFleet, Service: t.c.name, Fleet: w.String(), Actor: "fleet", Reason: t.reason(w),
-		}})
+		all = append(all, t.c.saying(s, w, t.reason(w)))
 	}
 	return all
 }
@@ -197,8 +200,8 @@ func (t *turn) orders() []saying {
 func (t *turn) reason(w word) string {
 	switch w {
 	case toldWait:
-		if t.ruled.opened {
-			return t.quorumText()
+		if t.quorum != "" {
+			return t.quorum
 		}
 		return "the instances are open together, and another one tries"
 	case toldTry:
@@ -210,8 +213,64 @@ func (t *turn) reason(w word) string {
 	return "each instance decides alone"
 }
 
-func (t *turn) quorumText() string {
-	return fmt.Sprintf("%d of %d instances with enough traffic are open by themselves", t.ruled.agree, t.ruled.count)
+// words say what made the quorum.
+func (r *ruled) words() string {
+	return fmt.Sprintf("%d of %d instances with enough traffic are open by themselves", r.agree, r.count)
+}
+
+// hasten has the others open at once where transitions that wait for a turn make a
+// quorum: the turn may have to wait for the store. It comes to the same; should it
+// not, it lets go of them, as the end of their connections does if this manager
+// dies before it. The mutex is held.
+func (c *crowd) hasten() []saying {
+	r := c.ruling()
+	if c.verdict != nil || !r.quorum.On() {
+		return nil
+	}
+	now := time.Now()
+	all := slices.Clone(c.all)
+	for _, it := range slices.Concat(c.flying, c.inbox) {
+		at, there := 0, (*instance)(nil)
+		if len(it.ts) > 0 {
+			at, there = find(all, it.inst.who.id)
+		}
+		if there == nil {
+			continue
+		}
+		i := *there
+		for n := range it.ts {
+			if it.ts[n].Number > i.number {
+				i.follow(&it.ts[n])
+				i.told = toldNothing
+			}
+		}
+		i.take(it.after, now)
+		all[at] = &i
+	}
+	out := r.rule(all, nil, now, false)
+	if !out.opened {
+		return nil
+	}
+	var orders []saying
+	for n, w := range out.orders {
+		c.all[n].told = w
+		if s := c.all[n].who.session.Load(); s != nil {
+			orders = append(orders, c.saying(s, w, out.words()))
+		}
+	}
+	return orders
+}
+
+func (c *crowd) saying(s *AgentSession, w word, reason string) saying {
+	return saying{s, AgentOrder{Kind: AgentFleet, Service: c.name, Fleet: w.String(), Actor: "fleet", Reason: reason}}
+}
+
+// send gives the orders, without any lock. Whoever does not take one goes on by its
+// own rules.
+func send(orders []saying) {
+	for _, o := range orders {
+		o.session.order(o.order, newPoll(1))
+	}
 }
 
 // why says in words why the whole is in that state.
@@ -220,8 +279,8 @@ func (t *turn) why(to switchgear.State) string {
 	switch {
 	case v == nil:
 		return wholeReason(to, t.tally)
-	case t.ruled.opened:
-		return t.quorumText()
+	case t.quorum != "":
+		return t.quorum
 	case to == switchgear.HalfOpen:
 		return t.nameOf(v.holder) + " tries for all instances"
 	}

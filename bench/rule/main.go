@@ -22,7 +22,7 @@ import (
 type options struct {
 	instances, rounds, calls int
 	peerRounds               int
-	server, redis            string
+	server, redis, database  string
 	patience                 time.Duration
 }
 
@@ -53,6 +53,7 @@ func run(ctx context.Context, args []string) (err error) {
 	flags.IntVar(&o.peerRounds, "peer-rounds", 3, "faults with gobreaker, which take longer")
 	flags.IntVar(&o.calls, "calls", 2000, "decisions that are measured one at a time")
 	flags.StringVar(&o.server, "server", "", "the program to start (default: built from this source)")
+	flags.StringVar(&o.database, "database", "", "the URL of an empty PostgreSQL database: then two managers share it, each with half of the agents")
 	flags.StringVar(&o.redis, "redis", "redis-server", "the program of Redis; empty: without gobreaker")
 	flags.DurationVar(&o.patience, "patience", 2*time.Minute, "how long the instances of a round may take")
 	path := flags.String("results", "RESULTS.md", "the file whose section is written; empty: only print")
@@ -68,11 +69,18 @@ func run(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	measured := make([]figures, 0, 2)
-	ours, err := measureOurs(ctx, &o, dir)
+	ours, err := measureOurs(ctx, &o, dir, "")
 	if err != nil {
 		return fmt.Errorf("the fleet rule: %w", err)
 	}
 	measured = append(measured, *ours)
+	if o.database != "" {
+		two, err := measureOurs(ctx, &o, dir, o.database)
+		if err != nil {
+			return fmt.Errorf("the fleet rule of two managers: %w", err)
+		}
+		measured = append(measured, *two)
+	}
 	if o.redis != "" {
 		theirs, err := measureGobreaker(ctx, &o, dir)
 		if err != nil {
@@ -99,7 +107,7 @@ func section(o *options, measured []figures) results.Section {
 	var b strings.Builder
 	b.WriteString(t.String())
 	fmt.Fprintf(&b, `
-%d instances on real sockets of one machine, %d faults and %d with gobreaker. Ours: a manager on SQLite, `+"`quorumInstances: 2`"+`; from the failure that
+%d instances on real sockets of one machine, %d faults and %d with gobreaker. Ours: a manager on SQLite, or two on PostgreSQL with half of the agents each, `+"`quorumInstances: 2`"+`; from the failure that
 opens the second instance until the breaker of each other one is open. gobreaker: one name over Redis, which all share; from the
 failure that opens it until each other instance, which all ask from then on as fast as they are answered, was told no. The two are not alike: ours tells, theirs is asked; with
 theirs one instance alone opens all, each decision is the store's to make, and where two ask at once one of them waits 500 ms,

@@ -18,9 +18,12 @@ var errDown = errors.New("down")
 
 const threshold = 5
 
-// measureOurs starts a manager and agents, each of which has a service for each
-// fault.
-func measureOurs(ctx context.Context, o *options, dir string) (_ *figures, err error) {
+// measureOurs starts a manager, or two of a database, and agents, each of which has
+// a service for each fault.
+func measureOurs(ctx context.Context, o *options, dir, database string) (_ *figures, err error) {
+	if dir, err = os.MkdirTemp(dir, "run-*"); err != nil {
+		return nil, err
+	}
 	program := o.server
 	if program == "" {
 		if program, err = procs.Build(ctx, dir); err != nil {
@@ -31,22 +34,34 @@ func measureOurs(ctx context.Context, o *options, dir string) (_ *figures, err e
 	if err := os.WriteFile(rule, []byte("fleet: { quorumInstances: 2, quorumShare: 0.001 }\n"), 0o600); err != nil {
 		return nil, err
 	}
-	server, err := procs.StartServer(ctx, procs.ServerSpec{Program: []string{program}, Data: filepath.Join(dir, "data"), Config: rule})
+	f := &figures{name: "**the fleet rule**"}
+	spec := procs.ServerSpec{Program: []string{program}, Data: filepath.Join(dir, "first"), Config: rule, Database: database}
+	first, err := procs.StartServer(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
-	defer server.Kill()
-	c, err := client.New(server.URL, server.Token, client.Options{})
+	defer first.Kill()
+	servers := []*procs.Server{first}
+	if database != "" {
+		f.name = "**the fleet rule**, two managers"
+		spec.Data, spec.Token = filepath.Join(dir, "second"), first.Token
+		second, err := procs.StartServer(ctx, spec)
+		if err != nil {
+			return nil, err
+		}
+		defer second.Kill()
+		servers = append(servers, second)
+	}
+	c, err := client.New(first.URL, first.Token, client.Options{})
 	if err != nil {
 		return nil, err
 	}
 	defer c.Close()
-	herd, err := newHerd(ctx, o, server)
+	herd, err := newHerd(ctx, o, servers)
 	if err != nil {
 		return nil, err
 	}
 	defer herd.close()
-	f := &figures{name: "**the fleet rule**"}
 	b := herd.breakers[0][o.rounds]
 	for range o.calls {
 		f.alone = append(f.alone, ask(ctx, b))
@@ -78,7 +93,7 @@ type herd struct {
 	breakers [][]*switchgear.Breaker
 }
 
-func newHerd(ctx context.Context, o *options, server *procs.Server) (*herd, error) {
+func newHerd(ctx context.Context, o *options, servers []*procs.Server) (*herd, error) {
 	h := new(herd)
 	for i := range o.instances {
 		var services []*switchgear.Service
@@ -91,6 +106,7 @@ func newHerd(ctx context.Context, o *options, server *procs.Server) (*herd, erro
 			services, breakers = append(services, s), append(breakers, s.Breaker())
 			s.Breaker().RecordSuccess(time.Millisecond) // it has traffic
 		}
+		server := servers[i%len(servers)]
 		a, err := agent.Join(ctx, server.URL, server.Token, services...)
 		if err != nil {
 			return nil, err
