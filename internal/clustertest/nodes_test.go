@@ -200,9 +200,9 @@ func (n *node) info(ctx context.Context) (*wire.ClusterInfo, bool) {
 }
 
 // awaitLeader waits until one node leads for sure, other than not (-1: any).
-func (c *cluster) awaitLeader(t *testing.T, not int) int {
+func (c *cluster) awaitLeader(t *testing.T, not int) {
 	t.Helper()
-	return c.await(t, "leads", func(ctx context.Context) (int, bool) {
+	c.await(t, "leads", func(ctx context.Context) (int, bool) {
 		for i, n := range c.nodes {
 			if i == not {
 				continue
