@@ -24,7 +24,7 @@ type shared struct {
 var errHeld = errors.New("somebody has the lock")
 
 func (s *shared) Lock(name string) error {
-	ok, err := s.client.SetNX(context.Background(), name, s.owner, 5*time.Second).Result() //nolint:staticcheck // the same command by another name
+	ok, err := s.client.SetNX(context.Background(), name, s.owner, 5*time.Second).Result()
 	if err == nil && !ok {
 		err = errHeld
 	}

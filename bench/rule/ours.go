@@ -61,7 +61,7 @@ func measureOurs(ctx context.Context, o *options, dir, database string) (_ *figu
 	if err != nil {
 		return nil, err
 	}
-	defer herd.close()
+	defer herd.close() //nolint:contextcheck // it ends what ctx may have ended already
 	b := herd.breakers[0][o.rounds]
 	for range o.calls {
 		f.alone = append(f.alone, ask(ctx, b))
@@ -99,7 +99,7 @@ func newHerd(ctx context.Context, o *options, servers []*procs.Server) (*herd, e
 		var services []*switchgear.Service
 		var breakers []*switchgear.Breaker
 		for n := range o.rounds + 1 {
-			s, err := switchgear.NewService(nameOf(n), switchgear.ServiceConfig{Config: switchgear.Config{FailureThreshold: threshold}})
+			s, err := switchgear.NewService(nameOf(n), switchgear.ServiceConfig{Config: switchgear.Config{FailureThreshold: threshold}}) //nolint:contextcheck // its checks, of which there are none
 			if err != nil {
 				return nil, err
 			}
@@ -150,7 +150,7 @@ func (h *herd) fault(ctx context.Context, o *options, c *client.Client, n int, f
 		defer stop()
 	}
 	for range threshold {
-		h.breakers[0][n].HandleError(errDown, 0)
+		h.breakers[0][n].HandleError(errDown, 0) //nolint:contextcheck // it has none
 	}
 	for { // until the manager knows that of the first, and that all have traffic
 		s, err := c.Service(ctx, nameOf(n))
@@ -164,10 +164,10 @@ func (h *herd) fault(ctx context.Context, o *options, c *client.Client, n int, f
 	}
 	second := h.breakers[1][n]
 	for range threshold - 1 {
-		second.HandleError(errDown, 0)
+		second.HandleError(errDown, 0) //nolint:contextcheck // as above
 	}
 	began := time.Now()
-	second.HandleError(errDown, 0)
+	second.HandleError(errDown, 0) //nolint:contextcheck // as above
 	for range o.instances - 2 {
 		select {
 		case at := <-opened:
