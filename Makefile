@@ -43,8 +43,8 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 mutants: ## plant the known faults one by one and see the tests fail
 	scripts/mutants.sh
 
-robustness: ## kill, stop and cut off managers of one database; ROUNDS=3 SEED=7 to choose
-	scripts/robustness.sh $(or $(ROUNDS),3) $(SEED)
+robustness: ## kill, stop and cut off managers of one database; ROUNDS=3 SEED=7 OLD=path to choose
+	scripts/robustness.sh $(or $(ROUNDS),3) "$(SEED)" "$(abspath $(OLD))"
 
 vuln: ## look for known vulnerabilities (needs vuln.go.dev)
 	go tool -modfile=tools/go.mod govulncheck ./...

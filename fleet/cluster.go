@@ -85,14 +85,15 @@ type Node struct {
 	Address string
 
 	// LeaseTTL is how long after its last sign of life another takes over from
-	// the leader. Default 5 s; the lease is renewed five times as often. At least
-	// 500 ms.
+	// the leader. Default 5 s; the lease is renewed five times as often. 500 ms
+	// to 1 min.
 	LeaseTTL time.Duration
 }
 
 const (
 	defaultLeaseTTL = 5 * time.Second
 	minLeaseTTL     = 500 * time.Millisecond
+	maxLeaseTTL     = time.Minute // a store takes one of two for that of a clock that was set
 
 	// seqBlock is how many seqs a leader reserves, and seqsLow at how many left
 	// it tells no statistics any more: they may be days of events.

@@ -18,8 +18,8 @@ func (m *Manager) joinCluster(ctx context.Context) error {
 	}
 	node := &m.cfg.Node
 	node.LeaseTTL = cmp.Or(node.LeaseTTL, defaultLeaseTTL)
-	if node.LeaseTTL < minLeaseTTL {
-		return errorf(Invalid, "join", "a lease of %v is shorter than %v", node.LeaseTTL, minLeaseTTL)
+	if node.LeaseTTL < minLeaseTTL || node.LeaseTTL > maxLeaseTTL {
+		return errorf(Invalid, "join", "a lease of %v is not in %v … %v", node.LeaseTTL, minLeaseTTL, maxLeaseTTL)
 	}
 	m.cfg.FlushInterval = min(m.cfg.FlushInterval, clusterFlush)
 	m.cluster, m.soon = cluster, make(map[*member]bool)

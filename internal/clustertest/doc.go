@@ -6,6 +6,7 @@
 //
 // Alone it makes a few faults with two nodes. SWITCHGEAR_ROBUSTNESS_ROUNDS, from 1,
 // is how many rounds of all faults it makes with three; SWITCHGEAR_ROBUSTNESS_SEED
-// is the seed of the first, by default one of its own. Where a round fails, its
+// is the seed of the first, by default one of its own. SWITCHGEAR_ROBUSTNESS_OLD is
+// a program of an older version that all nodes begin with. Where a round fails, its
 // history and the logs of its nodes are in the test's artifact folder.
 package clustertest

@@ -27,6 +27,9 @@ import (
 // patience bounds what happens at once on a machine that has time.
 const patience = 40 * time.Second
 
+// oldEnv is the program of an older version that all nodes begin with.
+const oldEnv = "SWITCHGEAR_ROBUSTNESS_OLD"
+
 // node is one process, or none while it is down, at an address that it keeps.
 type node struct {
 	*client.Client
@@ -35,6 +38,7 @@ type node struct {
 	listen   string
 	database *faultproxy.Proxy // it reaches PostgreSQL through
 	others   *faultproxy.Proxy // reach it through
+	old      string            // the program of an older version that its next start is of; empty: this one
 
 	cmd *exec.Cmd
 }
@@ -52,9 +56,9 @@ type cluster struct {
 	began   time.Time
 }
 
-// newCluster starts so many nodes. ok is false where what they need is not there
-// and not required.
-func newCluster(t *testing.T, n int, lease time.Duration, byNATS bool) (c *cluster, ok bool) {
+// newCluster starts so many nodes. fleet is what their file has of it besides. ok is
+// false where what they need is not there and not required.
+func newCluster(t *testing.T, n int, lease time.Duration, byNATS bool, fleet string) (c *cluster, ok bool) {
 	t.Helper()
 	c = &cluster{dir: t.ArtifactDir(), lease: lease, began: time.Now()}
 	if c.database, ok = testpg.StartOwn(t); !ok {
@@ -68,13 +72,14 @@ func newCluster(t *testing.T, n int, lease time.Duration, byNATS bool) (c *clust
 		bus.NATSURL = c.nats.URL()
 	}
 	t.Cleanup(func() { c.keep(t) })
-	file := fmt.Sprintf("fleet: { leaseMs: %d, services: { till: { quorumInstances: 2, quorumShare: 0.6 } } }\n", lease.Milliseconds()) + services
+	file := fmt.Sprintf("fleet: { leaseMs: %d%s }\n", lease.Milliseconds(), fleet) + services
 	if err := os.WriteFile(c.config(), []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	database := c.database.Database(t)
 	for i := range n {
 		c.add(t, i, database, bus)
+		c.nodes[i].old = os.Getenv(oldEnv)
 	}
 	for i := range c.nodes {
 		c.start(t, i)
@@ -148,6 +153,9 @@ func (c *cluster) start(t *testing.T, i int) {
 	defer func() { _ = log.Close() }()
 	n.cmd = exec.Command(os.Args[0])
 	n.cmd.Env = append(os.Environ(), childEnv+"="+string(told))
+	if n.old != "" {
+		n.cmd, n.old = n.older(c.config()), ""
+	}
 	n.cmd.Stderr = log
 	out, err := n.cmd.StdoutPipe()
 	if err == nil {
@@ -163,6 +171,17 @@ func (c *cluster) start(t *testing.T, i int) {
 		said, _ := os.ReadFile(c.data(i) + ".log")
 		t.Fatalf("node %d says %q, %v\n%s", i, line, err, said)
 	}
+}
+
+// older is the command of a node of an older version.
+func (n *node) older(file string) *exec.Cmd {
+	s := &n.settings
+	cmd := exec.Command(n.old, "serve", "--listen", s.Listen, "--data", s.Data, "--advertise-url", s.AdvertiseURL, "--config", file)
+	if s.Bus.NATSURL != "" {
+		cmd.Args = append(cmd.Args, "--nats-url", s.Bus.NATSURL)
+	}
+	cmd.Env = append(os.Environ(), "SWITCHGEAR_DATABASE_URL="+s.DatabaseURL, "SWITCHGEAR_ADMIN_TOKEN="+token)
+	return cmd
 }
 
 // kill ends a node as a crash does.

@@ -18,7 +18,7 @@ import (
 // the third is open within moments, whichever node it is at. Then the node that
 // leads dies; the other goes on with what was decided, and all recover.
 func TestFleetRule_IsOneAtAllNodes(t *testing.T) {
-	c, ok := newCluster(t, 2, time.Second, false)
+	c, ok := newCluster(t, 2, time.Second, false, ", services: { till: { quorumInstances: 2, quorumShare: 0.6 } }")
 	if !ok {
 		return
 	}

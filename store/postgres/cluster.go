@@ -19,7 +19,11 @@ const leaseName = "manager"
 
 const (
 	leaseColumns = ` holder, COALESCE(address, ''), term, epoch, seq_reserved, through, revision, secret,
-		COALESCE(EXTRACT(EPOCH FROM expires_at - clock_timestamp()), 0)::float8`
+		CASE WHEN ` + expired + ` THEN 0 ELSE EXTRACT(EPOCH FROM expires_at - clock_timestamp()) END::float8`
+
+	// A lease that has longer to go than any lasts is of a clock that was set back
+	// since. Whoever has it renews it soon, or does not live.
+	expired = `(holder = '' OR expires_at IS NULL OR expires_at <= clock_timestamp() OR expires_at > clock_timestamp() + INTERVAL '2 minutes')`
 
 	// highest is above all that was ever numbered here, also by a manager that
 	// reserved nothing.
@@ -34,7 +38,7 @@ const (
 	takeLease = `UPDATE leases SET holder = $2, address = NULLIF($3, ''), term = term + 1,
 		through = GREATEST(seq_reserved, ` + highest + `), seq_reserved = GREATEST(seq_reserved, ` + highest + `) + $4,
 		acquired_at = clock_timestamp(), expires_at = clock_timestamp() + make_interval(secs => $5)
-		WHERE name = $1 AND (holder = '' OR expires_at IS NULL OR expires_at <= clock_timestamp()) RETURNING` + leaseColumns
+		WHERE name = $1 AND ` + expired + ` RETURNING` + leaseColumns
 
 	raiseLease = `UPDATE leases SET seq_reserved = GREATEST(seq_reserved, $4), through = GREATEST(through, $5)`
 	ofHolder   = ` WHERE name = $1 AND holder = $2 AND term = $3`

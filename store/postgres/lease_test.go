@@ -249,3 +249,29 @@ func TestTakeLease_GoesOnAboveWhatWasNumberedWithoutOne(t *testing.T) {
 		t.Errorf("TakeLease = %+v, %v", l, err)
 	}
 }
+
+// A lease lasts no longer because the database's clock was set back, whether its
+// holder lives or not.
+func TestLease_OfAClockThatWasSetBackIsNobodys(t *testing.T) {
+	t.Parallel()
+	url, ok := database(t)
+	if !ok {
+		return
+	}
+	s := open(t, url)
+	if _, err := s.TakeLease(t.Context(), "a", "http://a.test", time.Minute, 1000); err != nil {
+		t.Fatal(err)
+	}
+	other := foreign(t, url)
+	for _, ahead := range []string{"119 seconds", "1 hour"} {
+		run(t, other, "UPDATE leases SET expires_at = clock_timestamp() + INTERVAL '"+ahead+"'")
+		l, err := s.Lease(t.Context())
+		if err != nil || l.Holder != "a" || (l.Left > 0) != (ahead == "119 seconds") {
+			t.Errorf("%s ahead the lease is %+v, %v", ahead, l, err)
+		}
+	}
+	l, err := s.TakeLease(t.Context(), "b", "http://b.test", time.Minute, 1000)
+	if err != nil || l.Holder != "b" || l.Term != 2 || l.Left > time.Minute {
+		t.Errorf("TakeLease = %+v, %v", l, err)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -34,6 +35,9 @@ func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // it may have ended
 	_ = p.wait()             // it was killed: that is its error
 }
+
+// Signal sends a signal to the process that is looked at.
+func (p *Process) Signal(s syscall.Signal) error { return syscall.Kill(p.pid, s) }
 
 // Of is a process that somebody else has started and will end.
 func Of(pid int) *Process { return &Process{pid: pid} }
