@@ -16,6 +16,7 @@ import { tell } from './parts/notice';
 import { Outside } from './parts/outside';
 import { go, moment, path, serviceURL, timeless } from './route';
 import { theme, themes } from './theme';
+import { Unwell } from './unwell';
 import type { Role, Status } from './wire';
 import { statusWords, worstFirst } from './words';
 import './shell.css';
@@ -54,6 +55,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
         <Connection />
         <Person help={() => setHelp(true)} />
       </header>
+      <Unwell />
       <Banner />
       {timed() && <TimeBar />}
       <main id="main" tabIndex={-1}>{children}</main>

@@ -25,6 +25,8 @@ export function bytes(n: number): string {
 export interface Trouble {
   /** Whether the manager is not ready because of it. */
   grave: boolean;
+  /** Whether something is away that the node needs to know all at once. */
+  missing?: boolean;
   what: string;
   /** What is shown is as it was then. */
   asOf?: string | null;
@@ -63,6 +65,7 @@ export function troubles(info: ServerInfo): Trouble[] {
   if (bus && !bus.connected) {
     found.push({
       grave: false,
+      missing: true,
       what: `${bus.kind === 'nats' ? 'NATS' : 'What PostgreSQL notifies of'} is away${bus.error ? `: ${bus.error}` : ''}.`,
       todo: 'What another node does is seen here up to a second later, from the store. It comes back by itself.',
     });
