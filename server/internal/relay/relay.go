@@ -5,7 +5,9 @@
 // # Promises
 //
 //  1. What a request says of where it comes from, and for whom, is believed only
-//     with the signature of a node, over that very request.
+//     with the signature of a node, over that and the request's method and
+//     address. It is not over the body, and who can read what nodes say can say it
+//     again: that is for TLS between them to keep.
 //  2. A request is passed on once: the node that gets it carries it out or
 //     refuses it.
 //  3. An answer to what changed something is given out when this node knows of
