@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt check ui ui-test shots bench bench-load bench-rule fuzz mutants robustness vuln clean
+.PHONY: help build test lint fmt check ui ui-test shots bench bench-load bench-outage bench-rule fuzz mutants robustness vuln clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ shots: ## take the pictures of the README
 
 bench: ## measure the breaker beside its peers into bench/RESULTS.md; ROUNDS=9 ONLY='switchgear*' to choose
 	go -C bench run . -rounds=$(or $(ROUNDS),9) -only='$(or $(ONLY),*)' $(if $(ONLY),,-into=RESULTS.md)
+
+bench-outage: ## measure decisions of a fleet while its manager is lost; ARGS="-programs 20" to choose
+	go -C bench run ./outage $(ARGS)
 
 bench-rule: ## measure how soon a fault at one instance is known at all; ARGS="-instances 50" to choose
 	go -C bench run ./rule $(ARGS)

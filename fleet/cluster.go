@@ -259,7 +259,9 @@ func (m *Manager) Seq() uint64 {
 }
 
 // CatchUp returns when this manager knows all that the store had when it was
-// called, and everything up to seq besides: at once where it leads. Its error is
+// called, and everything up to seq besides. Where it leads it knows; what whoever
+// has everything up to seq of another node may not have is told again then. 0 is
+// nobody. Its error is
 // Unavailable: it does not know that before ctx ends. It costs the store nothing
 // more for a thousand callers than for one: who waits for a seq that is not
 // written yet has the store asked 20 times a second.
@@ -290,7 +292,10 @@ func (m *Manager) CatchUp(ctx context.Context, seq uint64) error {
 			return &Error{Kind: Unavailable, Op: op, Err: ctx.Err()}
 		}
 	}
-	return nil
+	if m.cluster == nil || seq == 0 {
+		return nil
+	}
+	return m.settleAt(ctx, seq)
 }
 
 // wake has a follower look into the store now.

@@ -130,6 +130,7 @@ type Manager struct {
 	leaseSeen atomic.Pointer[sighting]
 	leaveBus  func() // ends the hints; nil: there are none
 	parting   sync.Once
+	settling  settling
 	woken     chan struct{} // there may be something to fetch
 	fetching  atomic.Uint64 // how many fetches have begun,
 	fetched   atomic.Uint64 // and the newest that has ended well

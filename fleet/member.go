@@ -40,10 +40,12 @@ type member struct {
 	outageEvent int64
 	shown       *View     // what was told last
 	seenAt      time.Time // when that was last found to be so
+	toldSeq     uint64    // of shown
 	removed     bool
 
 	// The sequencer's alone.
 	stored *View                // what the store has; nil: nobody knows
+	rowSeq uint64               // the revision of its row
 	ended  *switchgear.Override // the last whose end by time was told
 	heir   *member              // what a redeclaration put in its place,
 	left   *switchgear.Snapshot // and what that took over

@@ -309,6 +309,16 @@ func (m *Manager) saved(d *draft) {
 	if len(keys) > 0 {
 		m.unsaved.remove(keys...)
 	}
+	if m.cluster == nil {
+		return
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for i := range d.Services {
+		if s := m.members[d.Services[i].Service]; s != nil {
+			s.rowSeq = d.Services[i].Revision
+		}
+	}
 }
 
 // Request is a write that was sent with that key and carried out; NotFound if

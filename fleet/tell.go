@@ -96,7 +96,8 @@ func (m *Manager) show(s *member) {
 			}
 		}
 		s.shown, s.seenAt = &v, live.At
-		m.push(Change{Seq: m.nextSeq(), Service: s.name, View: &v})
+		s.toldSeq = m.nextSeq()
+		m.push(Change{Seq: s.toldSeq, Service: s.name, View: &v})
 	}
 	failed := before != nil && before.Status.fails()
 	if fails := s.shown != nil && s.shown.Status.fails(); fails == failed {

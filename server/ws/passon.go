@@ -42,9 +42,10 @@ func (c *client) passOn(ctx context.Context, l Leader, m *wire.ClientMessage) (a
 // leads.
 const catchUpTimeout = 8 * time.Second
 
-// catchUp waits for this node to know what the client had of another.
+// catchUp waits for this node to know what the client had of another, and to tell
+// what the other did not know.
 func (c *client) catchUp(ctx context.Context, epoch string, seq uint64) {
-	if c.server.leader == nil || epoch != c.epoch.name || seq <= c.server.hub.at() {
+	if l := c.server.leader; l == nil || epoch != c.epoch.name || seq <= c.server.hub.at() && !l.Leading() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
