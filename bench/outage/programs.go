@@ -69,6 +69,7 @@ func child() error {
 			return err
 		}
 		var f figures
+		pause := time.NewTicker(50 * time.Millisecond)
 		for n := range batches {
 			f.Calls = append(f.Calls, each(ctx, closed.Breaker()))
 			f.Rejections = append(f.Rejections, each(ctx, open.Breaker()))
@@ -78,8 +79,9 @@ func child() error {
 					return err
 				}
 			}
-			time.Sleep(50 * time.Millisecond)
+			<-pause.C
 		}
+		pause.Stop()
 		if err := out.Encode(f); err != nil {
 			return err
 		}
@@ -117,7 +119,7 @@ func hire(ctx context.Context, o *options, server *procs.Server) (_ *crew, err e
 		}
 	}()
 	for n := range o.programs {
-		p := &program{cmd: exec.CommandContext(ctx, self)}
+		p := &program{cmd: exec.CommandContext(ctx, self)} //nolint:gosec // it is this program
 		p.cmd.Env = append(os.Environ(), childEnv+"="+server.URL, tokenEnv+"="+server.Token, "GOMAXPROCS=1")
 		p.cmd.Stderr = os.Stderr
 		out, err := p.cmd.StdoutPipe()
