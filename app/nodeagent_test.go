@@ -92,7 +92,7 @@ func TestNodeAgent_IsAMemberLikeAnyOther(t *testing.T) {
 	}
 	m = serveWith(t, data, listenEnv+"="+strings.TrimPrefix(m.url, "http://"))
 	m.shows(t, "open", func(e *wire.Entry) bool {
-		return e.CircuitBreaker.IsOpen && e.Operations.Failed == 2 && e.Operations.Rejected == 1 && e.ConfigVersion == 2
+		return e.CircuitBreaker.IsOpen && e.CircuitBreaker.Outage != nil && e.Operations.Failed == 2 && e.Operations.Rejected == 1 && e.ConfigVersion == 2
 	})
 	events, err := m.Events(t.Context(), client.EventQuery{Service: "shop", Kind: "transition"})
 	if err != nil {

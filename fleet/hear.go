@@ -152,8 +152,18 @@ func settled(st InstanceState, service string, now time.Time) InstanceState {
 		s.NextAttemptAt = now.Add(st.RetryAfter).UTC()
 	}
 	st.RetryAfter = 0
+	s.Outage = outageSaid(s)
 	compact(s)
 	return st
+}
+
+// outageSaid is the outage of a state. An agent need not know of outages: then what
+// opened the circuit last, as far as it says, is what began it.
+func outageSaid(s *switchgear.Snapshot) *switchgear.Outage {
+	if s.Outage != nil || s.State == switchgear.Closed || s.Trip == nil || s.OpenedAt.IsZero() {
+		return s.Outage
+	}
+	return &switchgear.Outage{BeganAt: s.OpenedAt, Cause: *s.Trip, Openings: s.FailedRecoveries + 1}
 }
 
 // compact has texts that are the same be there once, and what an outage of one

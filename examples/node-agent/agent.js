@@ -273,6 +273,7 @@ function stateOf({ breaker: b, version, error }) {
       outage: null,
       override: b.override,
     },
+    successes: b.successes,
     retry_after_ms: b.retryAfterMs,
     open_ms: b.state === "open" ? b.config.resetTimeoutMs : 0,
     failed_recoveries: b.failedRecoveries,

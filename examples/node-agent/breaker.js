@@ -24,6 +24,7 @@ export class Breaker {
   onTransition = () => {};
 
   #failures = []; // when, within the window
+  #worked = []; // successes of the window, by tenths of it
   #probing = false;
   #timer;
   #overrideTimer;
@@ -45,6 +46,12 @@ export class Breaker {
     const since = performance.now() - this.config.monitoringWindowMs;
     while (this.#failures.length > 0 && this.#failures[0] <= since) this.#failures.shift();
     return this.#failures.length;
+  }
+
+  get successes() {
+    const since = performance.now() - this.config.monitoringWindowMs;
+    while (this.#worked.length > 0 && this.#worked[0].at <= since) this.#worked.shift();
+    return this.#worked.reduce((sum, tenth) => sum + tenth.count, 0);
   }
 
   get retryAfterMs() {
@@ -77,6 +84,10 @@ export class Breaker {
 
   #succeeded() {
     this.consecutive = 0;
+    const now = performance.now();
+    const last = this.#worked.at(-1);
+    if (last && now - last.at < this.config.monitoringWindowMs / 10) last.count++;
+    else this.#worked.push({ at: now, count: 1 });
     if (this.mode === "auto" && this.state === "half_open") this.#move("closed", "min_healthy_period");
   }
 
@@ -97,7 +108,7 @@ export class Breaker {
     const evidence = {
       rule,
       failures: this.failures,
-      successes: 0,
+      successes: this.successes,
       slow: 0,
       consecutive_failures: this.consecutive,
       last_error: this.lastError,
@@ -111,12 +122,13 @@ export class Breaker {
     if (to === "open") {
       evidence.open_ms = this.config.resetTimeoutMs;
       this.openedAt = new Date();
-      this.trip = { rule, failures: this.failures, successes: 0, last_error: this.lastError, event_id: null };
+      this.trip = { rule, failures: this.failures, successes: this.successes, last_error: this.lastError, event_id: null };
       this.#openFor(this.config.resetTimeoutMs);
     } else if (to === "half_open") {
       this.attempts++;
     } else {
       this.#failures = [];
+      this.#worked = [];
       this.consecutive = this.attempts = this.failedRecoveries = 0;
       this.openedAt = this.trip = null;
       this.lastReset = new Date();
