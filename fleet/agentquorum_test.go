@@ -117,7 +117,7 @@ func TestQuorum_OneAloneIsABadCallerAndStaysAlone(t *testing.T) {
 				t.Errorf("%s: bad caller is %v", v.Name, v.BadCaller)
 			}
 		}
-		if v := c.view(t, "web"); !strings.Contains(v.Details(), "1 bad callers") {
+		if v := c.view(t, "web"); !strings.Contains(v.Details(), "1 open alone") {
 			t.Error(v.Details())
 		}
 		c.SetQuorums(config.Quorums{})

@@ -28,11 +28,12 @@ type crowd struct {
 	override *switchgear.Override
 	past     *switchgear.Override // the last override that has ended
 
-	// What was told of the whole: its state, how many transitions it has made,
-	// and how often it has opened since it was last closed.
+	// What was told of the whole: its state, how many transitions it has made, how
+	// often it has opened since it was last closed, and how the last time.
 	state    switchgear.State
 	number   uint64
 	openings int
+	opening  *opening // nil: it has not
 	movedAt  time.Time
 	verdict  *verdict
 	parting  bool // the next state that is stored is that of an order which ends the verdict
@@ -85,7 +86,7 @@ func (c *crowd) ruling() *ruling {
 	now := c.m.uptime()
 	return &ruling{
 		config: c.config.Resolved(), override: c.override, past: c.past,
-		quorum: c.m.quorum(c.name), verdict: c.verdict, now: time.Now(),
+		quorum: c.m.quorum(c.name), verdict: c.verdict, opening: c.opening, now: time.Now(),
 		stale: func(p *process) bool { return p.stale(now) },
 	}
 }
@@ -102,19 +103,9 @@ func (c *crowd) whole(now time.Time) *crowdView {
 		some, _ := r.considered(c.all)
 		percentiles(&v.Performance, some, &counted)
 	}
-	c.finish(v)
+	v.Service, v.Transitions = c.name, c.number
 	c.cached, c.goodUntil = v, c.soonestSilence(now)
 	return v
-}
-
-// finish fills in what the crowd itself counts. The mutex is held.
-func (c *crowd) finish(v *crowdView) {
-	v.Service, v.Transitions = c.name, c.number
-	if v.Outage != nil && v.only == nil {
-		o := *v.Outage
-		o.Openings = max(c.openings, 1)
-		v.Outage = &o
-	}
 }
 
 // soonestSilence is when the first of those that are heard of will be silent, if
@@ -167,6 +158,7 @@ func (c *crowd) Restore(s switchgear.Snapshot) error {
 	if s.Outage != nil {
 		c.openings = s.Outage.Openings
 	}
+	c.opening = openingOf(&s)
 	c.changed(time.Now())
 	return nil
 }

@@ -152,19 +152,9 @@ func instanceEvidence(tr *switchgear.Transition, i *instance, scope string) json
 const RuleAllInstances = "all_instances"
 
 // wholeEvidence is the evidence of a transition of the whole.
-func wholeEvidence(v *crowdView, rule string, number uint64, version int) json.RawMessage {
-	e := evidenceJSON{
-		Transition: number, Rule: rule, Failures: v.Failures, Successes: v.Successes, Slow: v.Slow,
-		ConsecutiveFailures: v.ConsecutiveFailures, RecoveryAttempt: v.RecoveryAttempts, ConfigVersion: version,
-		OpenMs: ms(v.OpenTime), Outage: outageEvidence(v.Outage), Scope: "service",
-		Instances: &instancesJSON{Total: v.census.Total, Open: v.tally[switchgear.Open]},
-	}
-	if v.State != switchgear.Open {
-		e.OpenMs = 0
-	}
-	if v.LastError != "" {
-		e.LastError = &v.LastError
-	}
+func wholeEvidence(tr *switchgear.Transition, v *crowdView) json.RawMessage {
+	e := evidenceOf(tr)
+	e.Scope, e.Instances = "service", &instancesJSON{Total: v.census.Total, Open: v.tally[switchgear.Open]}
 	return object(e)
 }
 

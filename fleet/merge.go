@@ -89,6 +89,7 @@ type ruling struct {
 	past     *switchgear.Override // the last that was the manager's and is not any more
 	quorum   config.Quorum
 	verdict  *verdict // nil: each decides alone
+	opening  *opening // of the whole
 	now      time.Time
 	stale    func(*process) bool
 }
@@ -232,6 +233,9 @@ func (r *ruling) merge(all []*instance, gone *totals, state switchgear.State) *c
 		v.AdmittedShare = shares / float64(len(some))
 	}
 	v.finish(some)
+	if r.opening.tell(&v.Snapshot); r.verdict != nil && state == switchgear.Open {
+		v.NextAttemptAt = r.verdict.next.UTC()
+	}
 	in.BadCallers = r.badCallers(all)
 	v.health, v.Performance = h.health(), p.performance()
 	v.census.Instances, v.census.silent = in, in.Total > 0 && in.Stale == in.Total
@@ -262,19 +266,9 @@ func (v *crowdView) addCounts(s *switchgear.Snapshot) {
 	v.FailedRecoveries = max(v.FailedRecoveries, s.FailedRecoveries)
 }
 
-// addRecovery takes in how the circuit of one that is not closed came to be so:
-// the trip of the one that opened last, and the outage that began first.
+// addRecovery takes in when the first of those that are as the whole is will do the
+// next.
 func (v *crowdView) addRecovery(s *switchgear.Snapshot, state switchgear.State) {
-	if v.State == switchgear.Closed || state == switchgear.Closed {
-		return
-	}
-	// What opened one by itself says more than that others followed.
-	if own := !followed(s.Trip); own && followed(v.Trip) || own == !followed(v.Trip) && s.OpenedAt.After(v.OpenedAt) {
-		v.OpenedAt, v.OpenTime, v.Trip = s.OpenedAt, s.OpenTime, s.Trip
-	}
-	if o := s.Outage; o != nil && (v.Outage == nil || o.BeganAt.Before(v.Outage.BeganAt)) {
-		v.Outage = o
-	}
 	if state == switchgear.Open && v.State == switchgear.Open && !s.NextAttemptAt.IsZero() {
 		v.NextAttemptAt = earlier(v.NextAttemptAt, s.NextAttemptAt)
 	}

@@ -36,6 +36,7 @@ type voter struct {
 	state    switchgear.State
 	number   uint64        // of its last transition
 	left     time.Duration // of an open one's open time
+	backoff  time.Duration // that open time, which is longer the more of its recoveries have failed
 	told     word
 	heard    bool // it is connected, and not silent
 	auto     bool // nothing is forced and it is not disabled
@@ -170,8 +171,8 @@ func (v *verdict) end(next time.Time) { v.last, v.holder, v.next = v.holder, "",
 
 // lend gives the lease to one that recovers by itself already, or, when it is time,
 // to one that has not had it in this round: first of those that have something to
-// try with, and of these one whose own rule has opened it, for the success of
-// another would prove less.
+// try with, of these one whose own rule has opened it, for the success of another
+// would prove less, and last a bad caller that has failed for long.
 func (r *ruled) lend(voters []voter, now time.Time, lease time.Duration) {
 	v := r.verdict
 	chosen := -1
@@ -183,7 +184,10 @@ func (r *ruled) lend(voters []voter, now time.Time, lease time.Duration) {
 		if a.active != b.active {
 			return a.active
 		}
-		return b.ours && !a.ours
+		if a.ours != b.ours {
+			return b.ours
+		}
+		return a.backoff < b.backoff // its failure keeps the others waiting less
 	}
 	choose := func() {
 		for i := range voters {

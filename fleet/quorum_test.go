@@ -23,9 +23,10 @@ func voterOf(t *rapid.T, n int) voter {
 	mostly := func(label string) bool { return rapid.IntRange(0, 4).Draw(t, label) > 0 }
 	return voter{
 		id: fmt.Sprintf("i%02d", n), state: state, number: rapid.Uint64Range(0, 9).Draw(t, "number"),
-		left:  time.Duration(rapid.IntRange(0, 60).Draw(t, "left")) * time.Second,
-		told:  rapid.SampledFrom([]word{toldNothing, toldWait, toldTry, toldFollow}).Draw(t, "told"),
-		heard: mostly("heard"), auto: mostly("auto"), ours: yes("ours"), busy: mostly("busy"), active: yes("active"),
+		left:    time.Duration(rapid.IntRange(0, 60).Draw(t, "left")) * time.Second,
+		told:    rapid.SampledFrom([]word{toldNothing, toldWait, toldTry, toldFollow}).Draw(t, "told"),
+		backoff: time.Duration(rapid.IntRange(0, 60).Draw(t, "backoff")) * time.Second,
+		heard:   mostly("heard"), auto: mostly("auto"), ours: yes("ours"), busy: mostly("busy"), active: yes("active"),
 		succeeds: state == switchgear.HalfOpen && yes("succeeds"), behind: !mostly("not behind"),
 	}
 }
@@ -291,5 +292,24 @@ func TestVerdict_WaitsNoLongerAfterARestartWhateverTheClockShows(t *testing.T) {
 	}
 	if (*verdict)(nil).json() != nil || (*verdictJSON)(nil).verdict(time.Now()) != nil {
 		t.Error("there is one of none")
+	}
+}
+
+func TestRule_LendsLastToTheOneWhoseFailureWouldKeepTheOthersLongest(t *testing.T) {
+	t.Parallel()
+	open := func(id string, backoff time.Duration, ours bool) voter {
+		return voter{id: id, state: switchgear.Open, heard: true, auto: true, active: true, told: toldWait, backoff: backoff, ours: ours}
+	}
+	voters := []voter{open("a", time.Minute, true), open("b", 16*time.Minute, false), open("c", 2*time.Minute, false), open("d", time.Minute, false)}
+	v := &verdict{next: quorumDay}
+	var had []string
+	for range voters {
+		r := rule(config.Quorum{Instances: 2, Share: 0.5}, v, voters, quorumDay, time.Minute, false)
+		had = append(had, r.verdict.holder)
+		v = r.verdict
+		v.end(quorumDay)
+	}
+	if want := []string{"d", "c", "b", "a"}; !slices.Equal(had, want) {
+		t.Errorf("in turn %q, want %q", had, want)
 	}
 }

@@ -31,6 +31,7 @@ type turn struct {
 	state    switchgear.State
 	number   uint64
 	openings int
+	opening  *opening
 	movedAt  time.Time
 	verdict  *verdict
 	quorum   string             // what made the verdict, in words; empty: it was there before
@@ -79,8 +80,6 @@ func (t *turn) plan(b *draft) error {
 	t.conclude()
 	whole := t.rule.merge(t.all, &t.gone, t.state)
 	whole.Service, whole.Transitions, whole.At = s.name, t.number, t.now.UTC()
-	c.finish(whole)
-	whole.Transitions = t.number
 	c.pending = &crowdJSON{t.gone, c.saidAt, t.verdict.json()}
 	b.Instances, b.GoneInstances = t.rows()
 	c.mu.Unlock()
@@ -99,7 +98,8 @@ func (t *turn) reset() {
 	*t = turn{
 		c: c, items: t.items, now: time.Now(), rule: c.ruling(), all: slices.Clone(c.all), gone: c.gone,
 		before: make(map[*instance]uint), copies: make(map[*instance]*instance), origin: make(map[*instance]*instance),
-		state: c.state, number: c.number, openings: c.openings, movedAt: c.movedAt, verdict: c.verdict,
+		state: c.state, number: c.number, openings: c.openings, opening: c.opening,
+		movedAt: c.movedAt, verdict: c.verdict,
 	}
 	for _, it := range t.items {
 		it.err, it.joined = nil, AgentJoined{}
@@ -208,12 +208,7 @@ func (t *turn) transition(i *instance, tr *switchgear.Transition) {
 		at = t.now.UTC()
 	}
 	if t.counted[i] && len(t.counted) == 1 && t.state == tr.From && decided == tr.To {
-		at = later(at, t.movedAt)
-		t.events = append(t.events, Event{
-			Service: t.c.name, Kind: EventTransition, From: tr.From.String(), To: tr.To.String(), At: at,
-			Actor: tr.Actor, Reason: tr.Reason, Evidence: instanceEvidence(tr, i, ""),
-		})
-		t.moved(tr.To, at)
+		t.moveWith(i, tr, later(at, t.movedAt))
 	} else {
 		t.events = append(t.events, Event{
 			Service: t.c.name, Kind: EventInstanceTransition, From: tr.From.String(), To: tr.To.String(), At: at,
@@ -243,65 +238,15 @@ func (i *instance) follow(tr *switchgear.Transition) {
 		ev := tr.Evidence
 		s.OpenedAt, s.OpenTime, s.NextAttemptAt = tr.At, ev.OpenTime, tr.At.Add(ev.OpenTime)
 		s.Trip, s.Outage, s.AdmittedShare = &ev, tr.Outage, 0
+		s.Failures, s.Successes, s.Slow, s.ConsecutiveFailures = ev.Failures, ev.Successes, ev.Slow, ev.ConsecutiveFailures
+		if ev.LastError != "" {
+			s.LastError, s.LastFailure = ev.LastError, later(s.LastFailure, tr.At)
+		}
 	case switchgear.HalfOpen:
 		s.NextAttemptAt, s.LastRecoveryAttempt, s.RecoveryAttempts, s.AdmittedShare = time.Time{}, tr.At, tr.Evidence.RecoveryAttempt, 0
 	case switchgear.Closed:
 		s.OpenedAt, s.NextAttemptAt, s.Trip, s.Outage = time.Time{}, time.Time{}, nil, nil
 		s.LastReset, s.RecoveryAttempts, s.FailedRecoveries, s.AdmittedShare = tr.At, 0, 0, 1
-	}
-}
-
-// decide tells what the whole does, if that is not what it did.
-func (t *turn) decide(at time.Time) {
-	to := t.rule.decided(t.tally, t.all, t.state)
-	if to == t.state {
-		return
-	}
-	at = later(at.UTC(), t.movedAt)
-	before := t.rule.merge(t.all, &t.gone, t.state)
-	from := t.state
-	t.moved(to, at)
-	v := t.rule.merge(t.all, &t.gone, to)
-	outage := v.Outage
-	if to == switchgear.Closed {
-		outage = before.Outage
-	}
-	v.only = nil
-	v.Outage = outage
-	t.c.finish(v)
-	if v.Outage != nil {
-		v.Outage.Openings = max(t.openings, 1)
-	}
-	t.events = append(t.events, Event{
-		Service: t.c.name, Kind: EventTransition, From: from.String(), To: to.String(), At: at,
-		Reason: t.why(to), Evidence: wholeEvidence(v, t.rule.name(), t.number, t.c.member.version),
-	})
-}
-
-// wholeReason says in words why the whole is in that state.
-func wholeReason(to switchgear.State, n tally) string {
-	all := n[switchgear.Closed] + n[switchgear.Open] + n[switchgear.HalfOpen]
-	switch to {
-	case switchgear.Open:
-		return fmt.Sprintf("all of %d instances are open", all)
-	case switchgear.HalfOpen:
-		return fmt.Sprintf("%d of %d instances recover, and none is closed", n[switchgear.HalfOpen], all)
-	case switchgear.Closed:
-	}
-	return fmt.Sprintf("%d of %d instances are closed", n[switchgear.Closed], all)
-}
-
-// moved notes that the whole has moved.
-func (t *turn) moved(to switchgear.State, at time.Time) {
-	t.edges[t.state][to]++
-	t.number++
-	t.state, t.movedAt = to, at
-	switch to {
-	case switchgear.Open:
-		t.openings++
-	case switchgear.Closed:
-		t.openings = 0
-	case switchgear.HalfOpen:
 	}
 }
 

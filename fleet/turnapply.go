@@ -132,7 +132,7 @@ func (t *turn) apply() {
 	m.mu.Lock()
 	c.mu.Lock()
 	t.replace()
-	c.gone, c.state, c.number, c.openings, c.movedAt, c.verdict = t.gone, t.state, t.number, t.openings, t.movedAt, t.verdict
+	c.gone, c.state, c.number, c.openings, c.opening, c.movedAt, c.verdict = t.gone, t.state, t.number, t.openings, t.opening, t.movedAt, t.verdict
 	for from := range t.edges {
 		for to, n := range t.edges[from] {
 			c.edges[from][to] += n

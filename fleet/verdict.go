@@ -98,6 +98,7 @@ func (r *ruling) voters(all []*instance, now time.Time) []voter {
 		voters[n] = voter{
 			id: i.who.id, state: s.State, number: i.number, told: i.told,
 			left:     min(max(s.NextAttemptAt.Sub(now), 0), s.OpenTime),
+			backoff:  s.OpenTime,
 			heard:    !i.left && i.who.session.Load() != nil && !r.stale(i.who),
 			auto:     s.Mode == switchgear.Auto,
 			ours:     followed(s.Trip),

@@ -159,7 +159,7 @@ func (v *View) Details() string {
 			text += fmt.Sprintf(", %d silent", in.Stale)
 		}
 		if in.BadCallers > 0 {
-			text += fmt.Sprintf(", %d bad callers", in.BadCallers)
+			text += fmt.Sprintf(", %d open alone", in.BadCallers)
 		}
 	}
 	if v.Answers != "" {
@@ -200,6 +200,7 @@ var ruleWords = map[string]string{
 	switchgear.RuleProbeTimeout:        "an operation of the recovery did not end in time",
 	switchgear.RuleHealthCheck:         "the health check failed in the recovery",
 	switchgear.RuleFleetQuorum:         "too many instances are open",
+	RuleAllInstances:                   "all instances are open",
 }
 
 func ruleText(rule string) string { return cmp.Or(ruleWords[rule], rule) }
