@@ -22,8 +22,9 @@
 //     ServiceState.Dropped counts them.
 //  3. Reports are totals and not differences, of the services that changed, once
 //     a second. So one that is lost is made good by the next.
-//  4. The agent comes back after 0.1 s at first and 30 s in the end, at random
-//     up to that, so that a thousand of them do not come at once. It goes through
+//  4. The agent comes back after 0.1 s at first and in the end what the manager
+//     has told it, 2 s to 30 s by how many agents there are, at random up to
+//     that, so that a thousand of them do not come at once. It goes through
 //     the nodes in turn. What refuses it for good, such as a token that is not
 //     valid, is logged as an error and tried again after half a minute, for as
 //     long as the program runs.

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +15,10 @@ import (
 )
 
 const (
-	// The waits between two rounds of tries: exponential, with full jitter.
+	// The waits between two rounds of tries: exponential, with full jitter, up to
+	// what the manager says, which knows how many would come, and else to longWait.
 	firstWait = 100 * time.Millisecond
+	leastWait = time.Second
 	longWait  = 30 * time.Second
 
 	// answerTimeout is how long the manager may take to open a connection and
@@ -36,13 +39,15 @@ type link struct {
 	epoch     string
 	err       error // why there is none, or why there was none before this
 	refused   bool  // the error is not one that goes away by itself
+
+	comeBack time.Duration // the longest wait between two tries, as the manager said last; 0: it has not
 }
 
 // run is connected to one node after the other, until alive ends; whatever ends
 // what is under way.
 func (a *Agent) run(alive, whatever context.Context) {
 	defer a.end()
-	w := waits{nodes: len(a.nodes), next: firstWait}
+	w := waits{nodes: len(a.nodes), next: firstWait, longest: longWait}
 	for n := 0; alive.Err() == nil; n++ {
 		at := a.nodes[n%len(a.nodes)]
 		began := time.Now()
@@ -51,7 +56,7 @@ func (a *Agent) run(alive, whatever context.Context) {
 			return
 		}
 		refused := isRefusal(err)
-		a.lost(whatever, at, err, refused)
+		w.longest = a.lost(whatever, at, err, refused)
 		again := time.NewTimer(w.wait(time.Since(began), refused, err))
 		select {
 		case <-again.C:
@@ -85,11 +90,11 @@ func (a *Agent) end() {
 }
 
 // lost notes why there is no connection, and says so: once, or each time where
-// somebody must do something about it.
-func (a *Agent) lost(ctx context.Context, at node, err error, refused bool) {
+// somebody must do something about it. It returns the longest wait between two tries.
+func (a *Agent) lost(ctx context.Context, at node, err error, refused bool) time.Duration {
 	a.mu.Lock()
 	was := a.link
-	a.link = link{err: err, refused: refused, since: was.since}
+	a.link = link{err: err, refused: refused, since: was.since, comeBack: was.comeBack}
 	if was.connected || was.since.IsZero() {
 		a.link.since = time.Now()
 	}
@@ -107,13 +112,15 @@ func (a *Agent) lost(ctx context.Context, at node, err error, refused bool) {
 	default:
 		a.log.LogAttrs(ctx, slog.LevelDebug, "there is still no connection to the manager", attrs...)
 	}
+	return cmp.Or(was.comeBack, longWait)
 }
 
 // waits are the waits between tries.
 type waits struct {
-	nodes int
-	tries int           // in this round
-	next  time.Duration // what the wait after the round is drawn from
+	nodes   int
+	tries   int           // in this round
+	next    time.Duration // what the wait after the round is drawn from
+	longest time.Duration // of next
 }
 
 // wait is how long to wait after a connection that lasted so long.
@@ -121,14 +128,14 @@ func (w *waits) wait(lasted time.Duration, refused bool, err error) time.Duratio
 	if refused {
 		return longWait + rand.N(longWait/5) //nolint:gosec // chance, not a secret
 	}
-	if lasted > longWait {
+	if lasted > w.longest {
 		w.tries, w.next = 0, firstWait
 	}
 	if w.tries++; w.tries < w.nodes {
 		return rand.N(firstWait) //nolint:gosec // as above
 	}
-	wait := rand.N(w.next) //nolint:gosec // as above
-	w.tries, w.next = 0, min(2*w.next, longWait)
+	wait := rand.N(min(w.next, w.longest)) //nolint:gosec // as above
+	w.tries, w.next = 0, min(2*w.next, w.longest)
 	if busy, ok := errors.AsType[*client.Error](err); ok {
 		wait = max(wait, min(busy.RetryAfter, longWait))
 	}

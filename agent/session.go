@@ -129,7 +129,10 @@ func (s *session) begin(w *wire.AgentWelcome) {
 	s.patience, s.spoke = 1, time.Now()
 	a := s.agent
 	a.mu.Lock()
-	a.link = link{connected: true, node: s.node, since: time.Now(), epoch: w.Epoch, err: a.link.err}
+	a.link = link{
+		connected: true, node: s.node, since: time.Now(), epoch: w.Epoch, err: a.link.err,
+		comeBack: within(w.ReconnectMs, leastWait.Milliseconds(), 300_000, longWait.Milliseconds()),
+	}
 	for _, m := range a.members {
 		m.joined, m.asked, m.refusal, m.sent, m.seen = false, false, "", 0, seen{}
 	}

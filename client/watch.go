@@ -12,9 +12,11 @@ import (
 )
 
 // The waits of Watch between two tries: exponential, with full jitter, so that
-// a thousand clients of a manager that has come back do not come at once.
+// a thousand clients of a manager that has come back do not come at once; up to
+// what the manager says, which knows how many they are, and else to longWait.
 const (
 	firstWait = 100 * time.Millisecond
+	leastWait = time.Second
 	longWait  = 30 * time.Second
 )
 
@@ -42,7 +44,7 @@ type Update struct {
 // made again, and goes on where it was. tell is called from one goroutine.
 // Watch ends early with an *Error of kind Unauthorized or Forbidden.
 func (c *Client) Watch(ctx context.Context, tell func(Update)) error {
-	w := watch{client: c, tell: tell}
+	w := watch{client: c, tell: tell, longest: longWait}
 	wait := firstWait
 	for {
 		began := time.Now()
@@ -54,17 +56,17 @@ func (c *Client) Watch(ctx context.Context, tell func(Update)) error {
 			return err
 		}
 		tell(Update{Err: err})
-		if time.Since(began) > longWait {
+		if time.Since(began) > w.longest {
 			wait = firstWait
 		}
-		again := time.NewTimer(rand.N(wait)) //nolint:gosec // chance, not a secret
+		again := time.NewTimer(rand.N(min(wait, w.longest))) //nolint:gosec // chance, not a secret
 		select {
 		case <-again.C:
 		case <-ctx.Done():
 			again.Stop()
 			return ctx.Err()
 		}
-		wait = min(2*wait, longWait)
+		wait = min(2*wait, w.longest)
 	}
 }
 
@@ -74,6 +76,8 @@ type watch struct {
 	tell   func(Update)
 	place  *wire.Since  // nil: nowhere yet
 	pages  []wire.Entry // of a snapshot that is not whole yet
+
+	longest time.Duration // wait between two tries
 }
 
 // follow is one connection, to its end.
@@ -103,6 +107,8 @@ type part struct {
 	Pages    int          `json:"pages"`
 	Services []wire.Entry `json:"services"`
 	Event    *wire.Event  `json:"event"`
+
+	ReconnectMs int64 `json:"reconnect_ms"`
 }
 
 var errOutOfOrder = errors.New("client: the pages of a snapshot came out of order")
@@ -119,6 +125,10 @@ func (w *watch) take(m Message) error {
 	}
 	switch m.Type {
 	case wire.TypeConnectionStatus: // its seq is the manager's, which has not been told yet
+		w.longest = longWait
+		if told := time.Duration(p.ReconnectMs) * time.Millisecond; told >= leastWait && told < longWait {
+			w.longest = told
+		}
 		w.tell(Update{Live: true})
 		return nil
 	case wire.TypeServicesState:

@@ -70,9 +70,10 @@ type AgentWelcome struct {
 	Type        string `json:"type"`
 	Timestamp   Time   `json:"timestamp"`
 	Epoch       string `json:"epoch"`
-	HeartbeatMs int64  `json:"heartbeat_ms"` // a heartbeat at least so often
-	ReportMs    int64  `json:"report_ms"`    // a report of a service at most so often
-	MaxServices int    `json:"max_services"` // of an agent
+	HeartbeatMs int64  `json:"heartbeat_ms"`           // a heartbeat at least so often
+	ReportMs    int64  `json:"report_ms"`              // a report of a service at most so often
+	MaxServices int    `json:"max_services"`           // of an agent
+	ReconnectMs int64  `json:"reconnect_ms,omitempty"` // the longest wait between two tries to come back; 0: 30 s
 }
 
 // AgentJoin brings services in, or brings them back after a lost connection.

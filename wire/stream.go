@@ -51,6 +51,7 @@ type ConnectionStatus struct {
 	Epoch       string `json:"epoch"`
 	Seq         uint64 `json:"seq"`
 	HeartbeatMs int64  `json:"heartbeat_ms"`
+	ReconnectMs int64  `json:"reconnect_ms,omitempty"` // the longest wait between two tries to come back; 0: 30 s
 }
 
 // ServicesState is a snapshot, or a page of one.

@@ -22,6 +22,7 @@ export class Agent {
   };
   #members = new Map();
   #wait = firstWait;
+  #longest = longWait;
   #closed = false;
   #socket = null; // that is open, after the welcome
   #id = 0;
@@ -74,6 +75,7 @@ export class Agent {
       this.#lastAnswer = performance.now();
       if (message.type !== "agent:welcome") return this.#take(message);
       this.#socket = socket;
+      this.#longest = message.reconnect_ms ?? longWait;
       this.#unacked = [];
       this.#id = 0;
       for (const member of this.#members.values()) Object.assign(member, { joined: false, seen: null });
@@ -87,9 +89,9 @@ export class Agent {
       for (const member of this.#members.values()) member.breaker.follow("auto"); // nobody is there to end a wait
       if (this.#closed) return;
       refused ||= [1008, 4001, 4003, 4004, 4090].includes(code);
-      if (performance.now() - began > longWait) this.#wait = firstWait;
-      const wait = refused ? longWait : Math.random() * this.#wait; // full jitter
-      this.#wait = Math.min(2 * this.#wait, longWait);
+      if (performance.now() - began > this.#longest) this.#wait = firstWait;
+      const wait = refused ? longWait : Math.random() * Math.min(this.#wait, this.#longest); // full jitter
+      this.#wait = Math.min(2 * this.#wait, this.#longest);
       setTimeout(() => this.#closed || this.#connect(), wait);
     });
   }

@@ -128,6 +128,7 @@ func (a *agent) hello(ctx context.Context, m *wire.AgentHello) error {
 	a.say(wire.AgentWelcome{
 		Type: wire.TypeAgentWelcome, Timestamp: now(), Epoch: a.server.manager.Epoch(), HeartbeatMs: cfg.HeartbeatInterval.Milliseconds(),
 		ReportMs: cfg.ReportInterval.Milliseconds(), MaxServices: max(cfg.ServicesPerAgent, 0),
+		ReconnectMs: socket.ComeBack(a.server.taken()).Milliseconds(),
 	})
 	return nil
 }

@@ -222,6 +222,13 @@ func (s *Server) recheck() {
 	}
 }
 
+// taken is how many places are.
+func (s *Server) taken() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.places
+}
+
 // drain lets all agents go, and takes no more.
 func (s *Server) drain() {
 	s.mu.Lock()

@@ -119,6 +119,7 @@ type msg struct {
 	HeartbeatMs   int64           `json:"heartbeat_ms"`
 	ReportMs      int64           `json:"report_ms"`
 	MaxServices   int             `json:"max_services"`
+	ReconnectMs   int             `json:"reconnect_ms"`
 	Services      []wire.JoinedService
 	Order         uint64
 	Kind, Service string

@@ -19,7 +19,7 @@ func TestAgent_IsAMemberOfTheFleet(t *testing.T) {
 	f := start(t, Config{Node: "node-1"})
 	p := f.dial(t, "agent")
 	p.send(hello("web"))
-	if w := p.want(wire.TypeAgentWelcome); w.HeartbeatMs != 5000 || w.ReportMs != 1000 || w.MaxServices != 1000 {
+	if w := p.want(wire.TypeAgentWelcome); w.HeartbeatMs != 5000 || w.ReportMs != 1000 || w.MaxServices != 1000 || w.ReconnectMs != 2000 {
 		t.Errorf("welcome: %s", w.raw)
 	}
 	id := p.tell(join("prices", "quotes"))

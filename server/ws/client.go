@@ -176,7 +176,7 @@ func (c *client) greet() error {
 	f, err := socket.Message(wire.ConnectionStatus{
 		Type: wire.TypeConnectionStatus, Timestamp: wire.Time{Time: time.Now()}, Status: "connected",
 		Role: c.id.Role.String(), Epoch: c.epoch.name, Seq: c.cursor,
-		HeartbeatMs: c.server.cfg.HeartbeatInterval.Milliseconds(),
+		HeartbeatMs: c.server.cfg.HeartbeatInterval.Milliseconds(), ReconnectMs: socket.ComeBack(c.server.Clients()).Milliseconds(),
 	})
 	if err != nil {
 		return err

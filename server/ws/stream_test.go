@@ -23,7 +23,7 @@ func TestStream_BeginsWithStatusAndState(t *testing.T) {
 	_, status, state := f.join(t, "operator")
 	want := wire.ConnectionStatus{
 		Type: wire.TypeConnectionStatus, Status: "connected", Role: "operator", Epoch: f.fleet.Epoch(),
-		Seq: f.hub.at(), HeartbeatMs: 5000,
+		Seq: f.hub.at(), HeartbeatMs: 5000, ReconnectMs: 2000,
 	}
 	var got wire.ConnectionStatus
 	if err := strict.Decode(status.raw, &got, strict.Options{}); err != nil {

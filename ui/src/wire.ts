@@ -371,7 +371,7 @@ export interface Receiver {
 // The stream.
 
 export type Message =
-  | { type: 'connection:status'; timestamp: Moment; status: string; role: Role; epoch: string; seq: number; heartbeat_ms: number }
+  | { type: 'connection:status'; timestamp: Moment; status: string; role: Role; epoch: string; seq: number; heartbeat_ms: number; reconnect_ms?: number }
   | { type: 'services:state'; timestamp: Moment; epoch: string; seq: number; page: number; pages: number; services: Entry[] }
   | ({ type: 'service:update'; timestamp: Moment; epoch: string; seq: number } & Entry)
   | { type: 'service:event'; timestamp: Moment; epoch: string; seq: number; event: ServiceEvent }

@@ -117,9 +117,20 @@ describe('Stream', () => {
   });
 
   it('spreads the tries of many pages over the whole wait', () => {
-    expect(backoff(3, () => 0)).toBe(0);
-    expect(backoff(3, () => 0.5)).toBe(1_000);
-    expect(backoff(50, () => 1)).toBe(10_000);
+    expect(backoff(3, 10_000, () => 0)).toBe(0);
+    expect(backoff(3, 10_000, () => 0.5)).toBe(1_000);
+    expect(backoff(50, 10_000, () => 1)).toBe(10_000);
+  });
+
+  it('waits no longer than the manager says', () => {
+    const { stream, sockets } = streaming();
+    stream.start();
+    sockets[0]!.hear({ ...status('e', 1), reconnect_ms: 2_000 });
+    for (let i = 0; i < 10; i++) {
+      sockets.at(-1)!.end();
+      vi.advanceTimersByTime(2_000);
+      expect(sockets).toHaveLength(i + 2);
+    }
   });
 
   it('takes a silent connection for dead, and not one that is heard', () => {

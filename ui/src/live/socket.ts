@@ -13,8 +13,8 @@ export interface StreamOptions {
   random?: () => number;
 }
 
-/** How long to wait before the n-th try: full jitter, at most ten seconds. */
-export const backoff = (n: number, random: () => number) => random() * Math.min(10_000, 250 * 2 ** n);
+/** How long to wait before the n-th try: full jitter, up to the longest. */
+export const backoff = (n: number, longest: number, random: () => number) => random() * Math.min(longest, 250 * 2 ** n);
 
 /**
  * A connection to the live stream that comes back by itself, from where it was:
@@ -27,6 +27,7 @@ export class Stream {
   private seq = 0;
   private tries = 0;
   private heartbeat = 5_000;
+  private longest = 10_000;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private heardAt = 0;
   private stopped = true;
@@ -84,6 +85,7 @@ export class Stream {
       case 'connection:status':
         this.tries = 0;
         this.heartbeat = message.heartbeat_ms;
+        this.longest = message.reconnect_ms ?? this.longest;
         if (message.epoch !== this.epoch) [this.epoch, this.seq] = ['', 0]; // a snapshot follows
         break;
       case 'services:state':
@@ -114,7 +116,7 @@ export class Stream {
     if (ended) this.stop();
     this.options.lost(ended);
     if (this.stopped) return;
-    this.timer = setTimeout(() => this.connect(), backoff(this.tries++, this.options.random ?? Math.random));
+    this.timer = setTimeout(() => this.connect(), backoff(this.tries++, this.longest, this.options.random ?? Math.random));
   }
 
   private drop(): void {
