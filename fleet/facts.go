@@ -147,7 +147,11 @@ func (m *Manager) checked(s *member, h switchgear.Health) {
 	s.healthKnown, s.healthy = true, h.Healthy
 	s.edge.Unlock()
 	if !h.Healthy {
-		m.log.LogAttrs(context.Background(), slog.LevelWarn, "a health check failed",
+		level := slog.LevelDebug
+		if h.ConsecutiveFailures <= 1 { // the others say nothing new
+			level = slog.LevelWarn
+		}
+		m.log.LogAttrs(context.Background(), level, "a health check failed",
 			slog.String("service", s.name), slog.String("error", h.Err), slog.Int("consecutive_failures", h.ConsecutiveFailures))
 	}
 	if known && was == h.Healthy || !known && h.Healthy {
