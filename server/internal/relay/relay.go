@@ -125,6 +125,7 @@ func (e *statusError) Detail() string { return e.text }
 var (
 	errForged   = &statusError{http.StatusForbidden, "the request claims to come from a node of this cluster, and its signature is not one's"}
 	errNoLeader = &statusError{http.StatusServiceUnavailable, "no node leads now: ask again in a second"}
+	errAway     = &statusError{http.StatusServiceUnavailable, "the leading node cannot be reached: nothing was done, ask again in a second"}
 	errLost     = &statusError{http.StatusServiceUnavailable, "the leading node does not answer: nobody knows whether this was done; " +
 		"with the same Idempotency-Key it is safe to ask again"}
 )
@@ -345,5 +346,8 @@ func (p *Relay) failed(w http.ResponseWriter, r *http.Request, err error) {
 // for the log.
 func (p *Relay) lost(ctx context.Context, err error) error {
 	p.log.WarnContext(ctx, "the leading node has not answered what was passed on to it", slog.Any("error", err))
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return errAway
+	}
 	return errLost
 }

@@ -198,6 +198,20 @@ func TestRelay_PassesNothingOnTwice(t *testing.T) {
 	}
 }
 
+func TestRelay_SaysWhetherItMayHaveBeenDone(t *testing.T) {
+	t.Parallel()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	hangUp := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer hangUp.Close()
+	for leader, want := range map[string]string{gone.URL: errAway.text, hangUp.URL: errLost.text} {
+		follower := serve(t, newNode(false, leader), echo)
+		if got, text, _ := send(t, "POST", follower.URL+"/api/v2/x", "{}", nil); got != http.StatusServiceUnavailable || !strings.Contains(text, want) {
+			t.Errorf("%d %s, want %s", got, text, want)
+		}
+	}
+}
+
 // A socket is cut when the leader is one no more, so that its client looks for
 // the next one.
 func TestRelay_EndsWhatIsPassedOnWithTheLeader(t *testing.T) {
