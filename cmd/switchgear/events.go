@@ -111,6 +111,8 @@ type evidence struct {
 	InFlight  uint64 `json:"in_flight"`
 	LastError string `json:"last_error"`
 
+	InstanceName string `json:"instance_name"`
+
 	DurationMs *float64 `json:"duration_ms"`
 
 	Version         int    `json:"version"`
@@ -154,13 +156,16 @@ func evidenceWords(e *wire.Event) string {
 	switch {
 	case !ok:
 		return ""
-	case e.Kind == "transition" && v.Rule != "":
+	case (e.Kind == "transition" || e.Kind == "instance_transition") && v.Rule != "":
 		text := fmt.Sprintf("%s: %d failed, %d succeeded", words(v.Rule), v.Failures, v.Successes)
 		if v.Rule == "slow_calls" {
 			text = fmt.Sprintf("%s: %d of %d that ended, %d in flight", words(v.Rule), v.Slow, v.Failures+v.Successes, v.InFlight)
 		}
 		if v.LastError != "" && deref(e.To) == "open" { // elsewhere it is an old one, and not the cause
 			text += "; " + v.LastError
+		}
+		if v.InstanceName != "" {
+			text = v.InstanceName + ", " + text
 		}
 		return text
 	case e.Kind == "health_recovered" && v.DurationMs != nil:

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -94,6 +95,9 @@ func (p *process) run(ctx context.Context, args []string) int {
 	helpTo := p.stdout
 	if len(args) == 0 {
 		args, helpTo = []string{"--help"}, p.stderr
+	}
+	if args[0] == "help" {
+		args = append(slices.Clone(args[1:]), "--help")
 	}
 	helped := false
 	parser, err := kong.New(&grammar{},

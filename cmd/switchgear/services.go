@@ -112,6 +112,9 @@ func (p *process) next(b *wire.CircuitBreaker) string {
 	case b.Mode != "auto":
 		return none
 	case b.State == "open":
+		if b.NextAttemptAt.Before(p.now()) { // nobody has asked since
+			return "attempt due"
+		}
 		return "attempt " + p.when(b.NextAttemptAt.Time)
 	case !b.ClosesAt.IsZero():
 		return "closes " + p.when(b.ClosesAt.Time)
