@@ -40,6 +40,17 @@ func newCrew(t *testing.T, store fleet.Store, names ...string) *crew {
 	return c
 }
 
+// comeTo has all join another manager.
+func (c *crew) comeTo(next *bench) {
+	next.SetQuorums(twoOfFour)
+	c.bench = next
+	for _, p := range c.all {
+		p.b = next
+		p.connect()
+		p.join(false)
+	}
+}
+
 // live has all live for so long, at a time.
 func (c *crew) live(d time.Duration) {
 	var all sync.WaitGroup
@@ -298,14 +309,7 @@ func TestQuorum_WithoutTheManagerEachGoesByItsOwnRules(t *testing.T) {
 		if err := c.stop(); err != nil {
 			t.Fatal(err)
 		}
-		next := start(t, store, &upstream{})
-		next.SetQuorums(twoOfFour)
-		c.bench = next
-		for _, p := range c.all {
-			p.b = next
-			p.connect()
-			p.join(false)
-		}
+		c.comeTo(start(t, store, &upstream{}))
 		c.live(20 * time.Second)
 		c.want("under another manager", "open/open")
 		c.live(45 * time.Second)

@@ -90,16 +90,10 @@ func TestOpening_IsTheWholesAndNotThatOfTheOneThatWasOpenBefore(t *testing.T) {
 			t.Fatal(err)
 		}
 		next := start(t, store, &upstream{})
-		next.SetQuorums(twoOfFour)
 		if kept, s3 := next.opened(t); kept.ID != again.ID || s3 != s2 {
 			t.Errorf("a restart made %+v of it", s3)
 		}
-		c.bench = next
-		for _, p := range c.all {
-			p.b = next
-			p.connect()
-			p.join(false)
-		}
+		c.comeTo(next)
 		c.live(2 * time.Second)
 		if kept, s3 := c.opened(t); kept.ID != again.ID || s3 != s2 {
 			t.Errorf("the programs made %+v of it", s3)
