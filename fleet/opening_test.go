@@ -2,10 +2,13 @@ package fleet_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/degenduel/switchgear"
+	"github.com/degenduel/switchgear/config"
 	"github.com/degenduel/switchgear/fleet"
 )
 
@@ -136,4 +139,62 @@ func TestOpening_OfTheOnlyInstanceIsItsOwn(t *testing.T) {
 			t.Errorf("the manager says %+v, it says %+v", c.Outage, own.Outage)
 		}
 	})
+}
+
+// TestOpening_IsTheEventsWhateverHappens lets programs fail, be well, go and come back
+// at random, under the fleet rule and without it, with restarts of the manager between.
+func TestOpening_IsTheEventsWhateverHappens(t *testing.T) {
+	for seed := range uint64(12) {
+		bubble(t, fmt.Sprint("seed ", seed), func(t *testing.T) {
+			chance := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test's
+			store := realStore(t)
+			c := newCrew(t, store, "one", "two", "three", "four")
+			if seed%3 == 0 {
+				c.SetQuorums(config.Quorums{})
+			}
+			seen := 0
+			for range 60 {
+				p := c.all[chance.IntN(len(c.all))]
+				b := p.breakers["web"]
+				switch n := chance.IntN(20); {
+				case n < 9:
+					b.HandleError(errDown, 0)
+					b.HandleError(errDown, 0)
+				case n < 13:
+					b.RecordSuccess(time.Millisecond)
+				case n < 15:
+					p.lose()
+					p.connect()
+					p.join(false)
+				case n == 15:
+					if err := c.stop(); err != nil {
+						t.Fatal(err)
+					}
+					q := config.Quorums{}
+					if seed%3 != 0 {
+						q = twoOfFour
+					}
+					c.comeTo(start(t, store, &upstream{}))
+					c.SetQuorums(q)
+				}
+				c.live(time.Duration(chance.IntN(25)) * time.Second)
+				v := c.view(t, "web")
+				switch s := &v.Breaker; {
+				case s.State == switchgear.Closed && (s.Trip != nil || s.Outage != nil || v.TripEventID != 0 || v.OutageEventID != 0):
+					t.Fatalf("closed, and opened by %+v", s.Trip)
+				case s.State != switchgear.Closed && v.TripEventID != 0:
+					c.opened(t)
+					seen++
+				case s.State == switchgear.Open:
+					t.Fatal("open by no event")
+				}
+				if t.Failed() {
+					return
+				}
+			}
+			if seen < 5 {
+				t.Errorf("the circuit was seen open %d times", seen)
+			}
+		})
+	}
 }
