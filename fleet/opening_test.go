@@ -146,7 +146,7 @@ func TestOpening_OfTheOnlyInstanceIsItsOwn(t *testing.T) {
 func TestOpening_IsTheEventsWhateverHappens(t *testing.T) {
 	for seed := range uint64(12) {
 		bubble(t, fmt.Sprint("seed ", seed), func(t *testing.T) {
-			chance := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test's
+			chance := rand.New(rand.NewPCG(seed, 7))
 			store := realStore(t)
 			c := newCrew(t, store, "one", "two", "three", "four")
 			if seed%3 == 0 {
